@@ -1,0 +1,59 @@
+# The commands of tradelift. Each makes its own environment in .venv: with uv where it is present, else with
+# plain Python and pip.
+
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports unit simulations browser format clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "tradelift needs Python 3.11 or later; none was found." >&2; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		{ test -x $(BIN)/python || uv venv -q --python $(PYTHON) $(VENV); } && \
+		uv pip install -q --python $(BIN)/python -c constraints.txt -e . --group dev; \
+	else \
+		{ test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "Python cannot make an environment; on Debian: apt-get install python3-venv" >&2; exit 1; }; } && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --upgrade pip && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e . --group dev; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)  ## simulate the East-West world, run the whole study, say where the report is
+	$(BIN)/tradelift demo --out $(DEMO)
+
+test: lint types imports unit  ## lint, types, import contract, unit tests
+
+check: test simulations browser  ## everything that a change must pass
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(READY)  ## rooms import downward only
+	$(BIN)/lint-imports
+
+unit: $(READY)  ## unit tests
+	$(BIN)/pytest -q -m "not slow and not browser" -n 2
+
+simulations: $(READY)  ## simulations with known truth, fewer draws than the committed tables
+	$(BIN)/pytest -q -m slow
+
+browser: $(READY)  ## open the report in Chromium (Debian: apt-get install chromium)
+	$(BIN)/pytest -q -m browser
+
+format: $(READY)  ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,50 @@
+"""How much does pairing two regions lift the trade between them?"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tradelift.errors import ConvergenceError, DataError, DesignError, StudyError
+
+if TYPE_CHECKING:
+    from tradelift.designs import Gravity as Gravity
+    from tradelift.estimate import Estimate as Estimate
+    from tradelift.panel import Panel as Panel
+    from tradelift.pipeline import run as run
+    from tradelift.study import Study as Study
+    from tradelift.study import read_study as read_study
+
+__version__ = "0.1.0"
+
+# loaded at first use, so that `import tradelift` costs nothing
+_ROOMS = {
+    "Estimate": "estimate",
+    "Gravity": "designs",
+    "Panel": "panel",
+    "Study": "study",
+    "read_study": "study",
+    "run": "pipeline",
+}
+
+__all__ = [
+    "ConvergenceError",
+    "DataError",
+    "DesignError",
+    "Estimate",
+    "Gravity",
+    "Panel",
+    "Study",
+    "StudyError",
+    "read_study",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        msg = f"tradelift has no '{name}'; it has {', '.join(__all__)}."
+        raise AttributeError(msg)
+    return getattr(import_module(f"tradelift.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,170 @@
+"""The command line: arguments, progress, and calls of the rooms below; no logic."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import tradelift
+from tradelift.errors import DataError, DesignError, StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradelift.pipeline import Results
+
+app = typer.Typer(
+    name="tradelift",
+    help="How much does pairing two regions lift the trade between them?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file, study.yaml.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")]
+Out = Annotated[Path, typer.Option(help="Folder of the results; replaced as a whole.")]
+Scale = Annotated[str, typer.Option(help="Size of the simulated world: small or paper.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def main() -> None:
+    """Run the command line; the user's mistakes end with status 2 and one message."""
+    try:
+        app()
+    except (StudyError, DataError, DesignError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the message is the output
+        sys.exit(2)
+
+
+def version(show: bool) -> None:  # noqa: FBT001 - typer's callback
+    """Print the version and stop."""
+    if show:
+        typer.echo(f"tradelift {tradelift.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")] = False,  # noqa: FBT002
+) -> None:
+    """How much does pairing two regions lift the trade between them?"""
+
+
+@app.command()
+def demo(out: Out = Path("demo"), scale: Scale = "small", seed: Seed = 20170101, quiet: Quiet = False) -> None:  # noqa: FBT002
+    """Simulate the East-West world and run the whole study on it."""
+    from tradelift.pipeline import demo as run_demo
+
+    with progress(quiet) as show:
+        results, truth = run_demo(out, scale=scale, seed=seed, progress=show)
+    if not quiet:
+        compare(results, truth)
+    typer.echo(out / "report.html")
+
+
+@app.command()
+def init(folder: Folder) -> None:
+    """Write a commented study.yaml with small sample inputs beside it, ready to run."""
+    from tradelift.study import write_template
+
+    for path in write_template(folder):
+        typer.echo(path)
+
+
+@app.command()
+def simulate(folder: Folder, scale: Scale = "small", seed: Seed = 20170101, quiet: Quiet = False) -> None:  # noqa: FBT002
+    """Write only the inputs of the simulated East-West world, with truth.json beside them."""
+    from tradelift.pipeline.workspace import workspace
+    from tradelift.worlds import simulate as draw
+
+    with progress(quiet) as show, workspace(folder, mark="truth.json") as inside:
+        draw(inside, scale=scale, seed=seed, progress=show)
+    typer.echo(folder / "study.yaml")
+
+
+@app.command()
+def check(study: StudyFile, quiet: Quiet = False) -> None:  # noqa: FBT002
+    """Read and validate the study and all that it names; estimate nothing."""
+    from tradelift.pipeline import check as check_study
+    from tradelift.study import read_study
+
+    checked = read_study(study)
+    with progress(quiet) as show:
+        panel, absent = check_study(checked, progress=show)
+    if not quiet:
+        for stage in panel.account.stages:
+            say(f"{stage.name}: {stage.read_rows:,} rows read, {stage.kept_rows:,} kept")
+            for e in stage.exclusions:
+                say(f"  {e.reason}: {e.rows:,} rows")
+        say(f"panel: {panel.n_cells:,} cells, {len(panel.pairs):,} directed pairs, {len(panel.periods)} periods")
+        for note in checked.notes:
+            say(f"note: {note}")
+        for name, why in absent.items():
+            say(f"{name}: {why}")
+    typer.echo("ok")
+
+
+@app.command()
+def panel(study: StudyFile, out: Out = Path("out"), quiet: Quiet = False) -> None:  # noqa: FBT002
+    """Write only the panel, with the account of what is not in it."""
+    from tradelift.pipeline import build_panel
+    from tradelift.study import read_study
+
+    checked = read_study(study)
+    with progress(quiet) as show:
+        build_panel(checked, out, progress=show)
+    typer.echo(out / "panel")
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    out: Out = Path("out"),
+    only: Annotated[list[str] | None, typer.Option(help="An exhibit to make; may be repeated.")] = None,
+    engine: Annotated[str, typer.Option(help="What sums the log: duckdb.")] = "duckdb",
+    force: Annotated[bool, typer.Option("--force", help="Estimate anew what an earlier run has kept.")] = False,  # noqa: FBT002
+    quiet: Quiet = False,  # noqa: FBT002
+) -> None:
+    """Run a study from its inputs to its report."""
+    from tradelift.pipeline import run as run_study
+    from tradelift.study import read_study
+
+    checked = read_study(study)
+    with progress(quiet) as show:
+        run_study(checked, out, only=only or (), engine=engine, force=force, progress=show)
+    typer.echo(out / "report.html")
+
+
+def say(text: str) -> None:
+    """Speak to the person at the screen; standard output stays machine-readable."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:  # noqa: FBT001 - a context, not an option
+    """Show one bar a stage on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, quiet=quiet)
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def compare(results: "Results", truth: "Mapping[str, Any]") -> None:
+    """Print estimates beside the truth that the simulation knows."""
+    raise NotImplementedError

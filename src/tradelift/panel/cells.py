@@ -1,0 +1,204 @@
+"""Long arrays of cells in canonical order, and the dense blocks that they fall into."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+
+MAX_BLOCKS = 64  # a block is a Python object with matrices: beyond a few, rows are faster
+MIN_FILL = 0.125  # below an eighth, a dense block is mostly air
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """
+    A connected component of origins x destinations, dense over all periods.
+
+    Parameters
+    ----------
+    origins, destinations
+        Region codes of the rows and columns, shapes (I,) and (J,), ascending.
+    start, stop
+        The block's rows in the canonical order of the cells.
+    n_periods
+        T.
+    position
+        Place of each row in the flattened (T, I, J) tensor, shape (stop - start,); None where the block is
+        complete and rows reshape to the tensor without a copy.
+    """
+
+    origins: Ints
+    destinations: Ints
+    start: int
+    stop: int
+    n_periods: int
+    position: Ints | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(T, I, J)."""
+        return self.n_periods, len(self.origins), len(self.destinations)
+
+    def tensor(self, values: Array, fill: float = 0.0) -> Array:
+        """
+        Arrange a column of all cells as this block's tensor.
+
+        Parameters
+        ----------
+        values
+            Shape (N,), canonical order.
+        fill
+            Value of the cells that the panel does not hold.
+
+        Returns
+        -------
+        Shape (T, I, J); a view where the block is complete.
+        """
+        own = values[self.start : self.stop]
+        if self.position is None:
+            return own.reshape(self.shape)
+        out = np.full(int(np.prod(self.shape)), fill, dtype=np.result_type(own.dtype, type(fill)))
+        out[self.position] = own
+        return out.reshape(self.shape)
+
+
+class Cells(Protocol):
+    """What a panel needs of its cells, wherever they live."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of cells."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[Block, ...] | None:
+        """The dense blocks, or None where only rows serve."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that differ from cell to cell."""
+        ...
+
+    def column(self, name: str) -> Array:
+        """One column in canonical order, shape (N,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MemoryCells:
+    """
+    Cells in memory, in canonical order: category, block, period, origin, destination.
+
+    Parameters
+    ----------
+    columns
+        Name to values, shape (N,) each. Always holds `origin`, `destination`, `period` and `pair` as codes
+        (and `category` where the panel has them).
+    blocks
+        Dense blocks, or None.
+    """
+
+    columns: Mapping[str, Array]
+    blocks: tuple[Block, ...] | None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of cells."""
+        return len(self.columns["origin"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that differ from cell to cell."""
+        return tuple(self.columns)
+
+    def column(self, name: str) -> Array:
+        """One column in canonical order, shape (N,)."""
+        return self.columns[name]
+
+
+def arrange(
+    columns: Mapping[str, Array], n_regions: int, n_periods: int, n_categories: int, side: Ints | None
+) -> MemoryCells:
+    """
+    Put cells into canonical order and find their blocks.
+
+    Parameters
+    ----------
+    columns
+        Name to values, shape (N,); codes under `origin`, `destination`, `period`, and `category` if any.
+    n_regions, n_periods, n_categories
+        How many codes there are.
+    side
+        Side of each region, shape (R,), or None; with sides the blocks follow the side that exports.
+    """
+    origin, destination = columns["origin"], columns["destination"]
+    component = _components(origin, destination, n_regions)
+    if side is not None and len(component):
+        # blocks of the first side's exports stand first
+        component = _rank_by_first(component, side[origin])
+    n_blocks = int(component.max()) + 1 if len(component) else 0
+    category = columns.get("category", np.zeros(len(origin), dtype=np.int64))
+    key = category.astype(np.int64) * max(n_blocks, 1) + component
+    key = ((key * n_periods + columns["period"]) * n_regions + origin) * n_regions + destination
+    if np.any(key[1:] <= key[:-1]):
+        order = np.argsort(key, kind="stable")
+        columns = {name: values[order] for name, values in columns.items()}
+        component, category = component[order], category[order]
+    blocks = None
+    if 0 < n_blocks * n_categories <= MAX_BLOCKS:
+        blocks = _blocks(columns, category * n_blocks + component, n_periods)
+    return MemoryCells(columns=dict(columns), blocks=blocks)
+
+
+def _components(origin: Ints, destination: Ints, n_regions: int) -> Ints:
+    """Connected component of each cell in the graph of exporting and importing regions."""
+    pair = np.unique(origin.astype(np.int64) * n_regions + destination)
+    i, j = pair // n_regions, pair % n_regions
+    graph = coo_array((np.ones(len(i), dtype=np.int8), (i, j + n_regions)), shape=(2 * n_regions, 2 * n_regions))
+    labels = connected_components(graph, directed=False)[1].astype(np.int64)
+    used = np.unique(labels[origin]) if len(origin) else np.empty(0, dtype=np.int64)
+    return np.searchsorted(used, labels[origin])
+
+
+def _rank_by_first(component: Ints, side: Ints) -> Ints:
+    """Renumber components so that those of side 0 come first."""
+    sides = np.zeros(int(component.max()) + 1, dtype=np.int64)
+    sides[component] = side
+    rank = np.empty_like(sides)
+    rank[np.argsort(sides, kind="stable")] = np.arange(len(sides))
+    return rank[component]
+
+
+def _blocks(columns: Mapping[str, Array], key: Ints, n_periods: int) -> tuple[Block, ...] | None:
+    """Cut sorted cells into blocks; None where they would be mostly empty."""
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(key)) + 1, [len(key)]])
+    blocks = []
+    for start, stop in pairwise(starts):
+        rows = slice(start, stop)
+        origins, i = np.unique(columns["origin"][rows], return_inverse=True)
+        destinations, j = np.unique(columns["destination"][rows], return_inverse=True)
+        size = n_periods * len(origins) * len(destinations)
+        if stop - start < MIN_FILL * size:
+            return None
+        complete = stop - start == size
+        position = (columns["period"][rows] * len(origins) + i) * len(destinations) + j
+        blocks.append(
+            Block(
+                origins=origins,
+                destinations=destinations,
+                start=int(start),
+                stop=int(stop),
+                n_periods=n_periods,
+                position=None if complete else position,
+            )
+        )
+    return tuple(blocks)

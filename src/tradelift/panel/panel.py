@@ -1,0 +1,285 @@
+"""The panel: cells, regions, directed pairs and the programme, with an account of what is not in it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tradelift.account import Account
+from tradelift.errors import DesignError
+from tradelift.panel.cells import Cells
+from tradelift.panel.regions import Pairs, Regions
+from tradelift.programme import Programme
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+
+RATIOS = ("seller_concentration", "buyer_concentration")  # undefined, not 0, where there is no trade
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """
+    Origin x destination x period (x category) cells of a study.
+
+    Parameters
+    ----------
+    regions, periods, categories
+        What the codes in the cells count; periods are labels in order, categories None where there are none.
+    pairs
+        The directed pairs and what is fixed about them.
+    cells
+        Everything that differs from cell to cell.
+    programme
+        The partnerships, or None.
+    neighbours
+        Region codes of regions that share a border, shape (B, 2), or None.
+    account
+        Every input row that is not in the panel.
+    digest
+        A fingerprint of all of the above.
+    """
+
+    regions: Regions
+    periods: tuple[str, ...]
+    categories: tuple[str, ...] | None
+    pairs: Pairs
+    cells: Cells
+    programme: Programme | None
+    neighbours: Ints | None
+    account: Account
+    digest: str
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        origin: str = "origin",
+        destination: str = "destination",
+        period: str | None = None,
+        category: str | None = None,
+        regions: Any = None,
+        partners: Any = None,
+        pairs: Any = None,
+        neighbours: Any = None,
+        absent: Literal["missing", "zero"] = "missing",
+    ) -> "Panel":
+        """
+        Build a panel from flows that are already summed.
+
+        Parameters
+        ----------
+        frame
+            One row a cell: pandas, Polars, PyArrow or DuckDB. Its other columns are outcomes and covariates.
+        origin, destination
+            Columns of the exporting and importing region; ids compare as text.
+        period
+            Column of the period; None for the column `period` if there is one, else a single period.
+        category
+            Column of the product category, if any.
+        regions
+            Frame with a column `region` and, where known, `longitude` and `latitude` (degrees), `side`, `group`,
+            `name`, `area_km2` and traits. With two sides, only flows between them are kept.
+        partners
+            Frame whose first two columns name regions, and `start`, `end` (periods) and `dose` where they vary.
+        pairs
+            Frame, or frames, of dyadic covariates keyed by `origin` and `destination`, or by the names of the two
+            sides where they are the same both ways, and by `period` where they move.
+        neighbours
+            Frame with two columns of regions that share a border.
+        absent
+            "missing": absent cells are unknown; "zero": they are zero flows.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, a cell stands twice, a partner is unknown, or a coordinate is out of range.
+
+        Examples
+        --------
+        >>> import tradelift as tl
+        >>> flows = {"origin": ["a", "b"], "destination": ["b", "a"], "trade": [3.0, 2.0]}
+        >>> panel = tl.Panel.from_frame(pa.table(flows))
+        >>> panel.n_cells
+        2
+        """
+        from tradelift.panel.building import build  # building makes panels, so it imports this module
+
+        return build(
+            frame,
+            origin=origin,
+            destination=destination,
+            period=period,
+            category=category,
+            regions=regions,
+            partners=partners,
+            pairs=pairs,
+            neighbours=neighbours,
+            absent=absent,
+        )
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.cells.n_rows
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """`both`, and with two sides each direction, as "west->east"."""
+        if self.regions.sides is None:
+            return ("both",)
+        first, second = self.regions.sides
+        return ("both", f"{first}->{second}", f"{second}->{first}")
+
+    def pair_direction(self, direction: str) -> NDArray[np.bool_]:
+        """
+        Mark the directed pairs of a direction, shape (P,).
+
+        Raises
+        ------
+        DesignError
+            If the panel has no such direction.
+        """
+        if direction not in self.directions:
+            msg = f"There is no direction '{direction}' in this panel; it has {', '.join(self.directions)}."
+            raise DesignError(msg)
+        if direction == "both" or self.regions.side is None:
+            return np.ones(len(self.pairs), dtype=bool)
+        exporter = self.directions.index(direction) - 1
+        return np.asarray(self.regions.side[self.pairs.origin] == exporter)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every column that `column` can give."""
+        derived = ["direction"]
+        if self.programme is not None:
+            derived += ["partner", "control_type"]
+        return tuple(dict.fromkeys((*self.cells.names, *self.pairs.columns, *derived)))
+
+    def is_fixed(self, name: str) -> bool:
+        """Tell whether a column is the same in all periods of a directed pair by the way it is kept."""
+        if name == "partner" and self.programme is not None:
+            return self.programme.always_on(len(self.periods))
+        return name in self.pairs.columns or name in ("control_type", "direction")
+
+    def pair_column(self, name: str) -> Array:
+        """
+        A fixed column by directed pair, shape (P,).
+
+        Raises
+        ------
+        DesignError
+            If the panel has no such fixed column.
+        """
+        if name in self.pairs.columns:
+            return self.pairs.columns[name]
+        if name == "direction":
+            exporter = np.zeros(len(self.pairs), dtype=int)
+            if self.regions.side is not None:
+                exporter = 1 + self.regions.side[self.pairs.origin]
+            return np.array(self.directions)[exporter]
+        if name == "control_type" and self.pairs.control_type is not None:
+            return self.pairs.control_type
+        if name == "partner" and self.programme is not None and self.is_fixed("partner"):
+            return self.programme.treatment(self.pairs.partnership, np.zeros(len(self.pairs), dtype=np.int64))
+        raise DesignError(self._unknown(name))
+
+    def column(self, name: str) -> Array:
+        """
+        Any column by cell, shape (N,), canonical order.
+
+        Raises
+        ------
+        DesignError
+            If the panel has no such column.
+        """
+        if name == "partner" and self.programme is not None:
+            partnership = self.pairs.partnership[self.cells.column("pair")]
+            return self.programme.treatment(partnership, self.cells.column("period"))
+        if name in self.cells.names:
+            return self.cells.column(name)
+        return self.pair_column(name)[self.cells.column("pair")]
+
+    def outcome(self, name: str) -> Array:
+        """A column of flows as floats, shape (N,): 0 in cells that are absent because nothing was traded."""
+        values = np.asarray(self.column(name))
+        if values.dtype.kind not in "iuf":
+            msg = f"The outcome '{name}' is text; give a column of numbers."
+            raise DesignError(msg)
+        values = values.astype(np.float64)
+        if "absent" in self.cells.names and not name.startswith(RATIOS):
+            values = np.where(self.cells.column("absent") & np.isnan(values), 0.0, values)
+        return values
+
+    def _unknown(self, name: str) -> str:
+        close = get_close_matches(name, self.names, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        return f"The panel has no column '{name}'; it has {', '.join(self.names)}.{hint}"
+
+    def to_arrow(self, period: int | None = None) -> pa.Table:
+        """
+        The cells with their ids as text, one period or all.
+
+        Parameters
+        ----------
+        period
+            Position of the period; None for all.
+        """
+        cells = self.cells
+        rows = np.arange(cells.n_rows) if period is None else np.flatnonzero(cells.column("period") == period)
+        ids = self.regions.ids
+        out: dict[str, Array] = {
+            "origin": ids[cells.column("origin")[rows]],
+            "destination": ids[cells.column("destination")[rows]],
+            "period": np.array(self.periods)[cells.column("period")[rows]],
+        }
+        if self.categories is not None:
+            out["category"] = np.array(self.categories)[cells.column("category")[rows]]
+        for name in self.names:
+            if name not in (*out, "pair", "absent"):
+                column = self.outcome(name) if name in ("trade", "deals") else self.column(name)
+                out[name] = column[rows]
+        return pa.table(out)
+
+    def to_parquet(self, folder: Path) -> list[Path]:
+        """Write one Parquet file a period, named by its label, and return their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for t, label in enumerate(self.periods):
+            path = folder / f"{label.replace('/', '-')}.parquet"
+            pq.write_table(self.to_arrow(t), path, compression="zstd")
+            paths.append(path)
+        return paths
+
+
+def fingerprint(*parts: Array | Sequence[str] | Mapping[str, Array] | str | None) -> str:
+    """Hash arrays and texts in order."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, Mapping):
+            for name in sorted(part):
+                state.update(name.encode())
+                state.update(_bytes(part[name]))
+        else:
+            state.update(_bytes(part))
+        state.update(b"\0")
+    return state.hexdigest()
+
+
+def _bytes(part: Array | Sequence[str] | str | None) -> bytes | memoryview:
+    if part is None:
+        return b"-"
+    if isinstance(part, str):
+        return part.encode()
+    array = np.ascontiguousarray(part)
+    if array.dtype.kind in "OU":
+        return "\1".join(map(str, array.ravel())).encode()
+    return array.dtype.str.encode() + array.tobytes()

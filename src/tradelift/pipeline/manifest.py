@@ -1,0 +1,70 @@
+"""What a run was made of: hashes of inputs and outputs, versions, seed, engine, seconds and memory."""
+
+import hashlib
+import json
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tradelift
+
+PACKAGES = ("altair", "duckdb", "ibis-framework", "maketables", "numpy", "pyarrow", "pyfixest", "scipy")
+
+
+class Stopwatch:
+    """Seconds and peak memory of the stages of a run."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, dict[str, float]] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; its memory is the peak of the process up to its end."""
+        start = time.perf_counter()
+        yield
+        self.stages[name] = {"seconds": round(time.perf_counter() - start, 3), "peak_mb": peak_mb()}
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process so far, in megabytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashes(paths: Sequence[Path], folder: Path) -> dict[str, str]:
+    """Hash files under their names relative to a folder; those outside it keep their own names."""
+    out = {}
+    for path in paths:
+        name = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
+        out[name.as_posix()] = file_hash(path)
+    return out
+
+
+def provenance(inputs: Mapping[str, str], *, seed: int, engine: str, digest: str) -> dict[str, Any]:
+    """Everything that decides the numbers of a run, and so stands in its report."""
+    return {
+        "tradelift": tradelift.__version__,
+        "seed": seed,
+        "engine": engine,
+        "panel": digest,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "inputs": dict(inputs),
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write readable JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

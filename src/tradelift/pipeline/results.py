@@ -1,0 +1,95 @@
+"""What a run gives back: estimates and exhibits, as they stand in its files."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradelift.estimate import Estimate
+from tradelift.exhibits import Shown
+from tradelift.panel import Panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ESTIMATE_COLUMNS = (
+    "exhibit", "column", "design", "outcome", "direction", "sample", "term", "estimate", "std_error", "se_type",
+    "statistic", "p_value", "conf_low", "conf_high", "n_obs", "n_pairs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExhibitResult:
+    """
+    What one exhibit estimated and shows.
+
+    Parameters
+    ----------
+    estimates
+        By the exhibit's column.
+    refused
+        Why each other column could not be estimated.
+    shown
+        Tables, figures and sentences.
+    """
+
+    estimates: Mapping[str, Estimate]
+    refused: Mapping[str, str]
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Results:
+    """
+    What a run found.
+
+    Parameters
+    ----------
+    out
+        Folder of the report, tables and figures.
+    panel
+        The panel that was estimated on.
+    exhibits
+        Results by name: `results["gravity"]`.
+    absent
+        Why each other exhibit is not there.
+    """
+
+    out: Path
+    panel: Panel
+    exhibits: Mapping[str, ExhibitResult]
+    absent: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> ExhibitResult:
+        if name not in self.exhibits:
+            why = self.absent.get(name, f"there are {', '.join(self.exhibits)}")
+            msg = f"These results have no exhibit '{name}': {why}."
+            raise KeyError(msg)
+        return self.exhibits[name]
+
+    @property
+    def estimates(self) -> "pd.DataFrame":
+        """Every estimate, one row a term, as in estimates.csv."""
+        import pandas as pd
+
+        return pd.DataFrame(list(estimate_rows(self.exhibits)), columns=list(ESTIMATE_COLUMNS))
+
+
+def estimate_rows(exhibits: Mapping[str, ExhibitResult]) -> Iterator[dict[str, Any]]:
+    """Yield one record for each term of each estimate."""
+    for name, exhibit in exhibits.items():
+        for column, e in exhibit.estimates.items():
+            about = {
+                "exhibit": name,
+                "column": column,
+                "design": e.design,
+                "outcome": e.outcome,
+                "direction": e.direction,
+                "sample": e.sample,
+                "se_type": e.se_type,
+                "n_obs": e.n_obs,
+                "n_pairs": e.n_pairs,
+            }
+            for term in e.tidy().to_dict("records"):
+                row = about | term
+                yield {key: row[key] for key in ESTIMATE_COLUMNS}

@@ -1,0 +1,262 @@
+"""The steps of a run: panel, estimates, exhibits, report, manifest."""
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from tradelift.designs import Task
+from tradelift.errors import ConvergenceError, DesignError, StudyError
+from tradelift.estimate import Estimate
+from tradelift.exhibits import EXHIBITS, Exhibit, missing
+from tradelift.panel import Panel
+from tradelift.pipeline.cache import EstimateCache
+from tradelift.pipeline.inputs import Progress, hashed_inputs, load
+from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
+from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
+from tradelift.pipeline.workspace import MANIFEST, workspace
+from tradelift.study import Study, read_study
+
+ENGINES = ("duckdb",)
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def run(
+    study: Study,
+    out: str | Path = "out",
+    *,
+    only: Sequence[str] = (),
+    engine: str = "duckdb",
+    force: bool = False,
+    progress: Progress = silent,
+) -> Results:
+    """
+    Run a study from its inputs to its report.
+
+    Parameters
+    ----------
+    study
+        From `read_study`.
+    out
+        Folder to write; replaced as a whole when the run ends well, untouched when it does not.
+    only
+        Names of exhibits; empty for all that the inputs allow.
+    engine
+        What sums the log: "duckdb".
+    force
+        Estimate anew what an earlier run has kept.
+    progress
+        Called with a stage's name, the steps done and all steps.
+
+    Raises
+    ------
+    StudyError, DataError
+        If the inputs are wrong.
+    """
+    chosen = _choose(study, only, engine)
+    with workspace(Path(out)) as folder:
+        return _run_in(folder, study, chosen, Path(out), engine, progress, force=force)
+
+
+def demo(
+    out: str | Path, *, scale: str = "small", seed: int = 20170101, progress: Progress = silent
+) -> tuple[Results, Mapping[str, Any]]:
+    """
+    Simulate the East-West world into a folder `world`, and run the whole study on it.
+
+    Parameters
+    ----------
+    out
+        Folder to write: the outputs of a run, and the inputs in `world`.
+    scale, seed
+        As in `tradelift.worlds.simulate`.
+    progress
+        Called with a stage's name, the steps done and all steps.
+
+    Returns
+    -------
+    The results, and the truth that they should be compared with.
+    """
+    from tradelift.worlds import simulate
+
+    with workspace(Path(out)) as folder:
+        simulate(folder / "world", scale=scale, seed=seed, progress=progress)
+        study = read_study(folder / "world" / "study.yaml")
+        chosen = _choose(study, (), "duckdb")
+        results = _run_in(folder, study, chosen, Path(out), "duckdb", progress, force=False)
+        truth = json.loads((folder / "world" / "truth.json").read_text(encoding="utf-8"))
+    return results, truth
+
+
+def check(study: Study, *, progress: Progress = silent) -> tuple[Panel, Mapping[str, str]]:
+    """
+    Read and validate everything that a study names, and estimate nothing.
+
+    Returns
+    -------
+    The panel, and why each exhibit that is not possible is absent.
+    """
+    with tempfile.TemporaryDirectory(prefix="tradelift-") as spill:
+        panel = load(study, spill=Path(spill), progress=progress)
+    return panel, _absent(_choose(study, (), "duckdb"), study, panel)
+
+
+def build_panel(study: Study, out: str | Path = "out", *, progress: Progress = silent) -> Panel:
+    """
+    Write only the panel, its account and a manifest.
+
+    Parameters
+    ----------
+    study, out, progress
+        As in `run`.
+    """
+    watch = Stopwatch()
+    with workspace(Path(out)) as folder:
+        panel = _panel(folder, study, watch, progress)
+        _write_account(folder, panel)
+        _write_manifest(folder, study, panel, "duckdb", watch, {})
+    return panel
+
+
+def _choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit]:
+    """The exhibits that are wanted, in report order."""
+    if engine not in ENGINES:
+        msg = f"There is no engine '{engine}' in this version; it has {', '.join(ENGINES)}."
+        raise StudyError(msg)
+    for name in only:
+        if name not in EXHIBITS:
+            close = get_close_matches(name, list(EXHIBITS), n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            msg = f"There is no exhibit '{name}' in this version; it has {', '.join(EXHIBITS)}.{hint}"
+            raise StudyError(msg)
+    if only:
+        return {name: exhibit for name, exhibit in EXHIBITS.items() if name in only}
+    return {name: exhibit for name, exhibit in EXHIBITS.items() if study.exhibits.get(name, True) is not False}
+
+
+def _run_in(  # noqa: PLR0917 - what a run needs, in the order of its steps
+    folder: Path, study: Study, chosen: Mapping[str, Exhibit], out: Path, engine: str, progress: Progress, *, force: bool
+) -> Results:  # fmt: skip
+    """Fill a folder with the outputs of a run."""
+    watch = Stopwatch()
+    panel = _panel(folder, study, watch, progress)
+    with watch.stage("estimates"):
+        cache = EstimateCache(_cache_folder(study), force=force)
+        exhibits, absent = _show_all(chosen, study, panel, cache, progress)
+    results = Results(out=out, panel=panel, exhibits=exhibits, absent=absent)
+    with watch.stage("report"):
+        progress("report", 0, 1)
+        _write_report(folder, study, results, engine)
+        progress("report", 1, 1)
+    refused = {f"{name}: {column}": why for name, x in exhibits.items() for column, why in x.refused.items()}
+    _write_manifest(folder, study, panel, engine, watch, {"absent": dict(absent), "refused": refused})
+    return results
+
+
+def _panel(folder: Path, study: Study, watch: Stopwatch, progress: Progress) -> Panel:
+    with watch.stage("panel"), tempfile.TemporaryDirectory(prefix=".spill.", dir=folder) as spill:
+        panel = load(study, spill=Path(spill), progress=progress)
+        panel.to_parquet(folder / "panel")
+    return panel
+
+
+def _cache_folder(study: Study) -> Path | None:
+    """Beside the study where that can be written; else estimates last as long as the run."""
+    return study.folder / ".tradelift" if os.access(study.folder, os.W_OK) else None
+
+
+def _absent(chosen: Mapping[str, Exhibit], study: Study, panel: Panel) -> dict[str, str]:
+    reasons = {name: missing(exhibit, study, panel) for name, exhibit in chosen.items()}
+    return {name: why for name, why in reasons.items() if why is not None}
+
+
+def _show_all(
+    chosen: Mapping[str, Exhibit], study: Study, panel: Panel, cache: EstimateCache, progress: Progress
+) -> tuple[dict[str, ExhibitResult], dict[str, str]]:
+    """Estimate what the exhibits plan, each distinct task once, and let them show it."""
+    absent = _absent(chosen, study, panel)
+    plans = {name: x.plan(study, panel) for name, x in chosen.items() if name not in absent}
+    total = sum(len(plan) for plan in plans.values())
+    done = 0
+    results = {}
+    for name, plan in plans.items():
+        estimates: dict[str, Estimate] = {}
+        refused: dict[str, str] = {}
+        for column, task in plan.items():
+            _attempt(column, task, panel, cache, estimates, refused)
+            done += 1
+            progress("estimates", done, total)
+        shown = chosen[name].show(study, panel, estimates)
+        shown = replace(shown, sentences=(*shown.sentences, *(f"Not estimated: {c}: {w}" for c, w in refused.items())))
+        results[name] = ExhibitResult(estimates=estimates, refused=refused, shown=shown)
+    return results, absent
+
+
+def _attempt(  # noqa: PLR0917 - two outcomes to fill
+    column: str, task: Task, panel: Panel, cache: EstimateCache, estimates: dict[str, Estimate], refused: dict[str, str]
+) -> None:  # fmt: skip
+    """One column that cannot be estimated is said so, and does not cost the others."""
+    try:
+        estimates[column] = cache.estimate(task, panel)
+    except (DesignError, ConvergenceError) as error:
+        refused[column] = str(error)
+
+
+def _write_report(folder: Path, study: Study, results: Results, engine: str) -> None:
+    from tradelift.report import write_report
+
+    _write_csv(folder / "estimates.csv", ESTIMATE_COLUMNS, list(estimate_rows(results.exhibits)))
+    _write_account(folder, results.panel)
+    write_report(
+        folder,
+        study=study,
+        panel=results.panel,
+        shown={name: x.shown for name, x in results.exhibits.items()},
+        absent=results.absent,
+        provenance=_provenance(study, results.panel, engine),
+    )
+
+
+def _write_account(folder: Path, panel: Panel) -> None:
+    _write_csv(folder / "account.csv", ("stage", "reason", "rows", "amount"), list(panel.account.rows()))
+
+
+def _provenance(study: Study, panel: Panel, engine: str) -> dict[str, Any]:
+    inputs = hashes(hashed_inputs(study), study.folder)
+    return provenance(inputs, seed=study.seed, engine=engine, digest=panel.digest)
+
+
+def _write_manifest(  # noqa: PLR0917 - the manifest's parts
+    folder: Path, study: Study, panel: Panel, engine: str, watch: Stopwatch, more: Mapping[str, Any]
+) -> None:  # fmt: skip
+    """Write the manifest last: a folder that holds one is whole."""
+    outputs = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_relative_to(study.folder))
+    account = [
+        {"stage": s.name, "read_rows": s.read_rows, "kept_rows": s.kept_rows,
+         "read_amount": panel.account.money(s.read_amount), "kept_amount": panel.account.money(s.kept_amount)}
+        for s in panel.account.stages
+    ]  # fmt: skip
+    content = _provenance(study, panel, engine) | {
+        "study": study.name,
+        "currency": panel.account.currency,
+        "account": account,
+        "stages": watch.stages,
+        "outputs": hashes(outputs, folder),
+        **more,
+    }
+    write_json(folder / MANIFEST, content)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,25 @@
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+def real_data(name: str) -> Path:
+    """A file of real data that the project may not ship; tests of it skip only where it is absent."""
+    folder = Path(os.environ.get("TRADELIFT_DATA", PROJECT.parent / "shared" / "data"))
+    path = folder / name
+    if not path.exists():
+        pytest.skip(f"{name} may not be shipped with the project; point TRADELIFT_DATA at a folder that holds it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def olist() -> Path:
+    return real_data("olist/transactions.parquet")
+
+
+@pytest.fixture(scope="session")
+def yotov() -> Path:
+    return real_data("yotov/trade.parquet")
