@@ -51,7 +51,9 @@ def version(show: bool) -> None:  # noqa: FBT001 - typer's callback
 
 @app.callback()
 def common(
-    _version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")] = False,  # noqa: FBT002
+    _version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")
+    ] = False,  # noqa: FBT002
 ) -> None:
     """How much does pairing two regions lift the trade between them?"""
 

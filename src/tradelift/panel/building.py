@@ -256,7 +256,7 @@ def _neighbours(neighbours: Any, regions: Regions) -> Ints | None:
     return codes
 
 
-def _finish(  # noqa: PLR0917 - the panel's parts, in their order
+def _finish(
     cells: MemoryCells, regions: Regions, periods: tuple[str, ...], categories: tuple[str, ...] | None,
     programme: Programme | None, frames: tuple[PairFrame, ...], neighbours: Ints | None, account: Account,
 ) -> Panel:  # fmt: skip

@@ -45,7 +45,7 @@ class Matched:
     stage: Stage
 
 
-def match(  # noqa: PLR0917 - the panel's parts, in their order
+def match(
     source: PairFrame, regions: Regions, periods: tuple[str, ...], origin: Ints, destination: Ints,
     cell_pair: Ints, cell_period: Ints,
 ) -> Matched:  # fmt: skip

@@ -49,7 +49,7 @@ class EstimateCache:
         return self._seen[key]
 
 
-def _estimate(digest: str, key: str, version: str, task: Task, panel: Panel) -> Estimate:  # noqa: ARG001, PLR0917 - the cache's key
+def _estimate(digest: str, key: str, version: str, task: Task, panel: Panel) -> Estimate:  # noqa: ARG001 - the key of the cache
     return task.estimate(panel)
 
 

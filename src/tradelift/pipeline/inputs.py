@@ -50,7 +50,9 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Panel:
     partners = None
     if study.partners is not None:
         text = regions.sides or () if regions is not None else ()
-        partners = read_table(study.resolve(study.partners.file), study.partners.columns, "partners", text=text, all_text=True)
+        partners = read_table(
+            study.resolve(study.partners.file), study.partners.columns, "partners", text=text, all_text=True
+        )
     pairs = []
     for source in study.pairs:
         text = regions.sides or () if regions is not None else ()
@@ -60,7 +62,12 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Panel:
         from tradelift.log import read_log
 
         log = read_log(
-            study.transactions, study.folder, regions, domestic=domestic or regions is None, spill=spill, progress=progress
+            study.transactions,
+            study.folder,
+            regions,
+            domestic=domestic or regions is None,
+            spill=spill,
+            progress=progress,
         )
         cells, periods = log.cells, log.periods
         account = Account(stages=(log.stage,), currency=log.currency, digits=log.digits)
@@ -183,4 +190,3 @@ def hashed_inputs(study: Study) -> list[Path]:
         for pattern in study.transactions.files:
             paths.extend(sorted(study.folder.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)])
     return paths
-

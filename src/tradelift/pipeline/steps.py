@@ -142,7 +142,7 @@ def _choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit
     return {name: exhibit for name, exhibit in EXHIBITS.items() if study.exhibits.get(name, True) is not False}
 
 
-def _run_in(  # noqa: PLR0917 - what a run needs, in the order of its steps
+def _run_in(
     folder: Path, study: Study, chosen: Mapping[str, Exhibit], out: Path, engine: str, progress: Progress, *, force: bool
 ) -> Results:  # fmt: skip
     """Fill a folder with the outputs of a run."""
@@ -200,7 +200,7 @@ def _show_all(
     return results, absent
 
 
-def _attempt(  # noqa: PLR0917 - two outcomes to fill
+def _attempt(
     column: str, task: Task, panel: Panel, cache: EstimateCache, estimates: dict[str, Estimate], refused: dict[str, str]
 ) -> None:  # fmt: skip
     """One column that cannot be estimated is said so, and does not cost the others."""
@@ -234,7 +234,7 @@ def _provenance(study: Study, panel: Panel, engine: str) -> dict[str, Any]:
     return provenance(inputs, seed=study.seed, engine=engine, digest=panel.digest)
 
 
-def _write_manifest(  # noqa: PLR0917 - the manifest's parts
+def _write_manifest(
     folder: Path, study: Study, panel: Panel, engine: str, watch: Stopwatch, more: Mapping[str, Any]
 ) -> None:  # fmt: skip
     """Write the manifest last: a folder that holds one is whole."""

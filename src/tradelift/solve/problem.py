@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Floats = NDArray[Any]
+Ints = NDArray[Any]
 Family = Literal["poisson", "gaussian"]
 
 

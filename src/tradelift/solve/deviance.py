@@ -1,0 +1,22 @@
+"""How far a Poisson fit is from the data."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+
+
+def poisson_deviance(outcome: Floats, fitted: Floats, weights: Floats) -> float:
+    """
+    Poisson deviance; where the weight is 0, outcome and fitted values do not matter.
+
+    Parameters
+    ----------
+    outcome, fitted, weights
+        Of one shape; outcomes not negative.
+    """
+    ratio = np.divide(outcome, fitted, out=np.ones_like(fitted), where=(outcome > 0) & (weights > 0))
+    terms = outcome * np.log(ratio) - (outcome - fitted)
+    return float(2 * np.where(weights > 0, weights * terms, 0.0).sum())

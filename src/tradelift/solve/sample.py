@@ -1,0 +1,146 @@
+"""Which observations can be used: exact separation by the effects, and singletons."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Bools = NDArray[Any]
+Ints = NDArray[Any]
+Array = NDArray[Any]
+
+
+def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
+    """
+    Find the zero flows that two-way effects fit perfectly, so that no Poisson maximum exists with them.
+
+    Join origins and destinations by the positive flows of a period. A zero flow leads from the component of its
+    origin to that of its destination; it is separated if and only if no zero flows lead back, that is if the two
+    components are not strongly connected. An origin or destination without trade is the simplest case.
+
+    Parameters
+    ----------
+    positive
+        Where the outcome is positive, shape (T, I, J), within the sample.
+    sample
+        Observations, shape (T, I, J).
+
+    Returns
+    -------
+    The separated observations, shape (T, I, J).
+
+    References
+    ----------
+    Correia, Guimaraes and Zylkin (2021), Verifying the existence of maximum likelihood estimates for generalized
+    linear models.
+    """
+    rows, columns = positive.any(axis=2), positive.any(axis=1)
+    out: Bools = sample & ~(rows[:, :, None] & columns[:, None, :])
+    left = sample & ~out
+    # one origin that sells to every destination joins all: no further separation is possible
+    joined = (positive | ~columns[:, None, :]).all(axis=2).any(axis=1) | (positive | ~rows[:, :, None]).all(axis=1).any(
+        axis=1
+    )
+    for t in np.flatnonzero(~joined):
+        out[t] |= _between_components(positive[t], left[t])
+    return out
+
+
+def _between_components(positive: Bools, sample: Bools) -> Bools:
+    n_rows, n_columns = positive.shape
+    i, j = np.nonzero(positive)
+    graph = coo_array((np.ones(len(i)), (i, j + n_rows)), shape=(n_rows + n_columns,) * 2)
+    n, label = connected_components(graph, directed=False)
+    i, j = np.nonzero(sample & ~positive)
+    directed = coo_array((np.ones(len(i)), (label[i], label[j + n_rows])), shape=(n, n))
+    strong = connected_components(directed, directed=True, connection="strong")[1]
+    out = np.zeros_like(positive)
+    apart = strong[label[i]] != strong[label[j + n_rows]]
+    out[i[apart], j[apart]] = True
+    return out
+
+
+def singletons(sample: Bools) -> Bools:
+    """
+    Find observations alone in an origin-period or destination-period, again and again until none is left.
+
+    Parameters
+    ----------
+    sample
+        Observations, shape (T, I, J).
+    """
+    left = sample.copy()
+    while True:
+        alone = left & ((left.sum(axis=2) == 1)[:, :, None] | (left.sum(axis=1) == 1)[:, None, :])
+        if not alone.any():
+            return sample & ~left
+        left &= ~alone
+
+
+def effect_rank(sample: Bools) -> int:
+    """
+    Rank of origin-period and destination-period effects: used rows and columns less connected components.
+
+    Parameters
+    ----------
+    sample
+        Observations, shape (T, I, J).
+    """
+    rows, columns = sample.any(axis=2), sample.any(axis=1)
+    rank = int(rows.sum() + columns.sum())
+    full = (sample | ~columns[:, None, :]).all(axis=2).any(axis=1)
+    rank -= int((full & rows.any(axis=1)).sum())
+    for t in np.flatnonzero(~full):
+        i, j = np.nonzero(sample[t])
+        rank -= _n_components(i, j, sample.shape[1], sample.shape[2])
+    return rank
+
+
+def code_rank(codes: tuple[Ints, ...]) -> int:
+    """
+    Rank of fixed effects given as codes: exact for one or two, an upper bound as reghdfe's for more.
+
+    Parameters
+    ----------
+    codes
+        Shape (N,) each, on the sample.
+    """
+    sizes = [len(np.unique(c)) for c in codes]
+    rank = sum(sizes) - max(len(codes) - 1, 0)
+    if len(codes) > 1:
+        rank += 1 - _n_components(codes[0], codes[1], int(codes[0].max()) + 1, int(codes[1].max()) + 1)
+    return rank
+
+
+def _n_components(i: Array, j: Array, n_rows: int, n_columns: int) -> int:
+    """Number of connected components among the used rows and columns."""
+    graph = coo_array((np.ones(len(i)), (i, j + n_rows)), shape=(n_rows + n_columns,) * 2)
+    labels = connected_components(graph, directed=False)[1]
+    return len(np.unique(labels[i]))
+
+
+def code_singletons(codes: tuple[Ints, ...]) -> Bools:
+    """Find rows alone in a group of any effect, again and again until none is left, shape (N,)."""
+    left = np.ones(len(codes[0]) if codes else 0, dtype=bool)
+    while True:
+        alone = np.zeros_like(left)
+        for code in codes:
+            alone |= left & (np.bincount(code[left], minlength=int(code.max(initial=0)) + 1)[code] == 1)
+        if not alone.any():
+            return ~left
+        left &= ~alone
+
+
+def code_separated(outcome: Array, codes: tuple[Ints, ...]) -> Bools:
+    """Find rows in a group of any effect without a positive outcome, shape (N,)."""
+    left = np.ones(len(outcome), dtype=bool)
+    while True:
+        empty = np.zeros_like(left)
+        for code in codes:
+            total = np.bincount(code, weights=np.where(left, outcome, 0.0), minlength=int(code.max(initial=0)) + 1)
+            empty |= left & (total[code] == 0)
+        if not empty.any():
+            return ~left
+        left &= ~empty
