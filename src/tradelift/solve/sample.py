@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 Bools = NDArray[Any]
 Ints = NDArray[Any]
-Array = NDArray[Any]
+Floats = NDArray[Any]
 
 
 def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
@@ -36,30 +36,30 @@ def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
     Correia, Guimaraes and Zylkin (2021), Verifying the existence of maximum likelihood estimates for generalized
     linear models.
     """
-    rows, columns = positive.any(axis=2), positive.any(axis=1)
+    rows, columns = np.asarray(positive.any(axis=2)), np.asarray(positive.any(axis=1))
     out: Bools = sample & ~(rows[:, :, None] & columns[:, None, :])
     left = sample & ~out
     # one origin that sells to every destination joins all: no further separation is possible
-    joined = (positive | ~columns[:, None, :]).all(axis=2).any(axis=1) | (positive | ~rows[:, :, None]).all(axis=1).any(
+    joined = np.asarray((positive | ~columns[:, None, :]).all(axis=2)).any(axis=1) | (positive | ~rows[:, :, None]).all(
         axis=1
-    )
+    ).any(axis=1)
     for t in np.flatnonzero(~joined):
-        out[t] |= _between_components(positive[t], left[t])
+        i, j = np.nonzero(left[t])
+        apart = _between_components(i, j, positive[t, i, j])
+        out[t, i[apart], j[apart]] = True
     return out
 
 
-def _between_components(positive: Bools, sample: Bools) -> Bools:
-    n_rows, n_columns = positive.shape
-    i, j = np.nonzero(positive)
-    graph = coo_array((np.ones(len(i)), (i, j + n_rows)), shape=(n_rows + n_columns,) * 2)
-    n, label = connected_components(graph, directed=False)
-    i, j = np.nonzero(sample & ~positive)
-    directed = coo_array((np.ones(len(i)), (label[i], label[j + n_rows])), shape=(n, n))
+def _between_components(first: Ints, second: Ints, positive: Bools) -> Bools:
+    """Mark the observations that lead from one component to another and not back, shape (N,)."""
+    n_first = int(first.max(initial=-1)) + 1
+    size = n_first + int(second.max(initial=-1)) + 1
+    a, b = first[positive], second[positive] + n_first
+    n, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(size, size)), directed=False)
+    start, end = label[first], label[second + n_first]
+    directed = coo_array((np.ones(len(start)), (start, end)), shape=(n, n))
     strong = connected_components(directed, directed=True, connection="strong")[1]
-    out = np.zeros_like(positive)
-    apart = strong[label[i]] != strong[label[j + n_rows]]
-    out[i[apart], j[apart]] = True
-    return out
+    return np.asarray(strong[start] != strong[end])
 
 
 def singletons(sample: Bools) -> Bools:
@@ -88,9 +88,9 @@ def effect_rank(sample: Bools) -> int:
     sample
         Observations, shape (T, I, J).
     """
-    rows, columns = sample.any(axis=2), sample.any(axis=1)
+    rows, columns = np.asarray(sample.any(axis=2)), np.asarray(sample.any(axis=1))
     rank = int(rows.sum() + columns.sum())
-    full = (sample | ~columns[:, None, :]).all(axis=2).any(axis=1)
+    full = np.asarray((sample | ~columns[:, None, :]).all(axis=2)).any(axis=1)
     rank -= int((full & rows.any(axis=1)).sum())
     for t in np.flatnonzero(~full):
         i, j = np.nonzero(sample[t])
@@ -114,7 +114,7 @@ def code_rank(codes: tuple[Ints, ...]) -> int:
     return rank
 
 
-def _n_components(i: Array, j: Array, n_rows: int, n_columns: int) -> int:
+def _n_components(i: Ints, j: Ints, n_rows: int, n_columns: int) -> int:
     """Number of connected components among the used rows and columns."""
     graph = coo_array((np.ones(len(i)), (i, j + n_rows)), shape=(n_rows + n_columns,) * 2)
     labels = connected_components(graph, directed=False)[1]
@@ -133,8 +133,26 @@ def code_singletons(codes: tuple[Ints, ...]) -> Bools:
         left &= ~alone
 
 
-def code_separated(outcome: Array, codes: tuple[Ints, ...]) -> Bools:
-    """Find rows in a group of any effect without a positive outcome, shape (N,)."""
+def code_separated(outcome: Floats, codes: tuple[Ints, ...]) -> Bools:
+    """
+    Find rows that the effects alone separate: exact for two effects, else groups without a positive outcome.
+
+    Parameters
+    ----------
+    outcome
+        Shape (N,), not negative.
+    codes
+        Shape (N,) each.
+    """
+    out = _in_empty_groups(outcome, codes)
+    if len(codes) == 2:
+        left = np.flatnonzero(~out)
+        first, second = (np.unique(c[left], return_inverse=True)[1] for c in codes)
+        out[left[_between_components(first, second, outcome[left] > 0)]] = True
+    return out
+
+
+def _in_empty_groups(outcome: Floats, codes: tuple[Ints, ...]) -> Bools:
     left = np.ones(len(outcome), dtype=bool)
     while True:
         empty = np.zeros_like(left)

@@ -1,0 +1,7 @@
+"""Identification strategies, one file each, and the path that they share."""
+
+from tradelift.designs.comparison import Comparison, compare, conclude
+from tradelift.designs.gravity import Gravity
+from tradelift.designs.task import Task, task_json
+
+__all__ = ["Comparison", "Gravity", "Task", "compare", "conclude", "task_json"]

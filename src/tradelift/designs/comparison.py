@@ -1,0 +1,385 @@
+"""The path that every design shares: a comparison of flows, estimated, with its covariance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.covariance import Dyads, Influence, by_groups, codes_of, covariance
+from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes
+from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
+from tradelift.errors import DesignError
+from tradelift.estimate import Diagnostics, Estimate
+from tradelift.panel import Panel
+from tradelift.panel.cells import Block
+from tradelift.solve import DenseProblem, Fit, Piece, RowProblem, fit
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+Bools = NDArray[Any]
+
+
+class Design(Protocol):
+    """What `conclude` asks of a design; anything frozen that has these serves."""
+
+    @property
+    def vcov(self) -> str | Sequence[str]:
+        """A scheme, or a list of one or two columns."""
+        ...
+
+    @property
+    def correction(self) -> str:
+        """A small-sample correction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """
+    Which flows are compared, and how: what a design makes of a panel.
+
+    Parameters
+    ----------
+    problem
+        Arrays for the solvers.
+    terms
+        Names of the regressors, in the order of the problem.
+    treatment
+        Those of them that must be identified.
+    dyads
+        The directed pairs, for covariances.
+    clusters
+        Codes of the user's cluster columns, shaped as `tradelift.solve.fit` takes groups, and their intersection.
+    outcome, direction, sample, effects
+        What the estimate will say of itself.
+    exclusions
+        Observations of the sample that are not in the problem, by reason.
+    hint
+        Why the treatment may not be identified here.
+    notes
+        What a reader must know, in sentences.
+    """
+
+    problem: DenseProblem | RowProblem
+    terms: tuple[str, ...]
+    treatment: tuple[str, ...]
+    dyads: Dyads
+    clusters: tuple[Any, ...] = ()
+    outcome: str
+    direction: str
+    sample: str
+    effects: tuple[str, ...]
+    exclusions: Mapping[str, int]
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def compare(
+    panel: Panel,
+    *,
+    outcome: str,
+    treatment: Sequence[Column],
+    controls: Sequence[Column],
+    sample: Bools,
+    effects: Sequence[str] | None = None,
+    family: str | None = None,
+    weights: str | None = None,
+    offset: str | None = None,
+    cluster: Sequence[str] = (),
+    direction: str = "both",
+    about: str = "all pairs",
+    hint: str = "",
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """
+    Turn columns of a panel into a comparison.
+
+    Parameters
+    ----------
+    panel
+        The flows.
+    outcome
+        A column, or log, log1p or asinh of one.
+    treatment, controls
+        Regressors, from `read_controls` or made by the design.
+    sample
+        Cells that the design compares, shape (N,).
+    effects
+        Names; None for origin-period and destination-period.
+    family
+        "poisson" or "gaussian"; None for the outcome's own.
+    weights, offset
+        Columns, or None.
+    cluster
+        Columns of the user to cluster by, at most two.
+    direction, about, hint, notes
+        As in `Comparison`; `about` is its sample in words.
+
+    Raises
+    ------
+    DesignError
+        If a column is unknown, the family contradicts the outcome, or no observation is left.
+    """
+    what = parse_outcome(outcome)
+    chosen = choose_family(what, family)
+    raw = panel.outcome(what.column)
+    values, not_positive = transform(what, raw)
+    columns = [*treatment, *controls]
+    reasons, used = _screen(panel, sample, raw, not_positive, columns, _numbers(panel, weights, offset))
+    if chosen == "poisson" and np.any(raw[used] < 0):
+        msg = f"PPML needs flows that are not negative; '{what.column}' is negative in {int((raw[used] < 0).sum()):,} cells."
+        raise DesignError(msg)
+    if not used.any():
+        msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())
+        raise DesignError(msg, reasons)
+    names = check_effects(default_effects(panel) if effects is None else effects)
+    codes = [effect_codes(panel, name) for name in names]
+    parts = _Parts(
+        panel=panel, outcome=np.where(used, values, 0.0), columns=columns, used=used, family=chosen,
+        weights=None if weights is None else np.where(used, panel.column(weights), 0.0).astype(float),
+        offset=None if offset is None else np.where(used, panel.column(offset), 0.0).astype(float),
+        groups=_groups(panel, cluster),
+    )  # fmt: skip
+    blocks = panel.cells.blocks
+    dense = blocks is not None and are_two_way(panel, codes, used)
+    problem, clusters = _dense(parts, blocks) if dense and blocks is not None else _rows(parts, codes)
+    return Comparison(
+        problem=problem,
+        terms=tuple(c.name for c in columns),
+        treatment=tuple(c.name for c in treatment),
+        dyads=Dyads(
+            origin=panel.pairs.origin,
+            destination=panel.pairs.destination,
+            dyad=panel.pairs.dyad,
+            used=np.zeros(len(panel.pairs), dtype=bool),
+            side=panel.regions.side,
+            group=codes_of(panel.regions.group),
+        ),
+        clusters=clusters,
+        outcome=outcome,
+        direction=direction,
+        sample=about,
+        effects=names,
+        exclusions=reasons,
+        hint=hint,
+        notes=tuple(notes),
+    )
+
+
+def conclude(comparison: Comparison, design: Design) -> Estimate:
+    """
+    Estimate a comparison: fit, covariance, estimate.
+
+    Parameters
+    ----------
+    comparison
+        What the design made of a panel.
+    design
+        Its `vcov` and `correction`; its class names the estimate.
+
+    Raises
+    ------
+    DesignError
+        If the treatment is not identified; carries `.dropped`.
+    ConvergenceError
+        If PPML does not converge.
+    """
+    found = fit(comparison.problem, groups=comparison.clusters)
+    exclusions = {**comparison.exclusions, **found.excluded}
+    kept = tuple(comparison.terms[k] for k in found.kept)
+    lost = [t for t in comparison.treatment if t not in kept]
+    if lost:
+        raise DesignError(_not_identified(lost, comparison), exclusions)
+    influence = _influence(found, comparison)
+    diagnostics = Diagnostics(
+        path=found.path,
+        iterations=found.iterations,
+        omitted=tuple(t for t in comparison.terms if t not in kept),
+        effect_rank=found.effect_rank,
+        deviance=found.deviance,
+        pseudo_r2=1 - found.deviance / found.total if found.total > 0 else np.nan,
+        clusters=(),
+        clipped=False,
+        notes=comparison.notes,
+    )
+    k = len(kept)
+    blank = Estimate(
+        terms=kept,
+        coefficients=found.coefficients,
+        covariance=np.full((k, k), np.nan),
+        dof=1,
+        influence=influence,
+        n_obs=found.n_obs,
+        n_pairs=int(found.pairs_used.sum()),
+        exclusions=exclusions,
+        design=type(design).__name__,
+        outcome=comparison.outcome,
+        direction=comparison.direction,
+        sample=comparison.sample,
+        family=comparison.problem.family,
+        treatment=comparison.treatment,
+        effects=comparison.effects,
+        formula=formula(comparison.outcome, comparison.terms, comparison.effects),
+        se_type="none",
+        correction="none",
+        diagnostics=diagnostics,
+    )
+    if isinstance(design.vcov, str):
+        return blank.under(covariance(influence, design.vcov, design.correction), design.vcov, design.correction)
+    sums = [g @ found.bread for g in found.group_scores]
+    counts = tuple(int(np.abs(s).sum(axis=1).astype(bool).sum()) for s in found.group_scores[:2])
+    return blank.under(
+        by_groups(influence, design.correction, sums, counts), " and ".join(design.vcov), design.correction
+    )
+
+
+def formula(outcome: str, terms: Sequence[str], effects: Sequence[str]) -> str:
+    """The line to paste into fixest."""
+    right = " + ".join(terms) or "1"
+    return f"{outcome} ~ {right}" + (f" | {' + '.join(effects)}" if effects else "")
+
+
+def _not_identified(lost: Sequence[str], comparison: Comparison) -> str:
+    names = ", ".join(f"'{name}'" for name in lost)
+    why = comparison.hint or "Use another sample, other controls or coarser effects."
+    return f"The effects and controls absorb all variation in {names} ({comparison.sample}). {why}"
+
+
+def _influence(found: Fit, comparison: Comparison) -> Influence:
+    rank = found.effect_rank + len(found.kept)
+    spread = 1.0
+    if comparison.problem.family == "gaussian":
+        spread = found.deviance / max(found.n_obs - rank, 1)
+    d = comparison.dyads
+    return Influence(
+        pairs=found.scores @ found.bread,
+        dyads=Dyads(
+            origin=d.origin, destination=d.destination, dyad=d.dyad, used=found.pairs_used, side=d.side, group=d.group
+        ),
+        robust=found.bread @ found.meat_rows @ found.bread,
+        iid=found.bread * spread,
+        n_obs=found.n_obs,
+        rank=rank,
+    )
+
+
+def _numbers(panel: Panel, *names: str | None) -> list[Floats]:
+    out = []
+    for name in names:
+        if name is not None:
+            values = panel.column(name)
+            if values.dtype.kind not in "iufb":
+                msg = f"'{name}' is text; weights and offsets are numbers."
+                raise DesignError(msg)
+            out.append(values.astype(np.float64))
+    return out
+
+
+def _screen(
+    panel: Panel, sample: Bools, raw: Floats, not_positive: Bools, columns: Sequence[Column], others: Sequence[Floats]
+) -> tuple[dict[str, int], Bools]:
+    """Count what cannot be used, each cell under its first reason, and give what can."""
+    pair = panel.cells.column("pair")
+    near = np.zeros(len(raw), dtype=bool)
+    gaps = np.isnan(raw)
+    for column in columns:
+        if column.no_distance is not None:
+            near |= column.no_distance
+        gaps |= np.isnan(column.by_cell(pair))
+    for values in others:
+        gaps |= np.isnan(values)
+    left = sample.copy()
+    reasons = {}
+    for reason, mask in (("zero_distance", near), ("missing", gaps), ("not_positive", not_positive)):
+        reasons[reason] = int((left & mask).sum())
+        left &= ~mask
+    return reasons, left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Parts:
+    """What both kinds of problem are made of, by cell."""
+
+    panel: Panel
+    outcome: Floats
+    columns: Sequence[Column]
+    used: Bools
+    family: Any
+    weights: Floats | None
+    offset: Floats | None
+    groups: tuple[Ints, ...]
+
+
+def _groups(panel: Panel, names: Sequence[str]) -> tuple[Ints, ...]:
+    """Codes of the user's cluster columns, and of their intersection."""
+    codes = [effect_codes(panel, name) for name in names]
+    if len(codes) == 2:
+        codes.append(effect_codes(panel, "^".join(names)))
+    return tuple(codes)
+
+
+def _rows(parts: _Parts, codes: Sequence[Ints]) -> tuple[RowProblem, tuple[Ints, ...]]:
+    rows = np.flatnonzero(parts.used)
+    pair = parts.panel.cells.column("pair")[rows]
+    regressors = [c.values[pair] if c.fixed else c.values[rows] for c in parts.columns]
+    problem = RowProblem(
+        outcome=parts.outcome[rows],
+        regressors=np.stack(regressors, axis=1) if regressors else np.empty((len(rows), 0)),
+        weights=None if parts.weights is None else parts.weights[rows],
+        offset=None if parts.offset is None else parts.offset[rows],
+        effects=tuple(c[rows] for c in codes),
+        pair=pair,
+        family=parts.family,
+        n_pairs=len(parts.panel.pairs),
+    )
+    return problem, tuple(g[rows] for g in parts.groups)
+
+
+def _dense(parts: _Parts, blocks: Sequence[Block]) -> tuple[DenseProblem, tuple[Any, ...]]:
+    pieces = []
+    groups: list[list[Ints]] = [[] for _ in parts.groups]
+    for block in blocks:
+        if not parts.used[block.start : block.stop].any():
+            continue
+        pieces.append(_piece(parts, block))
+        for collected, codes in zip(groups, parts.groups, strict=True):
+            collected.append(block.tensor(codes, fill=0))
+    problem = DenseProblem(pieces=tuple(pieces), family=parts.family, n_pairs=len(parts.panel.pairs))
+    return problem, tuple(groups)
+
+
+def _piece(parts: _Parts, block: Block) -> Piece:
+    pair = _pair_matrix(block, parts.panel.cells.column("pair"))
+    weights = None
+    if parts.weights is not None or block.position is not None or not parts.used[block.start : block.stop].all():
+        given = parts.used.astype(np.float64) if parts.weights is None else parts.weights
+        weights = block.tensor(given)
+    fixed = all(c.fixed for c in parts.columns)
+    tensors = []
+    for c in parts.columns:
+        if c.fixed:
+            matrix = np.where(pair >= 0, np.nan_to_num(c.values)[pair], 0.0)[None]
+            tensors.append(matrix if fixed else np.broadcast_to(matrix, block.shape))
+        else:
+            tensors.append(block.tensor(np.nan_to_num(c.values)))
+    empty = np.empty((0, 1, *pair.shape))
+    return Piece(
+        outcome=block.tensor(parts.outcome),
+        regressors=np.stack(tensors) if tensors else empty,
+        weights=weights,
+        offset=None if parts.offset is None else block.tensor(parts.offset),
+        pair=pair,
+    )
+
+
+def _pair_matrix(block: Block, pair: Ints) -> Ints:
+    """Directed pair of each origin and destination of a block, shape (I, J); -1 where the panel has none."""
+    _, n_rows, n_columns = block.shape
+    own = pair[block.start : block.stop]
+    if block.position is None:
+        return own[: n_rows * n_columns].reshape(n_rows, n_columns)
+    out = np.full(n_rows * n_columns, -1)
+    out[block.position % (n_rows * n_columns)] = own
+    return out.reshape(n_rows, n_columns)

@@ -1,0 +1,44 @@
+"""Tasks: anything frozen that can be estimated, and the text that identifies it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Protocol
+
+from tradelift.estimate import Estimate
+from tradelift.panel import Panel
+
+
+class Task(Protocol):
+    """What an exhibit plans and the pipeline estimates once: a frozen dataclass with `.estimate(panel)`."""
+
+    def estimate(self, panel: Panel) -> Estimate:
+        """Estimate on a panel."""
+        ...
+
+
+def task_json(task: Any) -> str:
+    """
+    Write a task as canonical JSON: equal tasks give equal texts, in any process.
+
+    Parameters
+    ----------
+    task
+        A frozen dataclass of numbers, texts, tuples, mappings and other such dataclasses.
+    """
+    return json.dumps(_plain(task), sort_keys=True, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        kind = type(value)
+        return {"task": f"{kind.__module__}.{kind.__qualname__}"} | {
+            f.name: _plain(getattr(value, f.name)) for f in fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(v) for v in value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value

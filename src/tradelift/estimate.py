@@ -1,0 +1,215 @@
+"""The estimate: one type for every design."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.covariance import Covariance, Influence, covariance
+from tradelift.errors import DesignError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[Any]
+
+REASONS = ("missing", "not_positive", "zero_distance", "separated", "singleton")
+"""Why observations of the sample are not used, as `Estimate.dropped` counts them."""
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics:
+    """
+    What stands behind an estimate.
+
+    Parameters
+    ----------
+    path
+        "tensor" or "rows": how the numbers were computed.
+    iterations
+        Newton steps; 1 for OLS.
+    omitted
+        Controls without variation after the effects, or collinear with those before them.
+    effect_rank
+        Rank of the fixed effects.
+    deviance
+        Poisson deviance, or the sum of squared residuals.
+    pseudo_r2
+        One less the deviance over that of a constant; R2 for OLS.
+    clusters
+        Number of clusters in each dimension.
+    clipped
+        Whether negative eigenvalues of the covariance were set to zero.
+    notes
+        What a reader must know, in sentences.
+    """
+
+    path: str
+    iterations: int
+    omitted: tuple[str, ...]
+    effect_rank: int
+    deviance: float
+    pseudo_r2: float
+    clusters: tuple[int, ...]
+    clipped: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """
+    Coefficients with their covariance, the sample, and what was left out.
+
+    Parameters
+    ----------
+    terms
+        Names of the coefficients, K of them.
+    coefficients, covariance
+        Shapes (K,) and (K, K).
+    dof
+        Degrees of freedom of the t distribution.
+    influence
+        What other covariances start from; `influence.pairs` has shape (P, K) by directed pair.
+    n_obs, n_pairs
+        Observations and directed pairs used.
+    exclusions
+        Observations of the sample that are not used, by reason.
+    design, outcome, direction, sample, family
+        What was estimated, on what.
+    treatment
+        The terms that are the treatment; empty where there is none.
+    effects
+        Names of the fixed effects.
+    formula
+        The line to paste into fixest.
+    se_type
+        The covariance's scheme, or the columns that it clusters by.
+    correction
+        Its small-sample correction.
+    diagnostics
+        What stands behind it.
+    """
+
+    terms: tuple[str, ...]
+    coefficients: Floats
+    covariance: Floats
+    dof: float
+    influence: Influence
+    n_obs: int
+    n_pairs: int
+    exclusions: Mapping[str, int]
+    design: str
+    outcome: str
+    direction: str
+    sample: str
+    family: str
+    treatment: tuple[str, ...]
+    effects: tuple[str, ...]
+    formula: str
+    se_type: str
+    correction: str
+    diagnostics: Diagnostics
+
+    @property
+    def std_errors(self) -> Floats:
+        """Standard errors, shape (K,)."""
+        return np.asarray(np.sqrt(np.clip(np.diag(self.covariance), 0.0, None)))
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Observations of the sample that are not used, by each published reason; with n_obs they add up."""
+        return {reason: int(self.exclusions.get(reason, 0)) for reason in REASONS}
+
+    def tidy(self) -> "pd.DataFrame":
+        """One row a term: term, estimate, std_error, statistic, p_value, conf_low, conf_high (95%)."""
+        import pandas as pd
+        from scipy.special import stdtr, stdtrit
+
+        error = self.std_errors
+        statistic = np.divide(self.coefficients, error, out=np.full_like(error, np.nan), where=error > 0)
+        half = stdtrit(self.dof, (1 + LEVEL) / 2) * error
+        return pd.DataFrame(
+            {
+                "term": list(self.terms),
+                "estimate": self.coefficients,
+                "std_error": error,
+                "statistic": statistic,
+                "p_value": 2 * stdtr(self.dof, -np.abs(statistic)),
+                "conf_low": self.coefficients - half,
+                "conf_high": self.coefficients + half,
+            }
+        )
+
+    def percent(self) -> "pd.DataFrame":
+        """100 (exp(b) - 1) of each term, and its 95% interval by the end points."""
+        import pandas as pd
+
+        tidy = self.tidy()
+        columns = {"percent": "estimate", "conf_low": "conf_low", "conf_high": "conf_high"}
+        return pd.DataFrame({"term": tidy["term"]} | {new: 100 * np.expm1(tidy[old]) for new, old in columns.items()})
+
+    def with_vcov(self, scheme: str, correction: str | None = None) -> "Estimate":
+        """
+        Give the same estimate another covariance, without a refit.
+
+        Parameters
+        ----------
+        scheme
+            A scheme; to cluster by columns, estimate again with `vcov=[...]`.
+        correction
+            None for the estimate's own.
+
+        Raises
+        ------
+        DesignError
+            If the scheme is unknown or names columns.
+        """
+        if not isinstance(scheme, str):
+            msg = "Clustering by columns needs the data: estimate again with vcov=[...]."
+            raise DesignError(msg)
+        correction = self.correction if correction is None else correction
+        return self.under(covariance(self.influence, scheme, correction), scheme, correction)
+
+    def under(self, found: Covariance, se_type: str, correction: str) -> "Estimate":
+        """Give the same estimate a covariance that was computed elsewhere."""
+        about = replace(self.diagnostics, clusters=found.clusters, clipped=found.clipped)
+        return replace(
+            self, covariance=found.matrix, dof=found.dof, se_type=se_type, correction=correction, diagnostics=about
+        )
+
+    def __str__(self) -> str:
+        head = f"{self.design}: {self.formula}\n{self.family}, {self.direction}, {self.sample}; errors: {self.se_type}"
+        table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}") if self.terms else "no terms"
+        lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count) or "none"
+        return f"{head}\n{table}\n{self.n_obs:,} observations, {self.n_pairs:,} directed pairs; dropped: {lost}"
+
+    # what maketables reads
+
+    @property
+    def __maketables_coef_table__(self) -> "pd.DataFrame":
+        tidy = self.tidy().set_index("term")
+        names = {"estimate": "b", "std_error": "se", "statistic": "t", "p_value": "p"}
+        return tidy.rename(columns=names | {"conf_low": "ci95l", "conf_high": "ci95u"}).rename_axis("Coefficient")
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        return self.outcome
+
+    @property
+    def __maketables_fixef_string__(self) -> str | None:
+        return " + ".join(self.effects) or None
+
+    @property
+    def __maketables_vcov_info__(self) -> dict[str, str]:
+        return {"vcov_type": self.se_type}
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        return ["N", "pairs"]
+
+    def __maketables_stat__(self, key: str) -> Any:
+        return {"N": self.n_obs, "pairs": self.n_pairs, "r2": self.diagnostics.pseudo_r2}.get(key)
