@@ -34,7 +34,9 @@ def flows(table, periods=("2017-01", "2017-02"), seed=1):
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("convert", [lambda f: f, pl.from_pandas, pa.Table.from_pandas], ids=["pandas", "polars", "arrow"])
+@pytest.mark.parametrize(
+    "convert", [lambda f: f, pl.from_pandas, pa.Table.from_pandas], ids=["pandas", "polars", "arrow"]
+)
 def test_takes_any_frame(convert):
     reg = regions()
     panel = tl.Panel.from_frame(convert(flows(reg)), regions=convert(reg))
@@ -155,7 +157,9 @@ def test_distance_is_the_great_circle():
 
 
 def test_domestic_distance_needs_an_area():
-    reg = pd.DataFrame({"region": ["a", "b"], "longitude": [0.0, 9.0], "latitude": [0.0, 0.0], "area_km2": [np.pi, np.nan]})
+    reg = pd.DataFrame(
+        {"region": ["a", "b"], "longitude": [0.0, 9.0], "latitude": [0.0, 0.0], "area_km2": [np.pi, np.nan]}
+    )
     f = pd.DataFrame({"origin": ["a", "b"], "destination": ["a", "b"], "trade": [1.0, 2.0]})
     distance = tl.Panel.from_frame(f, regions=reg).column("distance_km")
     assert distance[0] == pytest.approx(0.67)
@@ -176,7 +180,9 @@ def test_periods_that_are_years_sort_as_numbers():
 
 
 def test_dates_on_the_first_become_months():
-    f = pd.DataFrame({"origin": "a", "destination": "b", "period": pd.to_datetime(["2017-01-01", "2017-02-01"]), "trade": 1.0})
+    f = pd.DataFrame(
+        {"origin": "a", "destination": "b", "period": pd.to_datetime(["2017-01-01", "2017-02-01"]), "trade": 1.0}
+    )
     assert tl.Panel.from_frame(f).periods == ("2017-01", "2017-02")
 
 

@@ -38,7 +38,9 @@ def test_start_and_end_are_inclusive():
     p = panel(partners)
     ids, period = p.regions.ids, p.cells.column("period")
     d = p.column("partner")
-    pair = {w: (ids[p.cells.column("origin")] == "e0") & (ids[p.cells.column("destination")] == w) for w in ("w0", "w1")}
+    pair = {
+        w: (ids[p.cells.column("origin")] == "e0") & (ids[p.cells.column("destination")] == w) for w in ("w0", "w1")
+    }
     assert [d[pair["w0"] & (period == t)][0] for t in range(3)] == [0, 1, 1]
     assert [d[pair["w1"] & (period == t)][0] for t in range(3)] == [1, 0, 0]
     assert not p.is_fixed("partner")
@@ -65,7 +67,9 @@ def test_what_else_the_list_says_stays_with_the_partnership():
 
 
 def test_one_sided_types_count_members():
-    f = pd.DataFrame([(a, b) for a in "abcd" for b in "abcd" if a != b], columns=["origin", "destination"]).assign(trade=1.0)
+    f = pd.DataFrame([(a, b) for a in "abcd" for b in "abcd" if a != b], columns=["origin", "destination"]).assign(
+        trade=1.0
+    )
     p = tl.Panel.from_frame(f, partners=pd.DataFrame({"x": ["a"], "y": ["b"]}))
     kinds = {}
     for o, d, k in zip(p.pairs.origin, p.pairs.destination, p.pairs.control_type, strict=True):
@@ -113,7 +117,9 @@ def test_undirected_covariates_are_the_same_both_ways():
 
 
 def test_moving_directed_covariates():
-    search = pd.DataFrame({"origin": ["w0", "w0"], "destination": "e0", "period": ["2017-01", "2017-03"], "index": [1.0, 3.0]})
+    search = pd.DataFrame(
+        {"origin": ["w0", "w0"], "destination": "e0", "period": ["2017-01", "2017-03"], "index": [1.0, 3.0]}
+    )
     p = panel(pairs=[search])
     ids = p.regions.ids
     mine = (ids[p.cells.column("origin")] == "w0") & (ids[p.cells.column("destination")] == "e0")

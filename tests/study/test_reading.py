@@ -1,0 +1,183 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import tradelift as tl
+
+GOOD = """\
+name: A study
+seed: 7
+regions: {file: cities.csv, columns: {region: city}, sides: [east, west]}
+partners: partners.csv
+transactions:
+  files: log/*.parquet
+  columns: {time: t, origin: o, destination: d, amount: a, transaction: id, line: n, status: s}
+  keep: {status: [paid, 1]}
+  time_zone: Asia/Shanghai
+  currency: CNY
+  from: 2017-01
+  to: 2017-12
+model:
+  controls: [log(distance_km), x:log(y)]
+exhibits:
+  map: false
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    return tl.read_study(path)
+
+
+def mistakes(tmp_path, text):
+    with pytest.raises(tl.StudyError) as error:
+        read(tmp_path, text)
+    return str(error.value).replace(str(tmp_path) + "/", "").splitlines()
+
+
+def test_reads_a_study(tmp_path):
+    study = read(tmp_path, GOOD)
+    assert study.partners.file == "partners.csv"
+    assert study.transactions.files == ("log/*.parquet",)
+    assert study.transactions.from_ == "2017-01"
+    assert study.transactions.keep == {"status": ("paid", "1")}
+    assert study.resolve("cities.csv") == tmp_path / "cities.csv"
+    assert study.exhibits == {"map": False}
+
+
+def test_the_smallest_study(tmp_path):
+    study = read(tmp_path, "name: Small\nflows: flows.csv\npartners: partners.csv\n")
+    assert study.flows.file == "flows.csv"
+    assert study.model.bandwidth_km == 150
+
+
+def test_a_study_is_frozen(tmp_path):
+    study = read(tmp_path, GOOD)
+    with pytest.raises(ValidationError):
+        study.name = "Another"
+
+
+def test_canonical_form_is_stable_json(tmp_path):
+    one, two = read(tmp_path, GOOD), read(tmp_path, GOOD.replace("seed: 7\n", "") + "seed: 7\n")
+    assert json.dumps(one.canonical(), sort_keys=True) == json.dumps(two.canonical(), sort_keys=True)
+
+
+MISTAKES = {
+    "misspelt key": (("seed: 7", "sede: 7"), "study.yaml:2:1  sede: unknown key. Did you mean 'seed'?"),
+    "nested key": (("sides", "sdies"), "study.yaml:3:54  regions.sdies: unknown key. Did you mean 'sides'?"),
+    "wrong type": (("seed: 7", "seed: seven"), "study.yaml:2:1  seed: input should be a valid integer"),
+    "negative seed": (("seed: 7", "seed: -7"), "study.yaml:2:1  seed: input should be greater than or equal to 0"),
+    "number as text": (
+        ("name: A study", "name: 12"),
+        "study.yaml:1:1  name: input should be a valid string; found '12': put it in quotes.",
+    ),
+    "equal sides": (("[east, west]", "[east, east]"), "study.yaml:3:54  regions.sides: the two sides must differ"),
+    "role": (("origin: o", "orign: o"), "study.yaml:7:22  transactions.columns.orign: unknown key"),
+    "lacking role": (("amount: a, ", ""), "study.yaml:7:3  transactions.columns: name the columns of amount"),
+    "line alone": (("transaction: id, ", ""), "study.yaml:7:3  transactions.columns: a line id needs a transaction id"),
+    "keep": ((", status: s}", "}"), "study.yaml:8:3  transactions.keep: status is kept by value"),
+    "zone": (("Asia/Shanghai", "Asia/Nowhere"), "study.yaml:9:3  transactions.time_zone: there is no time zone"),
+    "currency": (("CNY", "CNX"), "study.yaml:10:3  transactions.currency: there is no currency 'CNX'"),
+    "month": (("from: 2017-01", "from: 2017-13"), "study.yaml:5:1  transactions: from: '2017-13' is no month"),
+    "order": (("to: 2017-12", "to: 2016-12"), "study.yaml:5:1  transactions: from 2017-01 is after to 2016-12"),
+    "control": (("x:log(y)", "sqrt(y)"), "study.yaml:14:32  model.controls.1: 'sqrt(y)' is no control"),
+    "exhibit": (("  map: false", "  mpa: false"), "study.yaml:16:3  exhibits.mpa: unknown key. Did you mean 'map'?"),
+    "off": (("  map: false", "  map: off"), "study.yaml:16:3  exhibits.map: write true or false"),
+    "options": (("  map: false", "  map: 5"), "study.yaml:16:3  exhibits.map: give true, false or a mapping"),
+    "missing": (("name: A study\n", ""), "study.yaml:1:1  name: is missing; add it."),
+    "reserved": (("seed: 7", "folder: x"), "study.yaml:2:1  folder: unknown key"),
+    "two inputs": (
+        ("seed: 7", "flows: f.csv"),
+        "study.yaml:1:1  a study has either `transactions` or `flows`; found both.",
+    ),
+    "tag": (("seed: 7", "seed: !!python/object:os.system x"), "study.yaml:2:7  the tag"),
+    "alias": (("seed: 7", "seed: &a 7\nquestion: *a"), "study.yaml:3:11  an alias is not allowed"),
+    "duplicate key": (("seed: 7", "seed: 7\nseed: 8"), "study.yaml:3:1  this is no valid YAML"),
+    "broken": (("seed: 7", "seed: [7"), "this is no valid YAML"),
+    "tab": (("seed: 7", "\tseed: 7"), "this is no valid YAML"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_with_its_place(tmp_path, name):
+    (old, new), expected = MISTAKES[name]
+    assert old in GOOD
+    assert any(expected in line for line in mistakes(tmp_path, GOOD.replace(old, new))), mistakes(
+        tmp_path, GOOD.replace(old, new)
+    )
+
+
+def test_all_mistakes_stand_in_one_message(tmp_path):
+    text = GOOD.replace("seed", "sede").replace("CNY", "CNX").replace("map", "mpa")
+    assert len(mistakes(tmp_path, text)) == 3
+
+
+@pytest.mark.parametrize("trait", ["__import__('os')", "a if b else c", "a ** 2", "f(x)", "x[1]", "a +", "(" * 300])
+def test_a_trait_is_parsed_and_never_evaluated(tmp_path, trait):
+    text = GOOD + f"traits: {{t: {json.dumps(trait)}}}\n"
+    assert any("traits.t: " in line and "is no trait" in line for line in mistakes(tmp_path, text))
+
+
+def test_good_traits(tmp_path):
+    study = read(tmp_path, GOOD + "traits: {gap: 'log(gdp[east] / gdp[west]) - 2 * x'}\nbreaks: {covid: 2020-01}\n")
+    assert study.traits["gap"].startswith("log")
+    assert any("traits" in note for note in study.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "file is empty"),
+        (b"- a\n", "mapping of keys"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"just text", "mapping of keys"),
+    ],
+)
+def test_files_that_are_no_study(tmp_path, content, message):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    with pytest.raises(tl.StudyError, match=message):
+        tl.read_study(path)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(tl.StudyError, match="no such study file"):
+        tl.read_study(tmp_path / "none.yaml")
+    with pytest.raises(tl.StudyError, match="is a folder"):
+        tl.read_study(tmp_path)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_study_or_a_study_error(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("any") / "study.yaml"
+    path.write_text(text, encoding="utf-8", errors="ignore")
+    with pytest.raises(tl.StudyError):
+        tl.read_study(path)
+
+
+@given(st.sampled_from(GOOD.splitlines()), st.integers(0, 30), st.sampled_from("x:[]{}#&*!-? \n"))
+def test_a_damaged_study_raises_nothing_else(tmp_path_factory, line, place, letter):
+    path = tmp_path_factory.mktemp("damaged") / "study.yaml"
+    path.write_text(GOOD.replace(line, line[:place] + letter + line[place:]), encoding="utf-8")
+    try:
+        tl.read_study(path)
+    except tl.StudyError as error:
+        assert "study.yaml" in str(error)  # noqa: PT017 - either outcome is right, any other error is not
+
+
+def test_template_reads_and_refuses_to_overwrite(tmp_path):
+    from tradelift.study import write_template
+
+    paths = write_template(tmp_path / "new")
+    assert all(path.is_file() for path in paths)
+    study = tl.read_study(tmp_path / "new" / "study.yaml")
+    assert study.transactions is not None
+    with pytest.raises(tl.StudyError, match="already has study.yaml"):
+        write_template(tmp_path / "new")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(tl.StudyError, match="Cannot write"):
+        write_template(tmp_path / "file")
