@@ -188,7 +188,17 @@ class Concentration(Part):
 
 
 LogRole = Literal[
-    "time", "origin", "destination", "seller", "buyer", "transaction", "line", "amount", "category", "status"
+    "time",
+    "origin",
+    "destination",
+    "seller",
+    "buyer",
+    "transaction",
+    "line",
+    "amount",
+    "currency",
+    "category",
+    "status",
 ]
 
 
