@@ -168,5 +168,17 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:  # noqa:
 
 
 def compare(results: "Results", truth: "Mapping[str, Any]") -> None:
-    """Print estimates beside the truth that the simulation knows."""
-    raise NotImplementedError
+    """Print one screen of estimates beside the truth that the simulation knows."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tradelift.pipeline import beside_truth
+
+    table = Table(title="Gravity of trade, in percent: estimates beside the truth of the simulated world")
+    for head in ("direction", "estimator", "causal truth", "gravity's limit", "estimate", "95% interval"):
+        table.add_column(head, justify="left" if head in ("direction", "estimator") else "right")
+    for row in beside_truth(results, truth):
+        table.add_row(*row)
+    console = Console(stderr=True)
+    console.print(table)
+    console.print("Gravity overshoots because partners were chosen for an affinity that the data do not show.")

@@ -116,8 +116,8 @@ class Estimate:
 
     @property
     def std_errors(self) -> Floats:
-        """Standard errors, shape (K,)."""
-        return np.asarray(np.sqrt(np.clip(np.diag(self.covariance), 0.0, None)))
+        """Standard errors, shape (K,); NaN where clusters overlap so much that the variance is not positive."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -33,7 +33,8 @@ class Covariance:
     clusters
         Number of clusters in each dimension; empty without clusters.
     clipped
-        Whether negative eigenvalues were set to zero.
+        Whether negative eigenvalues were set to zero. A variance that is not positive by itself is NaN: this can
+        happen where clusters overlap and are few.
     """
 
     matrix: Floats
@@ -220,10 +221,10 @@ def _max_two_way(influence: Influence, correction: str) -> Covariance:
     for codes in (*ends, dyads.dyad):
         one = _settle(influence, correction, clustered(pairs, (codes,)), _counts(dyads, (codes,)))
         variances.append(np.diag(one.matrix))
-    best = np.max(variances, axis=0)
-    own = np.diag(two.matrix)
-    scale = np.sqrt(np.divide(best, own, out=np.ones_like(best), where=own > 0))
-    matrix = two.matrix * np.outer(scale, scale)
+    best = np.nanmax(variances, axis=0)
+    own = np.nan_to_num(np.diag(two.matrix))
+    scale = np.sqrt(np.divide(best, own, out=np.zeros_like(best), where=own > 0))
+    matrix = np.nan_to_num(two.matrix) * np.outer(scale, scale)
     np.fill_diagonal(matrix, best)
     return Covariance(matrix=matrix, dof=two.dof, clusters=two.clusters, clipped=two.clipped)
 
@@ -243,14 +244,18 @@ def _full(influence: Influence, correction: str) -> float:
 
 
 def _settle(influence: Influence, correction: str, meat: Floats, counts: tuple[int, ...]) -> Covariance:
-    """Apply the correction, and set negative eigenvalues to zero."""
+    """Apply the correction, and set negative eigenvalues to zero; a variance that is not positive is not known."""
     smallest = min(counts)
     if smallest < 2:
         msg = f"Clustering needs at least two clusters in each dimension; found {', '.join(map(str, counts))}."
         raise DesignError(msg)
     factor = 1.0 if correction == "none" else smallest / (smallest - 1)
     matrix = meat * factor * _full(influence, correction)
+    unknown = np.diag(matrix) <= 0
     matrix, is_clipped = _clip(matrix)
+    if unknown.any():
+        # zero would be a claim of certainty
+        matrix[unknown] = matrix[:, unknown] = np.nan
     return Covariance(matrix=matrix, dof=smallest - 1, clusters=counts, clipped=is_clipped)
 
 

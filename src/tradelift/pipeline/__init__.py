@@ -2,5 +2,6 @@
 
 from tradelift.pipeline.results import ExhibitResult, Results
 from tradelift.pipeline.steps import build_panel, check, demo, run
+from tradelift.pipeline.truth import beside_truth
 
-__all__ = ["ExhibitResult", "Results", "build_panel", "check", "demo", "run"]
+__all__ = ["ExhibitResult", "Results", "beside_truth", "build_panel", "check", "demo", "run"]

@@ -89,7 +89,7 @@ def _estimate(
     options |= {"separation_check": ["fe", "ir"], "iwls_tol": max(tolerance, 1e-12), "iwls_maxiter": MAX_STEPS}
     model = _poisson(kept, fixed, frame, options)
     gone = np.asarray(sorted(model.na_index), dtype=np.int64)
-    names = list(model.coef().index)  # separation may have left some without variation
+    names = model._coefnames  # noqa: SLF001 - separation may have left some without variation
     return model, tuple(k for k in kept if f"x{k}" in names), np.delete(rows, gone)
 
 
@@ -121,6 +121,8 @@ def _independent(problem: RowProblem, frame: Any, rows: Ints, fixed: str, option
     """Positions of regressors that are not collinear with the effects and the regressors before them."""
     import pyfixest as pf
 
+    if not problem.regressors.shape[1]:
+        return ()
     net = []
     total = []
     for k in range(problem.regressors.shape[1]):
@@ -131,7 +133,7 @@ def _independent(problem: RowProblem, frame: Any, rows: Ints, fixed: str, option
             plain = {key: value for key, value in options.items() if key != "weights"}
             model = pf.feols(f"x ~ 1 | {fixed}", frame.assign(x=x), **plain)
         net.append(np.asarray(model._u_hat).ravel())  # noqa: SLF001 - residuals, which resid() would copy
-    flat = np.array(net).reshape(len(net), -1)
+    flat = np.array(net)
     return independent(flat @ flat.T, np.array(total))
 
 

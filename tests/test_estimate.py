@@ -1,0 +1,65 @@
+import pickle
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import tradelift as tl
+from tests.designs.panels import two_sided
+
+
+@pytest.fixture(scope="module")
+def estimate():
+    return tl.Gravity().estimate(two_sided()[0])
+
+
+def test_tidy_is_the_t_table(estimate):
+    tidy = estimate.tidy()
+    assert list(tidy) == ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+    assert tidy["term"].tolist() == ["partner", "log(distance_km)"]
+    t = stats.t(estimate.dof)
+    np.testing.assert_allclose(tidy["p_value"], 2 * t.sf(np.abs(tidy["statistic"])), rtol=1e-10)
+    np.testing.assert_allclose(tidy["conf_high"], tidy["estimate"] + t.ppf(0.975) * tidy["std_error"], rtol=1e-10)
+
+
+def test_percent_is_read_at_the_end_points(estimate):
+    tidy, percent = estimate.tidy(), estimate.percent()
+    np.testing.assert_allclose(percent["percent"], 100 * (np.exp(tidy["estimate"]) - 1), rtol=1e-12)
+    np.testing.assert_allclose(percent["conf_low"], 100 * (np.exp(tidy["conf_low"]) - 1), rtol=1e-12)
+
+
+def test_another_covariance_without_a_refit(estimate):
+    panel = two_sided()[0]
+    for scheme in ("none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province"):
+        for correction in ("none", "clusters", "full"):
+            anew = tl.Gravity(vcov=scheme, correction=correction).estimate(panel)
+            moved = estimate.with_vcov(scheme, correction)
+            np.testing.assert_allclose(moved.covariance, anew.covariance, rtol=1e-12)
+            assert (moved.dof, moved.se_type) == (anew.dof, anew.se_type)
+
+
+def test_clustering_by_columns_needs_the_data(estimate):
+    with pytest.raises(tl.DesignError, match="estimate again"):
+        estimate.with_vcov(["period"])
+    with pytest.raises(tl.DesignError, match="no vcov"):
+        estimate.with_vcov("period")
+
+
+def test_print_shows_sample_errors_and_losses(estimate):
+    text = str(estimate)
+    assert "trade ~ partner + log(distance_km) | origin^period + destination^period" in text
+    assert "errors: dyadic" in text
+    assert f"{estimate.n_obs:,} observations" in text
+
+
+def test_results_keep_no_data(estimate):
+    assert len(pickle.dumps(estimate)) < 30_000
+
+
+def test_goes_into_maketables_as_it_is(estimate):
+    import maketables
+
+    table = maketables.ETable([estimate, estimate.with_vcov("pair")])
+    html = table.make(type="gt").as_raw_html()
+    assert "partner" in html
+    assert f"{estimate.coefficients[0]:.3f}" in html
