@@ -42,8 +42,6 @@ class Diagnostics:
         One less the deviance over that of a constant; R2 for OLS.
     clusters
         Number of clusters in each dimension.
-    clipped
-        Whether negative eigenvalues of the covariance were set to zero.
     notes
         What a reader must know, in sentences.
     """
@@ -55,7 +53,6 @@ class Diagnostics:
     deviance: float
     pseudo_r2: float
     clusters: tuple[int, ...]
-    clipped: bool
     notes: tuple[str, ...] = ()
 
 
@@ -176,7 +173,7 @@ class Estimate:
 
     def under(self, found: Covariance, se_type: str, correction: str) -> "Estimate":
         """Give the same estimate a covariance that was computed elsewhere."""
-        about = replace(self.diagnostics, clusters=found.clusters, clipped=found.clipped)
+        about = replace(self.diagnostics, clusters=found.clusters)
         return replace(
             self, covariance=found.matrix, dof=found.dof, se_type=se_type, correction=correction, diagnostics=about
         )

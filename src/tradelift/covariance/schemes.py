@@ -16,7 +16,6 @@ Ints = NDArray[Any]
 SCHEMES = ("none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province")
 CORRECTIONS = ("none", "clusters", "full")
 LATER = ("spatial", "jackknife", "weidner-zylkin")
-NEGATIVE = 1e-12  # of the largest eigenvalue: below this share an eigenvalue counts as rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,20 +26,17 @@ class Covariance:
     Parameters
     ----------
     matrix
-        Shape (K, K).
+        Shape (K, K). With several dimensions it need not be positive semi-definite; a variance that is not positive
+        is NaN, with its row and column.
     dof
         Degrees of freedom of the t distribution.
     clusters
         Number of clusters in each dimension; empty without clusters.
-    clipped
-        Whether negative eigenvalues were set to zero. A variance that is not positive by itself is NaN: this can
-        happen where clusters overlap and are few.
     """
 
     matrix: Floats
     dof: float
     clusters: tuple[int, ...]
-    clipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -226,7 +222,7 @@ def _max_two_way(influence: Influence, correction: str) -> Covariance:
     scale = np.sqrt(np.divide(best, own, out=np.zeros_like(best), where=own > 0))
     matrix = np.nan_to_num(two.matrix) * np.outer(scale, scale)
     np.fill_diagonal(matrix, best)
-    return Covariance(matrix=matrix, dof=two.dof, clusters=two.clusters, clipped=two.clipped)
+    return Covariance(matrix=matrix, dof=two.dof, clusters=two.clusters)
 
 
 def _regions(dyads: Dyads) -> int:
@@ -244,7 +240,7 @@ def _full(influence: Influence, correction: str) -> float:
 
 
 def _settle(influence: Influence, correction: str, meat: Floats, counts: tuple[int, ...]) -> Covariance:
-    """Apply the correction, and set negative eigenvalues to zero; a variance that is not positive is not known."""
+    """Apply the correction; a variance that is not positive is not known."""
     smallest = min(counts)
     if smallest < 2:
         msg = f"Clustering needs at least two clusters in each dimension; found {', '.join(map(str, counts))}."
@@ -252,18 +248,7 @@ def _settle(influence: Influence, correction: str, meat: Floats, counts: tuple[i
     factor = 1.0 if correction == "none" else smallest / (smallest - 1)
     matrix = meat * factor * _full(influence, correction)
     unknown = np.diag(matrix) <= 0
-    matrix, is_clipped = _clip(matrix)
     if unknown.any():
         # zero would be a claim of certainty
         matrix[unknown] = matrix[:, unknown] = np.nan
-    return Covariance(matrix=matrix, dof=smallest - 1, clusters=counts, clipped=is_clipped)
-
-
-def _clip(matrix: Floats) -> tuple[Floats, bool]:
-    if not matrix.size:
-        return matrix, False
-    matrix = (matrix + matrix.T) / 2
-    values, vectors = np.linalg.eigh(matrix)
-    if values[0] >= -NEGATIVE * max(values[-1], 0.0):
-        return matrix, False
-    return np.asarray((vectors * np.clip(values, 0.0, None)) @ vectors.T), True
+    return Covariance(matrix=matrix, dof=smallest - 1, clusters=counts)

@@ -201,7 +201,6 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
         deviance=found.deviance,
         pseudo_r2=1 - found.deviance / found.total if found.total > 0 else np.nan,
         clusters=(),
-        clipped=False,
         notes=comparison.notes,
     )
     k = len(kept)
