@@ -134,8 +134,10 @@ def compare(
     if not used.any():
         msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())
         raise DesignError(msg, reasons)
-    names = check_effects(default_effects(panel) if effects is None else effects)
-    codes = [effect_codes(panel, name) for name in names]
+    usual = default_effects(panel)
+    names = check_effects(usual if effects is None else effects)
+    # the usual effects need no codes to be recognised
+    codes = [] if set(names) == set(usual) else [effect_codes(panel, name) for name in names]
     parts = _Parts(
         panel=panel, outcome=np.where(used, values, 0.0), columns=columns, used=used, family=chosen,
         weights=None if weights is None else np.where(used, panel.column(weights), 0.0).astype(float),
@@ -143,8 +145,12 @@ def compare(
         groups=_groups(panel, cluster),
     )  # fmt: skip
     blocks = panel.cells.blocks
-    dense = blocks is not None and are_two_way(panel, codes, used)
-    problem, clusters = _dense(parts, blocks) if dense and blocks is not None else _rows(parts, codes)
+    problem: DenseProblem | RowProblem
+    is_two_way = set(names) == set(usual) or are_two_way(panel, codes, used)
+    if blocks is not None and is_two_way:
+        problem, clusters = _dense(parts, blocks)
+    else:
+        problem, clusters = _rows(parts, codes or [effect_codes(panel, name) for name in names])
     return Comparison(
         problem=problem,
         terms=tuple(c.name for c in columns),

@@ -135,7 +135,7 @@ def _gaussian(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int
     weights = [_weights(p, s) for p, s in zip(pieces, samples, strict=True)]
     ways = [two_way(w) for w in weights]
     net = [way.residual(p.regressors[list(kept)]) for way, p in zip(ways, pieces, strict=True)]
-    left = [way.residual(_target(p, s)) for way, p, s in zip(ways, pieces, samples, strict=True)]
+    left = [way.residual(_target(p, s)[None])[0] for way, p, s in zip(ways, pieces, samples, strict=True)]
     beta, _ = _regress(net, left, weights)
     fitted = [p.outcome - (y - np.tensordot(beta, x, 1)) for p, y, x in zip(pieces, left, net, strict=True)]
     return Solution(coefficients=beta, fitted=fitted, net=net, weights=weights, steps=1)
@@ -200,7 +200,7 @@ def _newton(
     ]
     ways: list[TwoWay] = [two_way(w) for w in working]
     net = [way.residual(x) for way, x in zip(ways, regressors, strict=True)]
-    left = [way.residual(z) for way, z in zip(ways, target, strict=True)]
+    left = [way.residual(z[None])[0] for way, z in zip(ways, target, strict=True)]
     beta, _ = _regress(net, left, working)
     new = [
         np.where(s, z + o - (r - np.tensordot(beta, x, 1)), 0.0)

@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.errors import ConvergenceError
+
 Floats = NDArray[Any]
 
-RIDGE = 1e-9  # makes the singular Schur complement invertible; what it leaves, the next sweep removes
-ROUNDS = 12
-EXACT = 1e-13  # of the column sums that a projection leaves, relative to what they were sums of
+ROUNDS = 20
+EXACT = 1e-13  # of the sums that a projection leaves, relative to what they were sums of
+FLAT = 1e-14  # curvature of a direction, relative to its own weight
+CLOSE = 1e-8  # of the residual of the conjugate gradients in one round; rounds refine it
+MAX_ITERATIONS = 20  # of the conjugate gradients, times the number of destinations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,22 +22,22 @@ class TwoWay:
     """
     The projection for one set of weights.
 
-    The normal equations of the two effects are solved by their Schur complement on the destinations: one small
-    matrix a period. Its null space (a constant a connected component) cancels between the two effects.
+    The normal equations of the two effects are solved by conjugate gradients on their Schur complement on the
+    destinations, all periods and regressors at once. Its null space (a constant a connected component) cancels between
+    the two effects.
 
     Parameters
     ----------
     weights
         Shape (T, I, J), not negative; 0 off the sample.
-    inverse_rows
-        One over the weights' sums by origin and period, 0 where they vanish, shape (T, I).
-    inverse_schur
-        Inverse of the Schur complement, shape (T, J, J).
+    inverse_rows, inverse_columns
+        One over the weights' sums by origin and by destination and period, 0 where they vanish, shapes (T, I) and
+        (T, J).
     """
 
     weights: Floats
     inverse_rows: Floats
-    inverse_schur: Floats
+    inverse_columns: Floats
 
     def residual(self, values: Floats) -> Floats:
         """
@@ -42,38 +46,63 @@ class TwoWay:
         Parameters
         ----------
         values
-            Shape (..., T, I, J), or (..., 1, I, J) for values that do not move in time.
+            Shape (K, T, I, J), or (K, 1, I, J) for values that do not move in time.
 
         Returns
         -------
-        Shape (..., T, I, J).
+        Shape (K, T, I, J).
 
         Raises
         ------
-        FloatingPointError
+        ConvergenceError
             If the effects cannot be told apart to working precision.
         """
-        out = np.empty((*values.shape[:-3], *self.weights.shape))
-        for index in np.ndindex(values.shape[:-3]):
-            out[index] = self._one(values[index])
-        return out
-
-    def _one(self, values: Floats) -> Floats:
         w = self.weights
-        scale = np.abs(w * values).sum(axis=1).max(initial=0.0)
-        rest = values
+        out = np.empty((len(values), *w.shape))
+        out[...] = values
+        scale = [float(np.abs(w * v).sum(axis=1).max(initial=0.0)) for v in out]
         for _ in range(ROUNDS):
-            weighted = w * rest
-            rows, columns = weighted.sum(axis=2), weighted.sum(axis=1)
-            if np.abs(columns).max(initial=0.0) <= EXACT * scale and np.abs(rows).max(initial=0.0) <= EXACT * scale:
+            rows = np.stack([np.einsum("tij,tij->ti", w, v) for v in out], axis=-1) if len(out) else np.zeros((0, 0, 0))
+            columns = np.stack([np.einsum("tij,tij->tj", w, v) for v in out], axis=-1) if len(out) else rows
+            left = [max(np.abs(rows[..., k]).max(), np.abs(columns[..., k]).max()) for k in range(len(out))]
+            if all(a <= EXACT * b for a, b in zip(left, scale, strict=True)):
+                return out
+            rows = rows * self.inverse_rows[..., None]
+            q = self._solve(columns - np.matmul(w.transpose(0, 2, 1), rows), EXACT / 4 * np.array(scale))
+            p = rows - np.matmul(w, q) * self.inverse_rows[..., None]
+            for k, v in enumerate(out):
+                v -= p[:, :, None, k]
+                v -= q[:, None, :, k]
+        if all(a <= np.sqrt(EXACT) * b for a, b in zip(left, scale, strict=True)):
+            return out  # as exact as these weights allow
+        msg = "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."
+        raise ConvergenceError(msg)
+
+    def _solve(self, target: Floats, enough: Floats) -> Floats:
+        """Conjugate gradients for each period and regressor on its own, shape (T, J, K), to a residual of `enough`."""
+        w, scaled = self.weights.transpose(0, 2, 1), self.weights * self.inverse_rows[:, :, None]
+        inverse = self.inverse_columns[..., None]
+        columns = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
+        x, residual = np.zeros_like(target), target
+        direction = z = residual * inverse
+        power = (residual * z).sum(axis=1, keepdims=True)
+        stop = np.maximum(CLOSE * np.abs(target).max(axis=1, keepdims=True, initial=0.0), enough)
+        for _ in range(MAX_ITERATIONS * target.shape[1]):
+            weight = direction * columns
+            image = weight - np.matmul(w, np.matmul(scaled, direction))
+            curve = (direction * image).sum(axis=1, keepdims=True)
+            # a direction without curvature is a constant a component, which does not matter
+            active = np.abs(residual).max(axis=1, keepdims=True, initial=0.0) > stop
+            active &= curve > FLAT * (direction * weight).sum(axis=1, keepdims=True)
+            if not active.any():
                 break
-            rows = rows * self.inverse_rows
-            q = np.matmul(self.inverse_schur, (columns - np.matmul(rows[:, None, :], w)[:, 0])[..., None])[..., 0]
-            p = rows - np.matmul(w, q[..., None])[..., 0] * self.inverse_rows
-            rest = rest - p[:, :, None] - q[:, None, :]
-        if rest is values:
-            rest = np.broadcast_to(values, w.shape).copy()
-        return rest
+            step = np.divide(power, curve, out=np.zeros_like(power), where=active)
+            x += step * direction
+            residual = residual - step * image
+            z = residual * inverse
+            before, power = power, (residual * z).sum(axis=1, keepdims=True)
+            direction = z + np.divide(power, before, out=np.zeros_like(power), where=active) * direction
+        return x
 
 
 def two_way(weights: Floats) -> TwoWay:
@@ -86,9 +115,8 @@ def two_way(weights: Floats) -> TwoWay:
         Shape (T, I, J), not negative; 0 off the sample.
     """
     rows, columns = weights.sum(axis=2), weights.sum(axis=1)
-    inverse_rows = np.divide(1.0, rows, out=np.zeros_like(rows), where=rows > 0)
-    schur = -np.matmul(weights.transpose(0, 2, 1), weights * inverse_rows[:, :, None])
-    diagonal = np.where(columns > 0, columns, 1.0)
-    index = np.arange(weights.shape[2])
-    schur[:, index, index] += diagonal * (1 + RIDGE)
-    return TwoWay(weights=weights, inverse_rows=inverse_rows, inverse_schur=np.linalg.inv(schur))
+    return TwoWay(
+        weights=weights,
+        inverse_rows=np.divide(1.0, rows, out=np.zeros_like(rows), where=rows > 0),
+        inverse_columns=np.divide(1.0, columns, out=np.zeros_like(columns), where=columns > 0),
+    )
