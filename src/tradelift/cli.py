@@ -33,6 +33,16 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
+def version(show: bool) -> None:  # noqa: FBT001 - typer's callback
+    """Print the version and stop."""
+    if show:
+        typer.echo(f"tradelift {tradelift.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")]
+
+
 def main() -> None:
     """Run the command line; the user's mistakes end with status 2 and one message."""
     try:
@@ -42,19 +52,8 @@ def main() -> None:
         sys.exit(2)
 
 
-def version(show: bool) -> None:  # noqa: FBT001 - typer's callback
-    """Print the version and stop."""
-    if show:
-        typer.echo(f"tradelift {tradelift.__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def common(
-    _version: Annotated[
-        bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")
-    ] = False,  # noqa: FBT002
-) -> None:
+def common(*, _version: Version = False) -> None:
     """How much does pairing two regions lift the trade between them?"""
 
 

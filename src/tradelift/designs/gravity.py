@@ -196,7 +196,7 @@ def _is_pair(panel: Panel, effect: str) -> bool:
         return False
     codes = np.unique(panel.pair_column(effect), return_inverse=True)[1]
     dyads = np.unique(np.stack([codes, panel.pairs.dyad]), axis=1)
-    return dyads.shape[1] == len(np.unique(codes))
+    return bool(dyads.shape[1] == len(np.unique(codes)))
 
 
 def _split(panel: Panel, column: Column, by: str, sample: Bools) -> list[Column]:

@@ -1,7 +1,9 @@
 """From the files that a study names to its panel."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +14,7 @@ from tradelift.account import Account
 from tradelift.errors import DataError
 from tradelift.panel import Panel
 from tradelift.panel.building import build
-from tradelift.panel.frames import need, order_periods, period_labels
+from tradelift.panel.frames import need, order_periods, period_labels, period_position
 from tradelift.panel.pair_frame import PairFrame
 from tradelift.panel.region_frame import read_regions
 from tradelift.panel.regions import Regions
@@ -22,12 +24,33 @@ Progress = Callable[[str, int, int], None]
 
 NUMBERS = frozenset({"longitude", "latitude", "area_km2", "dose"})
 TEXTS = frozenset({
-    "region", "side", "group", "name", "origin", "destination", "period", "category", "start", "end", "region_1", "region_2",
+    "region", "side", "group", "name", "origin", "destination", "period", "category", "start", "end",
+    "region_1", "region_2",
 })  # fmt: skip
 """Roles that stay text when a CSV file is read, so that "007" is not 7."""
 
 
-def load(study: Study, *, spill: Path, progress: Progress) -> Panel:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loaded:
+    """
+    What a study's inputs come to.
+
+    Parameters
+    ----------
+    panel
+        The panel, every pair of regions in every period.
+    by_category
+        Flows by category that are not empty, or None.
+    files
+        Every file that was read, the study itself included.
+    """
+
+    panel: Panel
+    by_category: pa.Table | None
+    files: tuple[Path, ...]
+
+
+def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
     """
     Read everything that a study names, and build its panel.
 
@@ -46,45 +69,59 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Panel:
         If a file is missing, unreadable or contradicts another.
     """
     regions = _regions(study)
-    domestic = study.regions is not None and study.regions.domestic
+    domestic = regions is None or (study.regions is not None and study.regions.domestic)
+    sides = regions.sides or () if regions is not None else ()
     partners = None
     if study.partners is not None:
-        text = regions.sides or () if regions is not None else ()
-        partners = read_table(
-            study.resolve(study.partners.file), study.partners.columns, "partners", text=text, all_text=True
+        path = study.resolve(study.partners.file)
+        partners = read_table(path, study.partners.columns, "partners", all_text=True)
+    pairs = [
+        PairFrame(
+            table=read_table(study.resolve(source.file), source.columns, f"pairs: {source.file}", text=sides),
+            name=f"pairs: {source.file}",
+            absent=source.absent,
         )
-    pairs = []
-    for source in study.pairs:
-        text = regions.sides or () if regions is not None else ()
-        table = read_table(study.resolve(source.file), source.columns, f"pairs: {source.file}", text=text)
-        pairs.append(PairFrame(table=table, name=f"pairs: {source.file}", absent=source.absent))
-    if study.transactions is not None:
-        from tradelift.log import read_log
-
-        log = read_log(
-            study.transactions,
-            study.folder,
-            regions,
-            domestic=domestic or regions is None,
-            spill=spill,
-            progress=progress,
-        )
-        cells, periods = log.cells, log.periods
-        account = Account(stages=(log.stage,), currency=log.currency, digits=log.digits)
-    else:
-        cells, periods, account = _flows(study)
-    return build(
-        cells,
-        category="category" if "category" in cells.column_names else None,
+        for source in study.pairs
+    ]
+    flows = _flows(study, regions, domestic=domestic, spill=spill, progress=progress)
+    panel = build(
+        flows.cells,
         regions=regions,
         partners=partners,
         pairs=pairs,
         absent="zero",
-        periods=periods,
-        domestic=domestic or regions is None,
+        periods=flows.periods,
+        domestic=domestic,
         start=study.partners.start if study.partners else None,
         end=study.partners.end if study.partners else None,
-        account=account,
+        account=flows.account,
+    )
+    return Loaded(panel=panel, by_category=flows.by_category, files=(*_named_files(study), *flows.files))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Flows:
+    """Flows from a log or a table; `account` only where a log was summed."""
+
+    cells: pa.Table
+    periods: tuple[str, ...] | None
+    account: Account | None = None
+    by_category: pa.Table | None = None
+    files: tuple[Path, ...] = ()
+
+
+def _flows(study: Study, regions: Regions | None, *, domestic: bool, spill: Path, progress: Progress) -> _Flows:
+    if study.transactions is None:
+        return _summed_flows(study)
+    from tradelift.log import read_log
+
+    log = read_log(study.transactions, study.folder, regions, domestic=domestic, spill=spill, progress=progress)
+    return _Flows(
+        cells=log.cells,
+        periods=log.periods,
+        account=Account(stages=(log.stage,), currency=log.currency, digits=log.digits),
+        by_category=log.by_category,
+        files=log.files,
     )
 
 
@@ -95,29 +132,28 @@ def _regions(study: Study) -> Regions | None:
     return read_regions(table, study.regions.sides)
 
 
-def _flows(study: Study) -> tuple[pa.Table, tuple[str, ...] | None, Account | None]:
+def _summed_flows(study: Study) -> _Flows:
     """Flows that are already summed, and the periods of the study's window among those that they name."""
     source = study.flows
     assert source is not None, "a study has transactions or flows"
     table = read_table(study.resolve(source.file), source.columns, "flows")
-    need(table, ["origin", "destination"], f"The flows file {source.file}")
+    need(table, ["origin", "destination", "trade"], f"The flows file {source.file}")
     if "period" not in table.column_names:
-        return table, None, None
-    found = pc.unique(period_labels(table["period"])).to_pylist()
-    labels = order_periods([label for label in found if label is not None])
-    if source.from_ is not None:
-        labels = [p for p in labels if p in order_periods([p, source.from_])[1:] or p == source.from_]
-    if source.to is not None:
-        labels = [p for p in labels if p in order_periods([p, source.to])[:1] or p == source.to]
+        return _Flows(cells=table, periods=None)
+    found = order_periods([p for p in pc.unique(period_labels(table["period"])).to_pylist() if p is not None])
+    first = 0 if source.from_ is None else period_position(source.from_, found, end=False)
+    last = len(found) - 1 if source.to is None else period_position(source.to, found, end=True)
+    labels = tuple(found[first : last + 1])
     if not labels:
-        msg = f"The flows file {source.file} has no period between {source.from_} and {source.to}; found {found[:5]}."
+        window = f"{source.from_ or 'the first'} to {source.to or 'the last'}"
+        msg = f"The flows file {source.file} has no period in the window {window}; found {', '.join(found[:5])}."
         raise DataError(msg)
-    return table, tuple(labels), None
+    return _Flows(cells=table, periods=labels)
 
 
 def read_table(
     path: Path,
-    columns: Mapping[str, str],
+    columns: Mapping[Any, str],
     what: str,
     *,
     text: tuple[str, ...] = (),
@@ -163,7 +199,7 @@ def _parquet(path: Path) -> pa.Table:
     return pq.read_table(path)
 
 
-def _csv(path: Path, columns: Mapping[str, str], text: tuple[str, ...], *, all_text: bool) -> pa.Table:
+def _csv(path: Path, columns: Mapping[Any, str], text: tuple[str, ...], *, all_text: bool) -> pa.Table:
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline().rstrip("\r\n")
     if not header:
@@ -180,13 +216,8 @@ def _csv(path: Path, columns: Mapping[str, str], text: tuple[str, ...], *, all_t
     return pa_csv.read_csv(path, convert_options=options)
 
 
-def hashed_inputs(study: Study) -> list[Path]:
-    """Every file that the study names, itself included, for the manifest."""
-    paths = [study.path] if study.path is not None else []
-    for source in (study.regions, study.partners, study.flows, *study.pairs):
-        if source is not None:
-            paths.append(study.resolve(source.file))
-    if study.transactions is not None:
-        for pattern in study.transactions.files:
-            paths.extend(sorted(study.folder.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)])
-    return paths
+def _named_files(study: Study) -> list[Path]:
+    """The study and every small file that it names."""
+    sources = (study.regions, study.partners, study.flows, *study.pairs)
+    paths = [study.resolve(source.file) for source in sources if source is not None]
+    return [study.path, *paths] if study.path is not None else paths

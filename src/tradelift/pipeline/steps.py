@@ -10,13 +10,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from tradelift.designs import Task
 from tradelift.errors import ConvergenceError, DesignError, StudyError
 from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.panel import Panel
 from tradelift.pipeline.cache import EstimateCache
-from tradelift.pipeline.inputs import Progress, hashed_inputs, load
+from tradelift.pipeline.inputs import Loaded, Progress, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
 from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
 from tradelift.pipeline.workspace import MANIFEST, workspace
@@ -105,7 +108,7 @@ def check(study: Study, *, progress: Progress = silent) -> tuple[Panel, Mapping[
     The panel, and why each exhibit that is not possible is absent.
     """
     with tempfile.TemporaryDirectory(prefix="tradelift-") as spill:
-        panel = load(study, spill=Path(spill), progress=progress)
+        panel = load(study, spill=Path(spill), progress=progress).panel
     return panel, _absent(_choose(study, (), "duckdb"), study, panel)
 
 
@@ -120,10 +123,10 @@ def build_panel(study: Study, out: str | Path = "out", *, progress: Progress = s
     """
     watch = Stopwatch()
     with workspace(Path(out)) as folder:
-        panel = _panel(folder, study, watch, progress)
-        _write_account(folder, panel)
-        _write_manifest(folder, study, panel, "duckdb", watch, {})
-    return panel
+        loaded = _load(folder, study, watch, progress)
+        _write_account(folder, loaded.panel)
+        _write_manifest(folder, study, loaded, "duckdb", watch, {})
+    return loaded.panel
 
 
 def _choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit]:
@@ -143,29 +146,49 @@ def _choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit
 
 
 def _run_in(
-    folder: Path, study: Study, chosen: Mapping[str, Exhibit], out: Path, engine: str, progress: Progress, *, force: bool
-) -> Results:  # fmt: skip
+    folder: Path,
+    study: Study,
+    chosen: Mapping[str, Exhibit],
+    out: Path,
+    engine: str,
+    progress: Progress,
+    *,
+    force: bool,
+) -> Results:
     """Fill a folder with the outputs of a run."""
     watch = Stopwatch()
-    panel = _panel(folder, study, watch, progress)
+    loaded = _load(folder, study, watch, progress)
+    panel = loaded.panel
     with watch.stage("estimates"):
         cache = EstimateCache(_cache_folder(study), force=force)
         exhibits, absent = _show_all(chosen, study, panel, cache, progress)
     results = Results(out=out, panel=panel, exhibits=exhibits, absent=absent)
     with watch.stage("report"):
         progress("report", 0, 1)
-        _write_report(folder, study, results, engine)
+        _write_report(folder, study, results, _provenance(study, loaded, engine))
         progress("report", 1, 1)
     refused = {f"{name}: {column}": why for name, x in exhibits.items() for column, why in x.refused.items()}
-    _write_manifest(folder, study, panel, engine, watch, {"absent": dict(absent), "refused": refused})
+    _write_manifest(folder, study, loaded, engine, watch, {"absent": dict(absent), "refused": refused})
     return results
 
 
-def _panel(folder: Path, study: Study, watch: Stopwatch, progress: Progress) -> Panel:
+def _load(folder: Path, study: Study, watch: Stopwatch, progress: Progress) -> Loaded:
+    """Read the inputs, and write the panel."""
     with watch.stage("panel"), tempfile.TemporaryDirectory(prefix=".spill.", dir=folder) as spill:
-        panel = load(study, spill=Path(spill), progress=progress)
-        panel.to_parquet(folder / "panel")
-    return panel
+        loaded = load(study, spill=Path(spill), progress=progress)
+        loaded.panel.to_parquet(folder / "panel")
+        if loaded.by_category is not None:
+            _write_categories(folder / "panel_by_category", loaded)
+    return loaded
+
+
+def _write_categories(folder: Path, loaded: Loaded) -> None:
+    """One file a period of the flows by category that are not empty."""
+    table = loaded.by_category
+    assert table is not None, "the caller has looked"
+    folder.mkdir()
+    for label in loaded.panel.periods:
+        pq.write_table(table.filter(pc.equal(table["period"], label)), folder / f"{label}.parquet", compression="zstd")
 
 
 def _cache_folder(study: Study) -> Path | None:
@@ -175,7 +198,10 @@ def _cache_folder(study: Study) -> Path | None:
 
 def _absent(chosen: Mapping[str, Exhibit], study: Study, panel: Panel) -> dict[str, str]:
     reasons = {name: missing(exhibit, study, panel) for name, exhibit in chosen.items()}
-    return {name: why for name, why in reasons.items() if why is not None}
+    later = {
+        name: "absent: not in this version" for name, wish in study.exhibits.items() if name not in EXHIBITS and wish
+    }
+    return {name: why for name, why in reasons.items() if why is not None} | later
 
 
 def _show_all(
@@ -210,7 +236,7 @@ def _attempt(
         refused[column] = str(error)
 
 
-def _write_report(folder: Path, study: Study, results: Results, engine: str) -> None:
+def _write_report(folder: Path, study: Study, results: Results, origin: Mapping[str, Any]) -> None:
     from tradelift.report import write_report
 
     _write_csv(folder / "estimates.csv", ESTIMATE_COLUMNS, list(estimate_rows(results.exhibits)))
@@ -221,7 +247,7 @@ def _write_report(folder: Path, study: Study, results: Results, engine: str) -> 
         panel=results.panel,
         shown={name: x.shown for name, x in results.exhibits.items()},
         absent=results.absent,
-        provenance=_provenance(study, results.panel, engine),
+        provenance=origin,
     )
 
 
@@ -229,22 +255,23 @@ def _write_account(folder: Path, panel: Panel) -> None:
     _write_csv(folder / "account.csv", ("stage", "reason", "rows", "amount"), list(panel.account.rows()))
 
 
-def _provenance(study: Study, panel: Panel, engine: str) -> dict[str, Any]:
-    inputs = hashes(hashed_inputs(study), study.folder)
-    return provenance(inputs, seed=study.seed, engine=engine, digest=panel.digest)
+def _provenance(study: Study, loaded: Loaded, engine: str) -> dict[str, Any]:
+    inputs = hashes(loaded.files, study.folder)
+    return provenance(inputs, seed=study.seed, engine=engine, digest=loaded.panel.digest)
 
 
 def _write_manifest(
-    folder: Path, study: Study, panel: Panel, engine: str, watch: Stopwatch, more: Mapping[str, Any]
-) -> None:  # fmt: skip
+    folder: Path, study: Study, loaded: Loaded, engine: str, watch: Stopwatch, more: Mapping[str, Any]
+) -> None:
     """Write the manifest last: a folder that holds one is whole."""
+    panel = loaded.panel
     outputs = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_relative_to(study.folder))
     account = [
         {"stage": s.name, "read_rows": s.read_rows, "kept_rows": s.kept_rows,
          "read_amount": panel.account.money(s.read_amount), "kept_amount": panel.account.money(s.kept_amount)}
         for s in panel.account.stages
     ]  # fmt: skip
-    content = _provenance(study, panel, engine) | {
+    content = _provenance(study, loaded, engine) | {
         "study": study.name,
         "currency": panel.account.currency,
         "account": account,

@@ -40,9 +40,11 @@ def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
     out: Bools = sample & ~(rows[:, :, None] & columns[:, None, :])
     left = sample & ~out
     # one origin that sells to every destination joins all: no further separation is possible
-    joined = np.asarray((positive | ~columns[:, None, :]).all(axis=2)).any(axis=1) | (positive | ~rows[:, :, None]).all(
-        axis=1
-    ).any(axis=1)
+    everywhere = (
+        np.asarray((positive | ~columns[:, None, :]).all(axis=2)),
+        np.asarray((positive | ~rows[:, :, None]).all(axis=1)),
+    )
+    joined = everywhere[0].any(axis=1) | everywhere[1].any(axis=1)
     for t in np.flatnonzero(~joined):
         i, j = np.nonzero(left[t])
         apart = _between_components(i, j, positive[t, i, j])

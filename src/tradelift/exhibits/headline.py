@@ -1,0 +1,167 @@
+"""The answer that an estimate gives, in words: a number, its wider interval, and no word of cause."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tradelift.errors import DesignError
+from tradelift.estimate import Estimate
+from tradelift.exhibits.labels import direction_label, label, plain, signed
+from tradelift.exhibits.shown import Fact, Headline
+from tradelift.panel import Panel
+from tradelift.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DISTANCE = "log(distance_km)"
+CAUTIOUS = ("dyadic", "province")  # the interval is the wider of these
+LAST_RESORT = "pair"  # has a positive variance where the others may not
+NO_CAUSE = "Gravity does not say why: it is an association, and partners were not drawn by lot."
+
+
+def main_term(estimate: Estimate) -> str | None:
+    """The treatment, else distance, else the first control."""
+    for term in (*estimate.treatment, DISTANCE, *estimate.terms):
+        if term in estimate.terms:
+            return term
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A number of the headline with its wider interval, and the errors that gave it."""
+
+    value: float
+    low: float
+    high: float
+    se_type: str
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return not self.low <= 0 <= self.high
+
+
+def under(estimate: Estimate, scheme: str) -> Estimate | None:
+    """Give an estimate another covariance; None where the data do not allow it (no provinces, say)."""
+    try:
+        return estimate.with_vcov(scheme)
+    except DesignError:
+        return None
+
+
+def cautious(estimate: Estimate) -> Effect:
+    """
+    Take the wider of the dyadic and province intervals of the main term, or the pair interval where neither is known.
+
+    Parameters
+    ----------
+    estimate
+        With a treatment: percent; without: the coefficient itself, an elasticity for log distance.
+    """
+    found = [effect for scheme in CAUTIOUS if (effect := _effect(estimate, scheme)) is not None]
+    known = [effect for effect in found if np.isfinite(effect.high - effect.low)]
+    if known:
+        return max(known, key=lambda e: e.high - e.low)
+    return _effect(estimate, LAST_RESORT) or found[0]
+
+
+def _effect(estimate: Estimate, scheme: str) -> Effect | None:
+    """The main term under a scheme; None where the data do not allow it."""
+    variant = under(estimate, scheme)
+    if variant is None:
+        return None
+    term = str(main_term(variant))
+    if term in variant.treatment and is_log(variant):
+        row, value = numbers(variant.percent(), term), "percent"
+    else:
+        row, value = numbers(variant.tidy(), term), "estimate"
+    return Effect(value=row[value], low=row["conf_low"], high=row["conf_high"], se_type=variant.se_type)
+
+
+def numbers(frame: "pd.DataFrame", term: str) -> dict[str, float]:
+    """Take the numbers of one term from a tidy frame."""
+    row = next(row for row in frame.to_dict("records") if row["term"] == term)
+    return {str(name): float(value) for name, value in row.items() if name != "term"}
+
+
+def is_log(estimate: Estimate) -> bool:
+    """Whether a coefficient is a difference in logs."""
+    return estimate.family == "poisson" or estimate.outcome.startswith("log(")
+
+
+def association(study: Study, panel: Panel, leading: Mapping[str, Estimate]) -> Headline:
+    """
+    Say what gravity finds: how much more partners trade, or the distance elasticity, by direction.
+
+    Parameters
+    ----------
+    study, panel
+        Names of columns and directions.
+    leading
+        Direction to its estimate, all of one model; the first leads.
+    """
+    first = next(iter(leading.values()))
+    effects = {d: cautious(e) for d, e in leading.items()}
+    term = str(main_term(first))
+    if term in first.treatment and is_log(first):
+        text, digits, unit = _partners(panel, first, effects), 1, "%"
+    else:
+        text, digits, unit = _elasticity(label(study, panel, term), term, first, effects), 2, ""
+    facts = [
+        Fact(value=f"{signed(e.value, digits)}{unit}", label=f"{direction_label(panel, d)}, {_interval(e, digits)}")
+        for d, e in effects.items()
+    ]
+    return Headline(text=text, facts=(*facts, Fact(value=f"{first.n_obs:,}", label=_size(first))))
+
+
+def _partners(panel: Panel, first: Estimate, effects: Mapping[str, Effect]) -> str:
+    """Partners trade so much more or less; no word of cause."""
+    what = "have" if first.outcome.startswith("deals") else "trade"
+    unit = " deals" if what == "have" else ""
+    given = "what each region exports and imports in a period"
+    if DISTANCE in first.terms:
+        given = f"distance and {given}"
+    main = next(iter(effects.values()))
+    text = (
+        f"Partner pairs {what} {plain(abs(main.value))}% {'more' if main.value >= 0 else 'fewer' if unit else 'less'}"
+        f"{unit} than {given} lead one to expect ({_interval(main)})."
+    )
+    others = [f"{direction_label(panel, d)} {signed(e.value)}% ({_span(e)})" for d, e in effects.items() if d != "both"]
+    if others:
+        text += f" By direction: {', '.join(others)}."
+    return f"{text} {NO_CAUSE}"
+
+
+def _elasticity(name: str, term: str, first: Estimate, effects: Mapping[str, Effect]) -> str:
+    """What a coefficient that is no treatment says: for distance, an elasticity."""
+    main = next(iter(effects.values()))
+    if term == DISTANCE and is_log(first):
+        return (
+            f"The distance elasticity of {first.outcome.removeprefix('log(').removesuffix(')')} is "
+            f"{signed(main.value, 2)} ({_interval(main, 2)}): over a distance that is 1% longer, flows are "
+            f"{plain(abs(main.value), 2)}% {'smaller' if main.value < 0 else 'larger'}, given what each region exports "
+            f"and imports in a period. It is an association."
+        )
+    return f"{name}: {signed(main.value, 2)} ({_interval(main, 2)}). It is an association."
+
+
+def _interval(effect: Effect, digits: int = 1) -> str:
+    if not np.isfinite(effect.high - effect.low):
+        return "its error is not known"
+    errors = "" if effect.se_type in CAUTIOUS else f" by {effect.se_type} errors alone"
+    clear = "" if effect.is_clear else ", not distinguishable from 0"
+    return f"95% interval {_span(effect, digits)}{errors}{clear}"
+
+
+def _size(estimate: Estimate) -> str:
+    return f"observations of {estimate.n_pairs:,} directed pairs"
+
+
+def _span(effect: Effect, digits: int = 1) -> str:
+    if not np.isfinite(effect.high - effect.low):
+        return "error not known"
+    return f"{plain(effect.low, digits)} to {plain(effect.high, digits)}"

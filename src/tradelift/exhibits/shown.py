@@ -1,0 +1,326 @@
+"""What an exhibit shows: tables, figures and sentences as data, before any markup."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tradelift.estimate import Estimate
+
+Value = str | int | float | None
+Record = dict[str, Value]
+Kind = Literal["text", "count", "number", "money"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """
+    A column of a table.
+
+    Parameters
+    ----------
+    name
+        In the CSV file.
+    label
+        In the report.
+    kind
+        "text"; "count", an integer; "number"; "money", an exact decimal that is kept as text.
+    digits
+        Decimals of a number in the report; the CSV file has all. None: two, and three below one.
+    words
+        How the report calls values that the CSV file has as they are in the data: "west->east".
+    """
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    digits: int | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTable:
+    """
+    A table of values.
+
+    Parameters
+    ----------
+    name
+        Of its files.
+    title
+        Its caption.
+    columns
+        In order.
+    rows
+        One value a column; None is blank.
+    label
+        Name of the column that labels the rows.
+    group
+        Name of the column whose runs of equal values are panels of the table, or None.
+    notes
+        Sentences below the table.
+    fold
+        How many rows stand open in the report; the rest is folded. None: all.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    label: str
+    group: str | None = None
+    notes: tuple[str, ...] = ()
+    fold: int | None = None
+
+    def records(self) -> Iterator[Record]:
+        """Yield one record a row, as in the CSV file."""
+        names = [column.name for column in self.columns]
+        for row in self.rows:
+            yield dict(zip(names, row, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The head of a column of estimates: what is explained, and how."""
+
+    outcome: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RegressionTable:
+    """
+    Estimates side by side.
+
+    Parameters
+    ----------
+    name
+        Of its files.
+    title
+        Its caption.
+    heads
+        One a column.
+    panels
+        Direction of each panel of rows to its estimates, one a column; None where there is none.
+    labels
+        Terms, effects and directions as the report calls them; terms and effects in the order of the rows.
+    percent
+        Terms that also stand as a percentage, where the outcome is in logs or the family Poisson.
+    unit
+        What directed pairs are called: "Directed city pairs".
+    notes
+        Sentences below the table.
+    """
+
+    name: str
+    title: str
+    heads: tuple[Head, ...]
+    panels: Mapping[str, tuple[Estimate | None, ...]]
+    labels: Mapping[str, str]
+    percent: frozenset[str] = frozenset()
+    unit: str = "Directed pairs"
+    notes: tuple[str, ...] = ()
+
+    def records(self) -> Iterator[Record]:
+        """Yield one record for each term of each estimate, as in the CSV file."""
+        for direction, estimates in self.panels.items():
+            for head, estimate in zip(self.heads, estimates, strict=True):
+                if estimate is None:
+                    continue
+                about: Record = {
+                    "direction": direction,
+                    "outcome": estimate.outcome,
+                    "estimator": head.family,
+                }
+                size: Record = {"se_type": estimate.se_type, "n_obs": estimate.n_obs, "n_pairs": estimate.n_pairs}
+                for row in estimate.tidy().to_dict("records"):
+                    term: Record = {str(key): value for key, value in row.items()}
+                    yield about | term | size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with its interval, or None where its error is not known: its row and its series in the figure."""
+
+    row: str
+    series: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalFigure:
+    """
+    Estimates and their intervals around zero.
+
+    Parameters
+    ----------
+    name
+        Of its files.
+    title
+        Above the figure.
+    description
+        What it shows, for those who do not see it.
+    axis
+        Label of the axis, with its unit.
+    intervals
+        In the order of the rows.
+    words
+        How the figure calls rows that the CSV file has as they are in the data: "west->east".
+    """
+
+    name: str
+    title: str
+    description: str
+    axis: str
+    intervals: tuple[Interval, ...]
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def records(self) -> Iterator[Record]:
+        """Yield one record an estimate, as in the CSV file."""
+        for x in self.intervals:
+            yield {"row": x.row, "series": x.series, "value": x.value, "low": x.low, "high": x.high}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceKind:
+    """How a kind of place stands on the map."""
+
+    label: str
+    shape: Literal["square", "circle"]
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A region on the map: name, degrees, and the position of its kind."""
+
+    name: str
+    longitude: float
+    latitude: float
+    kind: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A line between two places, by their positions; a weight gives its width, None a dashed line."""
+
+    first: int
+    second: int
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFigure:
+    """
+    Places and the lines between them.
+
+    Parameters
+    ----------
+    name
+        Of its files.
+    title
+        Above the map.
+    description
+        What it shows, for those who do not see it.
+    kinds
+        Of the places, as in the legend.
+    places
+        With known coordinates.
+    link_label
+        What a line means, as in the legend.
+    links
+        Between places.
+    notes
+        Sentences below the map.
+    """
+
+    name: str
+    title: str
+    description: str
+    kinds: tuple[PlaceKind, ...]
+    places: tuple[Place, ...]
+    link_label: str
+    links: tuple[Link, ...]
+    notes: tuple[str, ...] = ()
+
+    def records(self) -> Iterator[Record]:
+        """Yield one record a line, and one for each place without a line, as in the CSV file."""
+        linked = set()
+        for link in self.links:
+            a, b = self.places[link.first], self.places[link.second]
+            linked |= {link.first, link.second}
+            yield {
+                "first": a.name,
+                "first_longitude": a.longitude,
+                "first_latitude": a.latitude,
+                "first_kind": self.kinds[a.kind].label,
+                "second": b.name,
+                "second_longitude": b.longitude,
+                "second_latitude": b.latitude,
+                "second_kind": self.kinds[b.kind].label,
+                "weight": link.weight,
+            }
+        for i, a in enumerate(self.places):
+            if i not in linked:
+                yield {
+                    "first": a.name,
+                    "first_longitude": a.longitude,
+                    "first_latitude": a.latitude,
+                    "first_kind": self.kinds[a.kind].label,
+                    "second": None,
+                    "second_longitude": None,
+                    "second_latitude": None,
+                    "second_kind": None,
+                    "weight": None,
+                }
+
+
+Table = DataTable | RegressionTable
+Figure = IntervalFigure | MapFigure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A number that stands large at the top of the report, and what it is."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """
+    The answer to the study's question.
+
+    Parameters
+    ----------
+    text
+        A sentence with the number and its interval.
+    facts
+        A few numbers beside it.
+    """
+
+    text: str
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """
+    What an exhibit shows.
+
+    Parameters
+    ----------
+    tables, figures
+        In order.
+    sentences
+        With numbers, above them.
+    headline
+        For the top of the report, or None.
+    """
+
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    sentences: tuple[str, ...] = field(default=())
+    headline: Headline | None = None

@@ -1,0 +1,82 @@
+"""
+Duplicates over the whole log, whatever file or month they stand in.
+
+One pass hashes what tells rows apart and keeps the hashes that occur more than once; only rows with such a hash, the
+suspects, are compared and ranked, exactly. All other rows are unique, so that a period need not look at another.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+from ibis.expr.types import Table, Value
+
+from tradelift.log.contract import KEPT, Columns
+from tradelift.log.engine import Engine, hash_two
+from tradelift.log.quality import identifier
+
+RAW = "raw_"
+ORDER = ("time", "amount", "origin", "destination", "seller", "buyer", "category", "status", "currency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicates:
+    """
+    What was found.
+
+    Parameters
+    ----------
+    hashes
+        One column `hash`: those of the suspects; None where no two rows are alike.
+    suspects
+        Their rows by role, with `own_reason` and `duplicate`; None likewise.
+    """
+
+    hashes: Table | None = None
+    suspects: Table | None = None
+
+
+def row_hash(rows: Table, columns: Columns) -> Value:
+    """A hash that is equal for duplicates; null where an id is missing, for such rows are none."""
+    if not columns.has_line_ids:
+        total = ibis.literal(0)
+        for name in columns.every:
+            total = hash_two(total, rows[name])
+        return total
+    transaction, line = (identifier(rows[columns.names[role]]) for role in ("transaction", "line"))
+    known = transaction.notnull() & line.notnull()
+    return ibis.ifelse(known, hash_two(transaction, line), ibis.null("uint64"))
+
+
+def find_duplicates(engine: Engine, rows: Table, columns: Columns, by_role: Callable[[Table], Table]) -> Duplicates:
+    """
+    Find the duplicates among all rows of a log.
+
+    Parameters
+    ----------
+    rows
+        The log as it stands in the files.
+    by_role
+        From such rows to ids, money, `time` and `own_reason`, with the columns of the files beside if those tell rows
+        apart, named raw_0 and so on.
+    """
+    hashed = rows.select(hash=row_hash(rows, columns))
+    hashed = hashed.filter(hashed["hash"].notnull())
+    counted = hashed.group_by("hash").agg(rows=hashed.count())
+    hashes = engine.keep("repeated_hashes", counted.filter(counted.rows > 1).select("hash"))
+    if not engine.one(hashes.agg(rows=hashes.count()))["rows"]:
+        return Duplicates()
+    some = rows.mutate(hash=row_hash(rows, columns)).semi_join(hashes, "hash").drop("hash")
+    return Duplicates(hashes=hashes, suspects=engine.keep("suspects", _marked(by_role(some), columns)))
+
+
+def _marked(rows: Table, columns: Columns) -> Table:
+    """Mark all but the first copy among the rows that are usable by themselves."""
+    usable = rows.own_reason == KEPT
+    raw = [name for name in rows.columns if name.startswith(RAW)]
+    keys: list[Any] = [usable]
+    keys += [rows.transaction, rows.line, rows.amount < 0] if columns.has_line_ids else [rows[name] for name in raw]
+    order = [rows[name] for name in ORDER if name in rows.columns]
+    place = ibis.row_number().over(ibis.window(group_by=keys, order_by=order))
+    return rows.mutate(duplicate=usable & (place > 0)).drop(raw)

@@ -1,0 +1,174 @@
+"""The reason of every row: from the columns of a log to ids as text, integer money and one code."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import ibis
+from ibis.expr.types import Table, Value
+
+from tradelift.log.contract import (
+    CODE,
+    DOMESTIC,
+    DUPLICATE,
+    KEPT,
+    KEYS,
+    LABELS,
+    LARGEST,
+    NO_CATEGORY,
+    NULL_KEY,
+    OUTSIDE,
+    REFUND,
+    SAME_SIDE,
+    STATUS,
+    UNKNOWN,
+    UNPARSABLE,
+    ZERO,
+    Columns,
+)
+
+WHOLE_NUMBER = 2.0**63
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+DAY = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}"
+CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+LOCAL_TEXT = rf"^{DAY}([ T]{CLOCK})?$"
+INSTANT_TEXT = rf"^{DAY}[ T][0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]+)?(Z| UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$"
+PARSED = "parsed_time"
+"""The column of times that were read from text, or copied."""
+
+MONTH_TEXT = r"^[0-9]{4}-[0-9]{2}$"
+
+
+def identifier(column: Value) -> Value:
+    """An id that tells rows apart: integers as they are, all else as text."""
+    kind = column.type()
+    return column.cast("int64") if kind.is_integer() and kind != ibis.dtype("uint64") else text_id(column)
+
+
+def text_id(column: Value) -> Value:
+    """An id as text: 7 and 7.0 are "7", and the empty text is null."""
+    kind = column.type()
+    if kind.is_floating():
+        column = ibis.ifelse(column.isnan(), ibis.null(kind), column)
+        whole = (column == column.floor()) & (column.abs() < WHOLE_NUMBER)
+        small = ibis.ifelse(whole, column, ibis.null(kind)).cast("int64")
+        return ibis.coalesce(small.cast("string"), column.cast("string"))
+    if not kind.is_string():
+        column = column.cast("string")
+    return ibis.ifelse(column == "", ibis.null("string"), column)
+
+
+def minor_units(column: Value, digits: int) -> Value:
+    """
+    Money as integers, halves rounded away from zero; null where it cannot be read, is not finite or is above 2^53.
+
+    Floats and text are rounded after the product with 10^digits in double precision, decimals exactly.
+    """
+    kind, scale = column.type(), 10**digits
+    if kind.is_integer():
+        fits = column.between(-(LARGEST // scale), LARGEST // scale)
+        return ibis.ifelse(fits, column, ibis.null(kind)).cast("int64") * scale
+    if kind.is_decimal():
+        fits = column.between(-(LARGEST // scale), LARGEST // scale)
+        exact = ibis.ifelse(fits, column, ibis.null(kind)).cast(f"decimal(20, {digits})")
+        return (exact * scale).cast("int64")
+    if kind.is_string():
+        text = column.strip()
+        text = ibis.ifelse(text.re_search(NUMBER), text, ibis.null("string"))
+        column = text.try_cast("float64")
+    product = column.cast("float64") * float(scale)
+    fits = ~product.isnan() & ~product.isinf() & (product.abs() <= float(LARGEST))
+    return ibis.ifelse(fits, product, ibis.null("float64")).round().cast("int64")
+
+
+def parse_times(column: Value) -> dict[str, Value]:
+    """
+    Read times that are text.
+
+    Returns
+    -------
+    `local_time` for "2017-01-05", "2017-01-05 10:30:00", "2017-01" and their like, and `instant` where the text ends in
+    a zone; null where it is of another form.
+    """
+    text = column.strip().replace("/", "-")
+    month = ibis.ifelse(text.re_search(MONTH_TEXT), text + "-01", text)
+    local = ibis.ifelse(month.re_search(LOCAL_TEXT), month, ibis.null("string"))
+    zoned = ibis.ifelse(text.re_search(INSTANT_TEXT), text, ibis.null("string"))
+    return {
+        "local_time": local.try_cast("timestamp"),
+        "instant": zoned.try_cast("timestamp('UTC')").cast("timestamp"),
+    }
+
+
+def normalise(rows: Table, columns: Columns, digits: int) -> dict[str, Value]:
+    """
+    The columns of a log by role.
+
+    Returns
+    -------
+    Ids (regions, categories and status as text), `amount` in minor units (null where it cannot be read), `time` without
+    a zone (local, or UTC where the log has zones; null where it cannot be read) and `time_given`.
+    """
+    texts = {"origin", "destination", "category", "status", "currency"}
+    out = {
+        role: (text_id if role in texts else identifier)(rows[columns.names[role]])
+        for role in (*KEYS, *LABELS)
+        if role in columns
+    }
+    if "category" in columns:
+        out["category"] = ibis.coalesce(out["category"], NO_CATEGORY)
+    out["amount"] = minor_units(rows[columns.names["amount"]], digits)
+    given = rows[columns.names["time"]]
+    if PARSED in rows.columns:
+        out["time"] = rows[PARSED]
+    else:
+        # a file may hold no time at all, and then its column has no type of time
+        timely = given.type().is_timestamp() or given.type().is_date()
+        out["time"] = given.cast("timestamp") if timely else ibis.null("timestamp")
+    out["time_given"] = given.notnull() & (given.strip() != "") if given.type().is_string() else given.notnull()
+    return out
+
+
+def moment(bound: datetime, rows: Table, column: str) -> Value:
+    """A bound of a period as the time column is typed, so that files' statistics serve."""
+    zoned = rows[column].type().is_timestamp() and rows[column].type().timezone is not None
+    return ibis.literal(bound.replace(tzinfo=UTC) if zoned else bound)
+
+
+def own_reason(
+    rows: Table, columns: Columns, keep: Mapping[str, tuple[str, ...]], window: tuple[datetime, datetime]
+) -> Value:
+    """The code of the first reason that a row gives by itself; `KEPT` where there is none."""
+    cases: list[tuple[Any, int]] = []
+    missing = ~rows.time_given
+    for role in columns.keys:
+        missing |= rows[role].isnull()
+    cases.append((missing, CODE[NULL_KEY]))
+    cases.append((rows.time.isnull() | rows.amount.isnull(), CODE[UNPARSABLE]))
+    cases.append(((rows.time < window[0]) | (rows.time >= window[1]), CODE[OUTSIDE]))
+    for role, values in keep.items():
+        cases.append((~ibis.coalesce(rows[role].isin(list(values)), False), CODE[STATUS]))
+    cases.append((rows.amount == 0, CODE[ZERO]))
+    return ibis.cases(*cases, else_=KEPT).cast("int8")
+
+
+def panel_pair(rows: Table, *, two_sided: bool, domestic: bool) -> Value:
+    """Whether the panel holds a row's pair of regions."""
+    known = rows.o.notnull() & rows.d.notnull()
+    if two_sided:
+        known &= rows.o_side != rows.d_side
+    elif not domestic:
+        known &= rows.o != rows.d
+    return ibis.coalesce(known, False)
+
+
+def final_reason(rows: Table, *, two_sided: bool) -> Value:
+    """Add to `own_reason` and `duplicate` what `panel_pair` says; see `REASONS` for the order."""
+    return ibis.cases(
+        (rows.own_reason != KEPT, rows.own_reason),
+        (rows.duplicate, CODE[DUPLICATE]),
+        (rows.amount < 0, CODE[REFUND]),
+        (rows.o.isnull() | rows.d.isnull(), CODE[UNKNOWN]),
+        (~rows.in_panel, CODE[SAME_SIDE] if two_sided else CODE[DOMESTIC]),
+        else_=KEPT,
+    ).cast("int8")

@@ -1,0 +1,48 @@
+"""Estimates with their intervals as a chart."""
+
+from typing import Any
+
+from tradelift.exhibits import IntervalFigure
+from tradelift.report.svg import CONFIG, MUTED
+
+WIDTH = 380
+ROW = 56
+COLOURS = ("#8a949c", "#1f4e9c", "#c0392b", "#2e8b57")
+
+
+def chart(figure: IntervalFigure) -> Any:
+    """
+    Draw one row for each label and one offset line for each series, around zero.
+
+    Parameters
+    ----------
+    figure
+        With one interval or more.
+    """
+    import altair as alt
+
+    rows = list(dict.fromkeys(figure.words.get(i.row, i.row) for i in figure.intervals))
+    series = list(dict.fromkeys(i.series for i in figure.intervals))
+    data = alt.InlineData(values=[{**r, "row": figure.words.get(str(r["row"]), r["row"])} for r in figure.records()])
+    colour = alt.Color(
+        "series:N", sort=series, title=None, scale=alt.Scale(domain=series, range=list(COLOURS[: len(series)]))
+    )
+    y = alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=180, labelPadding=8))
+    offset = alt.YOffset("series:N", sort=series, scale=alt.Scale(paddingOuter=0.6))
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="zero:Q")
+    base = alt.Chart(data)
+    x = alt.X("low:Q", title=figure.axis, axis=alt.Axis(tickCount=6))
+    bars = (
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=2.4)
+        .encode(x=x, x2="high:Q", y=y, yOffset=offset, color=colour)
+    )
+    shape = alt.Shape("series:N", sort=series, title=None, scale=alt.Scale(domain=series))
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x="value:Q", y=y, yOffset=offset, color=colour, shape=shape
+    )
+    return (
+        alt.layer(zero, bars, points)
+        .properties(width=WIDTH, height=ROW * len(rows), title=figure.title)
+        .configure(**CONFIG)
+    )

@@ -1,0 +1,51 @@
+"""Values as a table writes them."""
+
+from decimal import Decimal
+from math import isnan
+
+from tradelift.exhibits import Column
+
+UNKNOWN = "n/a"
+MINUS = "\N{MINUS SIGN}"
+
+Value = str | int | float | None
+
+
+def written(value: Value, column: Column) -> str:
+    """
+    Write a value.
+
+    Parameters
+    ----------
+    value
+        None is blank.
+    column
+        Its kind and decimals.
+    """
+    if value is None:
+        return ""
+    if column.kind == "text":
+        return column.words.get(str(value), str(value))
+    if column.kind == "count":
+        return f"{int(value):,}".replace("-", MINUS)
+    if column.kind == "money":
+        return f"{Decimal(str(value)):,f}".replace("-", MINUS)
+    digits = column.digits
+    if digits is None:
+        digits = 3 if 0 < abs(float(value)) < 1 else 2
+    return number(float(value), digits)
+
+
+def number(value: float, digits: int) -> str:
+    """Write a number with separators and a true minus; rounded to zero it has no sign, not known it is n/a."""
+    if is_unknown(value):
+        return UNKNOWN
+    text = f"{value:,.{digits}f}"
+    if not text.strip("-0.,"):
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def is_unknown(value: Value) -> bool:
+    """Tell whether a value is NaN."""
+    return isinstance(value, float) and isnan(value)

@@ -1,0 +1,1 @@
+"""The map of the East-West programme; see README.md beside it."""

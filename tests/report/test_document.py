@@ -1,0 +1,134 @@
+import csv
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.exhibits.small import CHINESE, HOSTILE, one_side, show_all, study, two_sides
+from tests.report.conftest import PROVENANCE
+from tradelift.exhibits import Headline, Shown
+from tradelift.report import write_report
+from tradelift.report.document import account_table
+
+TABLES = ("gravity", "gravity_errors", "partner_shares", "partners", "summary")
+FIGURES = ("gravity_deals", "gravity_trade", "map")
+
+
+class Outline(HTMLParser):
+    """Tags, ids and headings of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.attributes = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return (report / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_table_and_figure_is_a_file_with_its_csv(report):
+    assert sorted(p.name for p in (report / "tables").iterdir()) == sorted(
+        f"{t}.{kind}" for t in TABLES for kind in ("csv", "html")
+    )
+    assert sorted(p.name for p in (report / "figures").iterdir()) == sorted(
+        f"{f}.{kind}" for f in FIGURES for kind in ("csv", "svg")
+    )
+    for path in report.glob("*/*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            assert len(list(csv.DictReader(file))) > 0
+
+
+def test_the_page_asks_the_network_for_nothing(page):
+    outline = Outline(page)
+    assert not {"script", "link", "img", "iframe", "object", "base"} & set(outline.tags)
+    policy = next(v for t, n, v in outline.attributes if t == "meta" and n == "content" and "default-src" in v)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    addresses = {v for _, n, v in outline.attributes if n in ("href", "src", "xlink:href") and not v.startswith("#")}
+    assert addresses == set()
+
+
+def test_ids_are_unique_and_labels_refer_to_them(page):
+    outline = Outline(page)
+    assert len(outline.ids) == len(set(outline.ids))
+    for _, name, value in outline.attributes:
+        if name in ("aria-labelledby", "headers"):
+            assert set(value.split()) <= set(outline.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(outline.ids)
+
+
+def test_the_page_is_in_order_for_those_who_hear_it(page):
+    outline = Outline(page)
+    assert [t for t in outline.tags if re.fullmatch(r"h\d", t)] == ["h1"] + ["h2"] * outline.tags.count("h2")
+    assert ("html", "lang", "en") in outline.attributes
+    assert outline.tags.count("caption") == outline.tags.count("table")
+    assert outline.tags.count("svg") == len(FIGURES) == page.count('role="img"')
+
+
+def test_text_of_users_is_escaped(report, page):
+    assert "East &amp; West &lt;b&gt;" in page
+    assert CHINESE in page
+    for path in [report / "report.html", *report.glob("tables/*.html"), *report.glob("figures/*.svg")]:
+        assert "<script" not in path.read_text(encoding="utf-8")
+    with (report / "tables" / "partners.csv").open(encoding="utf-8", newline="") as file:
+        assert HOSTILE in {row["first_name"] for row in csv.DictReader(file)}
+
+
+def test_the_headline_stands_once_at_the_top(page):
+    assert page.count("lead one to expect") == 1
+    assert page.index("lead one to expect") < page.index("<h2")
+
+
+def test_the_account_is_printed_in_rows_and_money(page):
+    assert "transactions: 1,000 rows read = 990 kept + 10 excluded." in page
+    assert "12,345.67" in page
+    assert "excluded: duplicate line" in page
+
+
+def test_what_is_left_out_and_where_numbers_come_from_are_said(page):
+    assert "breaks: read, but no exhibit of this version uses them" in page
+    for text in ("packages: numpy", "2.4.0", "ab" * 32):
+        assert text in page
+
+
+def test_equal_input_gives_equal_bytes(report, tmp_path):
+    about, panel = study(breaks={"covid": "2020-01"}), two_sides()
+    shown, absent = show_all(panel, about)
+    paths = write_report(tmp_path, study=about, panel=panel, shown=shown, absent=absent, provenance=PROVENANCE)
+    assert len(paths) == 1 + 2 * len(TABLES) + 2 * len(FIGURES)
+    for path in paths:
+        assert path.read_bytes() == (report / path.relative_to(tmp_path)).read_bytes()
+
+
+def test_a_study_without_programme_or_map_says_what_to_give(tmp_path):
+    panel, about = one_side(coordinates=False), study()
+    shown, absent = show_all(panel, about)
+    write_report(tmp_path, study=about, panel=panel, shown=shown, absent=absent, provenance={})
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Who is paired with whom: absent: give partners" in page
+    assert "On the map: absent: give longitude and latitude of the regions" in page
+    assert 'class="lead"' not in page
+
+
+def test_an_earlier_headline_stands_in_its_section(tmp_path):
+    shown = {"gravity": Shown(headline=Headline(text="first answer")), "other": Shown(headline=Headline(text="closer"))}
+    write_report(
+        tmp_path, study=study(), panel=one_side(), shown=shown, absent={"later": "absent: give X"}, provenance={}
+    )
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.index("closer") < page.index("<h2") < page.index("first answer")
+    assert "later: absent: give X" in page
+
+
+def test_the_account_has_no_money_where_the_input_has_none():
+    assert [c.name for c in account_table(one_side()).columns] == ["stage", "reason", "rows"]
+    panel = two_sides()
+    nameless = replace(panel, account=replace(panel.account, currency=None))
+    assert account_table(nameless).columns[-1].label == "Amount"

@@ -1,0 +1,82 @@
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.exhibits.small import CHINESE, HOSTILE, one_side, study, two_sides
+from tradelift.exhibits import EXHIBITS, Interval, IntervalFigure, MapFigure, Place, PlaceKind
+from tradelift.report import figure_svg
+from tradelift.report.figures import figure_notes
+from tradelift.report.svg import isolate
+
+
+def map_of(panel):
+    return EXHIBITS["map"].show(study(), panel, {}).figures[0]
+
+
+INTERVALS = IntervalFigure(
+    name="gravity_trade",
+    title=HOSTILE,
+    description=CHINESE,
+    axis="percent",
+    intervals=(
+        Interval(row="both", series="OLS", value=5.0, low=-1.0, high=11.0),
+        Interval(row="west->east", series="PPML", value=9.0, low=3.0, high=15.0),
+        Interval(row="east->west", series="PPML", value=2.0, low=None, high=None),
+    ),
+    words={"both": "Both directions"},
+)
+
+
+@pytest.mark.parametrize(
+    "figure", [map_of(two_sides()), map_of(one_side()), INTERVALS], ids=["sides", "one", "intervals"]
+)
+def test_a_figure_is_well_formed_named_and_the_same_each_time(figure):
+    svg = figure_svg(figure)
+    root = ET.fromstring(svg)
+    ids = re.findall(r'\bid="([^"]+)"', svg)
+    assert root.get("role") == "img"
+    assert all(i.startswith(f"fig-{figure.name}-") for i in ids)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= set(ids)
+    assert figure_svg(figure) == svg
+
+
+def test_hostile_text_stays_text():
+    svg = figure_svg(INTERVALS)
+    assert "<script" not in svg
+    assert CHINESE in svg
+
+
+def test_names_stand_on_the_map_where_there_is_room():
+    svg = figure_svg(map_of(two_sides()))
+    assert CHINESE in svg
+    assert "<script" not in svg
+    assert "Zunyi" in svg
+
+
+def test_the_legend_names_kinds_and_lines():
+    svg = figure_svg(map_of(two_sides()))
+    for text in ("partnership", "east, partner", "west, no partner"):
+        assert f">{text}</text>" in svg
+    assert "stroke-dasharray" in svg
+
+
+def test_places_outside_the_frame_are_named():
+    kinds = (PlaceKind(label="regions", shape="circle", filled=True),)
+    near = [Place(name=f"n{i}", longitude=100 + i % 10, latitude=30 + i // 10, kind=0) for i in range(99)]
+    far = Place(name="Far Island", longitude=104.0, latitude=-20.0, kind=0)
+    figure = MapFigure(
+        name="map", title="m", description="m", kinds=kinds, places=(*near, far), link_label="", links=(), notes=("a",)
+    )
+    assert figure_notes(figure) == ("a", "Outside the frame: Far Island.")
+    assert figure_notes(replace(figure, places=tuple(near))) == ("a",)
+    assert figure_notes(INTERVALS) == ()
+
+
+def test_ids_are_renumbered_without_touching_other_text():
+    svg = '<svg><clipPath id="clip7"/><g id="clip70" clip-path="url(#clip7)"/><use href="#clip70"/><text>clip7</text></svg>'
+    assert isolate(svg, "fig-a") == (
+        '<svg><clipPath id="fig-a-0"/><g id="fig-a-1" clip-path="url(#fig-a-0)"/><use href="#fig-a-1"/><text>clip7</text></svg>'
+    )
