@@ -21,6 +21,15 @@ def test_partnerships_join_places_of_the_two_sides():
     assert len(rows) == 4 + 2 + 2  # and the places that have no partner
 
 
+def test_simulated_partnerships_are_lines_of_their_own():
+    panel = two_sides()
+    assert panel.programme is not None
+    marked = replace(panel.programme, columns={"simulated": np.array(["no", "no", "yes", "no"])})
+    kinds = [link.kind for link in figure(replace(panel, programme=marked)).links]
+    assert kinds == ["partnership", "partnership", "simulated partnership", "partnership"]
+    assert {link.kind for link in figure(panel).links} == {"partnership"}
+
+
 def test_a_region_without_coordinates_is_counted_and_not_drawn():
     panel = two_sides()
     longitude = panel.regions.longitude.copy()

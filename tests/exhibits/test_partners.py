@@ -39,6 +39,15 @@ def test_start_end_and_dose_stand_where_they_vary():
     assert [row["dose"] for row in rows] == [1.0, 2.5]
 
 
+def test_simulated_partnerships_are_counted_and_columns_that_repeat_names_are_left_out():
+    listed = pd.DataFrame(
+        {"east": ["e1", "e2"], "west": ["w1", "w2"], "simulated": ["yes", "no"], "from": ["Zunyi", "六盘水市"]}
+    )
+    shown = show(tl.Panel.from_frame(flows(), regions=regions(), partners=listed))
+    assert shown.sentences[0].endswith("(6.67%). 1 of them are simulated.")
+    assert [c.name for c in shown.tables[0].columns][-1] == "simulated"
+
+
 def test_ids_that_repeat_the_names_are_left_out():
     frame = regions().assign(name=lambda x: x["region"])
     listed = pd.DataFrame({"east": ["e1"], "west": ["w1"]})

@@ -12,7 +12,9 @@ LATE = dt.datetime(2018, 1, 10, tzinfo=dt.UTC)
 
 
 def cells(log):
-    return {(p, o): t for p, o, t in zip(*(log.cells[n].to_pylist() for n in ("period", "origin", "trade")), strict=True)}
+    return {
+        (p, o): t for p, o, t in zip(*(log.cells[n].to_pylist() for n in ("period", "origin", "trade")), strict=True)
+    }
 
 
 @pytest.mark.parametrize("parts", [1, 3])

@@ -43,7 +43,9 @@ def test_months_are_local_months(tmp_path, kind, size):
 
 def test_window_ends_at_local_midnight(tmp_path):
     times = [dt.datetime(2016, 12, 31, 16, tzinfo=dt.UTC), dt.datetime(2017, 3, 31, 16, tzinfo=dt.UTC)]
-    rows = [{"paid_at": t - d, "order": k} for k, (t, d) in enumerate((t, d) for t in times for d in (SECOND, 0 * SECOND))]
+    rows = [
+        {"paid_at": t - d, "order": k} for k, (t, d) in enumerate((t, d) for t in times for d in (SECOND, 0 * SECOND))
+    ]
     split(plain_log(rows), tmp_path, 1)
     log = read(tmp_path)
     assert account(log) == {"outside the window": (2, 1000)}
@@ -59,7 +61,9 @@ def test_clocks_that_change(tmp_path):
     assert money_by_period(log) == {"2017-10": 3.0, "2017-11": 4.0}
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2017-13-01", "1483228800", "2017-02-30", "infinity", "2017-01-05 25:00"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2017-13-01", "1483228800", "2017-02-30", "infinity", "2017-01-05 25:00"]
+)
 def test_times_that_cannot_be_read_are_counted(tmp_path, text):
     log = with_column(plain_log([{}, {"order": 2}, {"order": 3}]), "paid_at", pa.array(["2017-01-05", text, " "]))
     split(log, tmp_path, 1)

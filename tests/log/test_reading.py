@@ -24,7 +24,11 @@ def test_olist_lines_are_all_accounted_for(olist, tmp_path):
     }  # fmt: skip
     changes = {"files": str(olist), "columns": columns, "time_zone": "America/Sao_Paulo", "currency": "BRL"}
     log = read_log(
-        spec(**changes, keep={"status": "delivered"}, **{"from": None, "to": None}), tmp_path, None, domestic=True, spill=tmp_path
+        spec(**changes, keep={"status": "delivered"}, **{"from": None, "to": None}),
+        tmp_path,
+        None,
+        domestic=True,
+        spill=tmp_path,
     )
     raw = pq.read_table(olist)
     cents = [round(100 * amount) for amount in raw["amount"].to_pylist()]

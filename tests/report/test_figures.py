@@ -63,6 +63,20 @@ def test_the_legend_names_kinds_and_lines():
     assert "stroke-dasharray" in svg
 
 
+def test_simulated_partnerships_have_a_colour_and_a_legend_of_their_own():
+    figure = map_of(two_sides())
+    links = (replace(figure.links[0], kind="simulated partnership"), *figure.links[1:])
+    svg = figure_svg(replace(figure, links=links))
+    assert ">simulated partnership</text>" in svg
+    assert svg.count('stroke="#d9a441"') == 2  # the line and its legend
+
+
+def test_the_legend_of_flows_gives_their_size():
+    figure = map_of(one_side())
+    most = max(link.weight for link in figure.links)
+    assert f">{float(f'{most:.0e}'):g}</text>" in figure_svg(figure)
+
+
 def test_places_outside_the_frame_are_named():
     kinds = (PlaceKind(label="regions", shape="circle", filled=True),)
     near = [Place(name=f"n{i}", longitude=100 + i % 10, latitude=30 + i // 10, kind=0) for i in range(99)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import label
+from tradelift.exhibits.partners import simulated
 from tradelift.exhibits.shown import Link, MapFigure, Place, PlaceKind, Shown
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -63,16 +64,21 @@ def _kinds(panel: Panel) -> tuple[tuple[PlaceKind, ...], Ints]:
 
 
 def _partnerships(panel: Panel, place: Ints) -> tuple[tuple[Link, ...], str, str]:
-    assert panel.programme is not None, "a map of partnerships needs partners"
-    first, second = place[panel.programme.first], place[panel.programme.second]
-    links = tuple(Link(first=int(a), second=int(b)) for a, b in zip(first, second, strict=True) if a >= 0 and b >= 0)
-    return links, "partnership", f"{len(panel.programme.first):,} partnerships"
+    programme = panel.programme
+    assert programme is not None, "a map of partnerships needs partners"
+    first, second = place[programme.first], place[programme.second]
+    links = tuple(
+        Link(first=int(first[row]), second=int(second[row]), kind="simulated partnership" if made_up else "partnership")
+        for row, made_up in enumerate(simulated(programme))
+        if first[row] >= 0 and second[row] >= 0
+    )
+    return links, "", f"{len(programme.first):,} partnerships"
 
 
 def _flows(study: Study, panel: Panel, place: Ints) -> tuple[tuple[Link, ...], str, str]:
     """The largest flows between different regions, both ways together."""
     if "trade" not in panel.names:
-        return (), "flow", "Regions"
+        return (), "", "Regions"
     trade = np.nan_to_num(panel.outcome("trade"))
     by_pair = np.bincount(panel.cells.column("pair"), weights=trade, minlength=len(panel.pairs))
     by_dyad = np.bincount(panel.pairs.dyad, weights=by_pair)

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
 from tradelift.panel import Panel
+from tradelift.programme import Programme
 from tradelift.study import Study
 
 OPEN_ROWS = 10
+YES = ("yes", "true", "1", "1.0")
 
 
 def show(_study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
@@ -30,7 +33,7 @@ def show(_study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown
         label="first_name",
         fold=OPEN_ROWS,
     )
-    return Shown(tables=(_without_repeated_ids(table),), sentences=(_sentence(panel),))
+    return Shown(tables=(_without_repeats(table),), sentences=(_sentence(panel),))
 
 
 def _columns(panel: Panel) -> tuple[tuple[Column, ...], list[list[Value]]]:
@@ -76,16 +79,11 @@ def _period(panel: Panel, position: int) -> str:
     return panel.periods[position] if 0 <= position < len(panel.periods) else "outside the data"
 
 
-def _without_repeated_ids(table: DataTable) -> DataTable:
-    """Drop ids that only repeat the names."""
-    names = [c.name for c in table.columns]
-    same = [
-        names.index(f"{key}_id")
-        for key in ("first", "second")
-        if f"{key}_id" in names
-        and all(row[names.index(f"{key}_id")] == row[names.index(f"{key}_name")] for row in table.rows)
-    ]
-    keep = [i for i in range(len(names)) if i not in same]
+def _without_repeats(table: DataTable) -> DataTable:
+    """Drop ids and further columns that only repeat a column before them."""
+    own = {"first_name", "first_group", "second_name", "second_group", "start", "end"}
+    values = list(zip(*table.rows, strict=True))
+    keep = [i for i, c in enumerate(table.columns) if c.name in own or values[i] not in values[:i]]
     return replace(
         table,
         columns=tuple(table.columns[i] for i in keep),
@@ -93,22 +91,30 @@ def _without_repeated_ids(table: DataTable) -> DataTable:
     )
 
 
+def simulated(programme: Programme) -> NDArray[np.bool_]:
+    """Mark the partnerships that the list's column `simulated` says are made up, shape (L,)."""
+    marks = programme.columns.get("simulated", np.zeros(len(programme.first)))
+    return np.array([str(mark).lower() in YES for mark in marks], dtype=bool)
+
+
 def _sentence(panel: Panel) -> str:
     programme, regions = panel.programme, panel.regions
     assert programme is not None, "the exhibit needs partners"
     n = len(programme.first)
     partners, pairs = int(np.count_nonzero(panel.pairs.partnership >= 0)), len(panel.pairs)
+    made_up = int(np.count_nonzero(simulated(programme)))
+    also = f" {made_up:,} of them are simulated." if made_up else ""
     share = f"{partners:,} of {pairs:,} directed pairs in the panel ({plain(100 * partners / pairs, 2)}%)"
     count = "1 partnership" if n == 1 else f"{n:,} partnerships"
     if regions.sides is None:
         who = len(np.union1d(programme.first, programme.second))
-        return f"{count} between {who:,} of {len(regions):,} regions: {share}."
+        return f"{count} between {who:,} of {len(regions):,} regions: {share}.{also}"
     a, b = (len(np.unique(x)) for x in (programme.first, programme.second))
     of_a, of_b = (int(np.count_nonzero(regions.side == s)) for s in (0, 1))
     first, second = regions.sides
     return (
         f"{count} join {a:,} of {of_a:,} regions of the side {first} "
-        f"with {b:,} of {of_b:,} of the side {second}: {share}."
+        f"with {b:,} of {of_b:,} of the side {second}: {share}.{also}"
     )
 
 

@@ -203,11 +203,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A line between two places, by their positions; a weight gives its width, None a dashed line."""
+    """A line between two places, by their positions; a weight gives its width, None a dashed line of a kind."""
 
     first: int
     second: int
     weight: float | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +229,7 @@ class MapFigure:
     places
         With known coordinates.
     link_label
-        What a line means, as in the legend.
+        What the width of lines means, as in the legend.
     links
         Between places.
     notes
@@ -260,6 +261,7 @@ class MapFigure:
                 "second_latitude": b.latitude,
                 "second_kind": self.kinds[b.kind].label,
                 "weight": link.weight,
+                "kind": link.kind or None,
             }
         for i, a in enumerate(self.places):
             if i not in linked:
@@ -273,6 +275,7 @@ class MapFigure:
                     "second_latitude": None,
                     "second_kind": None,
                     "weight": None,
+                    "kind": None,
                 }
 
 

@@ -200,7 +200,9 @@ def _failure(error: Exception) -> EngineError:
         kind = "space"
     elif isinstance(error, duckdb.OutOfMemoryException):
         kind = "memory"
-    elif isinstance(error, duckdb.OutOfRangeException) or re.search("out of range|not in range|out of bounds|would cause data loss|precision", text):
+    elif isinstance(error, duckdb.OutOfRangeException) or re.search(
+        "out of range|not in range|out of bounds|would cause data loss|precision", text
+    ):
         kind = "overflow"
     elif line is not None or isinstance(error, (duckdb.IOException, duckdb.InvalidInputException)):
         kind = "input"

@@ -145,7 +145,9 @@ def _stage(sums: "Sums") -> Stage:
         kept_rows=kept,
         read_amount=sums.read_amount,
         kept_amount=0 if sums.cells is None else sum(sums.cells["trade_minor"].to_pylist()),
-        exclusions=tuple(Exclusion(reason=r, rows=account[r][0], amount=account[r][1]) for r in REASONS if r in account),
+        exclusions=tuple(
+            Exclusion(reason=r, rows=account[r][0], amount=account[r][1]) for r in REASONS if r in account
+        ),
     )
     if not kept:
         found = "; ".join(f"{e.reason}: {e.rows:,}" for e in stage.exclusions)

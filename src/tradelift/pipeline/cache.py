@@ -43,9 +43,9 @@ class EstimateCache:
         """
         key = task_json(task)
         if key not in self._seen:
-            call = self._estimate.call if self._force else self._estimate
-            result = call(panel.digest, key, code_version(), task, panel)
-            self._seen[key] = result
+            arguments = (panel.digest, key, code_version(), task, panel)
+            # `call` estimates anew, and gives the result with what is known of the call
+            self._seen[key] = self._estimate.call(*arguments)[0] if self._force else self._estimate(*arguments)
         return self._seen[key]
 
 

@@ -265,7 +265,10 @@ def _write_manifest(
 ) -> None:
     """Write the manifest last: a folder that holds one is whole."""
     panel = loaded.panel
-    outputs = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_relative_to(study.folder))
+    outputs = sorted(p for p in folder.rglob("*") if p.is_file())
+    if study.folder.is_relative_to(folder):
+        # a demonstration keeps its inputs in the folder of its results
+        outputs = [p for p in outputs if not p.is_relative_to(study.folder)]
     account = [
         {"stage": s.name, "read_rows": s.read_rows, "kept_rows": s.kept_rows,
          "read_amount": panel.account.money(s.read_amount), "kept_amount": panel.account.money(s.kept_amount)}

@@ -11,7 +11,8 @@ from tradelift.report.svg import CONFIG, INK
 
 LAND, BORDER = "#f3f1ec", "#cfcbc2"
 COLOURS = {"square": "#1f4e9c", "circle": "#2e8b57"}
-LINK, FLOW = "#c0392b", "#c0392b"
+LINKS = ("#c0392b", "#d9a441")  # of the kinds of line
+FLOW = "#c0392b"
 BEND = 0.12  # of a line's length: arcs between the same two areas do not hide each other
 STEPS = 12
 SIZES = ((60, 90), (200, 45), (2000, 22))  # up to so many places, a mark has so many square pixels
@@ -87,22 +88,35 @@ def _lines(figure: MapFigure, x: Any, y: Any) -> Any:
             "type": "Feature",
             "geometry": {"type": "LineString", "coordinates": _arc(link, x, y)},
             "weight": link.weight,
-            "kind": figure.link_label,
+            "kind": link.kind,
         }
         for link in figure.links
     ]
     base = alt.Chart(alt.InlineData(values=shapes))
     if not weighted:
+        kinds = list(dict.fromkeys(sorted(link.kind for link in figure.links)))
+        colours = alt.Scale(domain=kinds, range=[LINKS[i % len(LINKS)] for i in range(len(kinds))])
         legend = alt.Legend(title=None, symbolType="stroke", symbolDash=[5, 3], symbolSize=220, symbolStrokeWidth=1.6)
         return (
             base.mark_geoshape(filled=False, strokeWidth=0.9, strokeDash=[5, 3], opacity=0.7, clip=True)
-            .encode(stroke=alt.Stroke("kind:N", legend=legend, scale=alt.Scale(range=[LINK])))
+            .encode(stroke=alt.Stroke("kind:N", legend=legend, scale=colours))
             .project(**_plane())
         )
-    legend = alt.Legend(title=figure.link_label, symbolType="stroke", symbolStrokeColor=FLOW, format="~s", tickCount=3)
+    legend = alt.Legend(
+        title=figure.link_label,
+        symbolType="stroke",
+        symbolStrokeColor=FLOW,
+        format="~s",
+        values=_steps(max(link.weight or 0.0 for link in figure.links)),
+    )
     width = alt.StrokeWidth("weight:Q", scale=alt.Scale(type="linear", domainMin=0, range=[0.4, 7]), legend=legend)
     lines = base.mark_geoshape(filled=False, stroke=FLOW, opacity=0.45, clip=True)
     return lines.encode(strokeWidth=width).project(**_plane())
+
+
+def _steps(most: float) -> list[float]:
+    """A quarter, half and whole of the largest weight, to one digit."""
+    return [float(f"{share * most:.0e}") for share in (0.25, 0.5, 1.0)]
 
 
 def _arc(link: Link, x: Any, y: Any) -> list[list[float]]:

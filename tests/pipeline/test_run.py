@@ -1,0 +1,245 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import tradelift as tl
+from tests.designs.test_gravity import NearPairs
+from tests.pipeline.studies import STUDY, write_study
+from tradelift.pipeline import build_panel, check
+from tradelift.pipeline.cache import EstimateCache
+from tradelift.pipeline.manifest import file_hash
+from tradelift.pipeline.workspace import workspace
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study = tl.read_study(write_study(folder))
+    return tl.run(study, folder / "out"), folder / "out", study
+
+
+def test_a_run_writes_what_it_promises(finished):
+    results, out, _ = finished
+    assert {p.name for p in out.iterdir()} == {
+        "report.html", "estimates.csv", "account.csv", "manifest.json", "panel", "tables", "figures",
+    }  # fmt: skip
+    assert (out / "tables" / "gravity.html").is_file()
+    assert (out / "tables" / "gravity.csv").is_file()
+    assert (out / "figures" / "map.svg").is_file()
+    assert (out / "figures" / "map.csv").is_file()
+    assert sorted(results.exhibits) == ["gravity", "map", "partner_shares", "partners", "summary"]
+
+
+def test_estimates_csv_has_the_published_columns(finished):
+    results, out, _ = finished
+    written = pd.read_csv(out / "estimates.csv")
+    assert list(written) == [
+        "exhibit", "column", "design", "outcome", "direction", "sample", "term", "estimate", "std_error", "se_type",
+        "statistic", "p_value", "conf_low", "conf_high", "n_obs", "n_pairs",
+    ]  # fmt: skip
+    pd.testing.assert_frame_equal(written, results.estimates, check_dtype=False)
+    row = written[
+        (written["outcome"] == "trade") & (written["direction"] == "west->east") & (written["term"] == "partner")
+    ]
+    alone = tl.Gravity(direction="west->east").estimate(results.panel)
+    assert row["estimate"].item() == pytest.approx(alone.coefficients[0], rel=1e-12)
+
+
+def test_manifest_hashes_inputs_and_outputs(finished):
+    _, out, study = finished
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest["inputs"]) == {"study.yaml", "regions.csv", "partners.csv", "flows.csv"}
+    for name, digest in manifest["outputs"].items():
+        assert file_hash(out / name) == digest
+    files = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert set(manifest["outputs"]) == files - {"manifest.json"}
+    assert manifest["seed"] == study.seed
+    assert set(manifest["stages"]) == {"panel", "estimates", "report"}
+    assert all(stage["peak_mb"] > 0 for stage in manifest["stages"].values())
+
+
+def test_the_same_study_gives_the_same_report(finished, tmp_path):
+    _, out, study = finished
+    tl.run(study, tmp_path / "again", force=True)
+    for name in ("report.html", "estimates.csv", "account.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_panel_files_hold_the_flows(finished):
+    results, out, _ = finished
+    table = pq.read_table(out / "panel").to_pandas()
+    assert len(table) == results.panel.n_cells == 150
+    assert {"origin", "destination", "period", "trade", "partner", "control_type", "distance_km"} <= set(table)
+
+
+def test_results_by_name(finished):
+    results, _, _ = finished
+    assert results["gravity"].estimates
+    with pytest.raises(KeyError, match="no exhibit 'gravitas'"):
+        results["gravitas"]
+
+
+def test_a_task_is_estimated_once_and_remembered(tmp_path, monkeypatch):
+    study = tl.read_study(write_study(tmp_path))
+    panel, _ = check(study)
+    calls = []
+    original = NearPairs.estimate
+    monkeypatch.setattr(NearPairs, "estimate", lambda self, p: (calls.append(self), original(self, p))[1])
+    folder = tmp_path / "cache"
+    first = EstimateCache(folder)
+    one = first.estimate(NearPairs(), panel)
+    assert first.estimate(NearPairs(), panel) is one
+    assert len(calls) == 1
+    # another run recalls it from disk, another task or panel does not
+    again = EstimateCache(folder).estimate(NearPairs(), panel)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(again.covariance, one.covariance)
+    EstimateCache(folder).estimate(NearPairs(within_km=1500.0), panel)
+    EstimateCache(folder).estimate(NearPairs(), replace(panel, digest="other"))
+    assert len(calls) == 3
+    EstimateCache(folder, force=True).estimate(NearPairs(), panel)
+    assert len(calls) == 4
+
+
+def test_a_second_design_fills_an_exhibit(tmp_path, monkeypatch):
+    """A design of thirty lines gives estimates, table rows and a cached run, and no room changes for it."""
+    from tradelift import exhibits
+    from tradelift.pipeline import steps
+
+    gravity = exhibits.EXHIBITS["gravity"]
+    column = next(
+        iter(gravity.plan(tl.read_study(write_study(tmp_path)), check(tl.read_study(tmp_path / "study.yaml"))[0]))
+    )
+
+    def show(study, panel, results):
+        return exhibits.Shown(tables=(), figures=(), sentences=(f"{len(results)} designs",))
+
+    near = exhibits.Exhibit(
+        name="near",
+        title="Near pairs",
+        needs=frozenset({"partners"}),
+        plan=lambda _s, _p: {column: NearPairs()},
+        show=show,
+    )
+    monkeypatch.setattr(steps, "EXHIBITS", {"near": near})
+    results = tl.run(tl.read_study(tmp_path / "study.yaml"), tmp_path / "out")
+    assert results.estimates["design"].tolist() == ["NearPairs"]
+    assert "1 designs" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_only_some_exhibits(tmp_path):
+    study = tl.read_study(write_study(tmp_path))
+    results = tl.run(study, tmp_path / "out", only=["summary"])
+    assert list(results.exhibits) == ["summary"]
+    with pytest.raises(tl.StudyError, match="no exhibit 'gravty'.*mean 'gravity'"):
+        tl.run(study, tmp_path / "out", only=["gravty"])
+    with pytest.raises(tl.StudyError, match="no engine 'spark'"):
+        tl.run(study, tmp_path / "out", engine="spark")
+
+
+def test_exhibits_can_be_switched_off_and_later_ones_are_named(tmp_path):
+    text = STUDY + "exhibits: {map: false, bandwidth: {grid_km: [100]}}\n"
+    results = tl.run(tl.read_study(write_study(tmp_path, text)), tmp_path / "out")
+    assert "map" not in results.exhibits
+    assert results.absent["bandwidth"] == "absent: not in this version"
+
+
+def test_without_a_programme(tmp_path):
+    results = tl.run(
+        tl.read_study(write_study(tmp_path, STUDY.replace("partners: partners.csv\n", ""))), tmp_path / "out"
+    )
+    assert results.absent["partners"] == "absent: give partners"
+    assert "absent: give partners" in (tmp_path / "out" / "report.html").read_text()
+    assert set(results.estimates["term"]) == {"log(distance_km)"}
+
+
+def test_without_coordinates(tmp_path):
+    path = write_study(tmp_path)
+    regions = pd.read_csv(tmp_path / "regions.csv").drop(columns=["longitude", "latitude"])
+    regions.to_csv(tmp_path / "regions.csv", index=False)
+    results = tl.run(tl.read_study(path), tmp_path / "out")
+    assert "map" in results.absent
+    assert set(results.estimates["term"]) == {"partner"}
+
+
+def test_the_smallest_study(tmp_path):
+    write_study(tmp_path)
+    (tmp_path / "study.yaml").write_text("name: Smallest\nflows: flows.csv\npartners: partners.csv\n")
+    results = tl.run(tl.read_study(tmp_path / "study.yaml"), tmp_path / "out")
+    assert results.panel.directions == ("both",)
+    assert len(results.estimates)
+
+
+def test_a_column_that_cannot_be_estimated_costs_no_other(tmp_path):
+    text = STUDY + "model: {outcomes: [trade, deals], controls: [sqrt]}\n"
+    results = tl.run(tl.read_study(write_study(tmp_path, text)), tmp_path / "out", only=["gravity"])
+    assert results["gravity"].refused
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "no column &#39;sqrt&#39;" in report or "no column 'sqrt'" in report
+
+
+def test_flows_outside_the_window_are_counted(tmp_path):
+    text = STUDY.replace("flows: flows.csv", "flows: {file: flows.csv, from: 2017-02}")
+    panel, _ = check(tl.read_study(write_study(tmp_path, text)))
+    assert panel.periods == ("2017-02", "2017-03")
+    assert {e.reason: e.rows for e in panel.account.stages[0].exclusions} == {"outside the window": 50}
+
+
+def test_ids_with_leading_zeros_stay_text(tmp_path):
+    (tmp_path / "flows.csv").write_text("origin,destination,trade\n007,01,5\n01,007,4\n")
+    (tmp_path / "study.yaml").write_text("name: Zeros\nflows: flows.csv\n")
+    panel, _ = check(tl.read_study(tmp_path / "study.yaml"))
+    assert panel.regions.ids.tolist() == ["007", "01"]
+
+
+def test_pairs_files_and_absent_values(tmp_path):
+    (tmp_path / "migration.csv").write_text("east,west,migrants\ne0,w0,9\nzz,w0,3\n") if tmp_path.exists() else None
+    path = write_study(tmp_path, STUDY + "pairs: [{file: migration.csv, absent: 0}]\n")
+    panel, _ = check(tl.read_study(path))
+    assert sorted(set(panel.column("migrants"))) == [0.0, 9.0]
+    assert [e.reason for e in panel.account.stages[1].exclusions] == ["unknown region"]
+
+
+def test_only_the_panel(tmp_path):
+    study = tl.read_study(write_study(tmp_path))
+    build_panel(study, tmp_path / "out")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"panel", "account.csv", "manifest.json"}
+
+
+def test_nothing_half_written_when_a_run_fails(tmp_path):
+    out = tmp_path / "out"
+    study = tl.read_study(write_study(tmp_path))
+    tl.run(study, out, only=["summary"])
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    (tmp_path / "flows.csv").write_text("origin,destination\na,b\n")
+    with pytest.raises(tl.DataError, match="no column 'trade'"):
+        tl.run(study, out)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    assert [p.name for p in tmp_path.glob(".out.*") if p.is_dir()] == []
+
+
+def test_results_replace_results_and_nothing_else(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(tl.DataError, match="holds other files"), workspace(folder):
+        pass
+    assert (folder / "thesis.tex").read_text() == "years of work"
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(tl.DataError, match="is a file"), workspace(tmp_path / "file"):
+        pass
+    with pytest.raises(tl.DataError, match="Cannot write to"), workspace(tmp_path / "file" / "below"):
+        pass
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path):
+    with (
+        workspace(tmp_path / "out"),
+        pytest.raises(tl.DataError, match="Another run is writing"),
+        workspace(tmp_path / "out"),
+    ):
+        pass
