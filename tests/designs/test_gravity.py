@@ -227,7 +227,7 @@ def test_domestic_flows_under_the_default_control_are_counted():
     assert kept.n_obs == len(frame)
     assert kept.terms == ("partner", "log(distance_km)", "domestic")
     # whatever the domestic distance is, the dummy absorbs it
-    names = {p: d for p, d in zip(panel.column("pair"), panel.column("distance_km"), strict=True)}
+    names = dict(zip(panel.column("pair"), panel.column("distance_km"), strict=True))
     own = frame.assign(distance_km=[names[p] for p in panel.column("pair")]).fillna({"distance_km": 33.0})
     own["own"] = (own["origin"] == own["destination"]).astype(float)
     partners = pd.DataFrame({"one": ["r0", "r1", "r2"], "other": ["r3", "r4", "r5"]})

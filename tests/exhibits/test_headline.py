@@ -58,6 +58,7 @@ def test_without_a_programme_the_headline_is_the_distance_elasticity():
     results = {key: task.estimate(panel) for key, task in GRAVITY.plan(study(), panel).items()}
     shown = GRAVITY.show(study(), panel, results)
     assert shown.headline.text.startswith("The distance elasticity of trade is")
+    assert shown.headline.facts[0].label.startswith("ln(Distance), all pairs, 95% interval")
     assert shown.figures == ()
     assert "Left out: the panel has no column deals, seller_concentration, buyer_concentration." in shown.sentences
 

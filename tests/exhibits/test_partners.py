@@ -44,7 +44,7 @@ def test_simulated_partnerships_are_counted_and_columns_that_repeat_names_are_le
         {"east": ["e1", "e2"], "west": ["w1", "w2"], "simulated": ["yes", "no"], "from": ["Zunyi", "六盘水市"]}
     )
     shown = show(tl.Panel.from_frame(flows(), regions=regions(), partners=listed))
-    assert shown.sentences[0].endswith("(6.67%). 1 of them are simulated.")
+    assert shown.sentences[0].endswith("(6.67%). Simulated: 1 of them.")
     assert [c.name for c in shown.tables[0].columns][-1] == "simulated"
 
 

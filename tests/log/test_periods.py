@@ -1,6 +1,7 @@
 """Labels and edges of periods."""
 
 import datetime as dt
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from tradelift.log.periods import periods_between, to_utc, zone
 def test_months_cross_years():
     found = periods_between("2017-11", "2018-02", "month")
     assert [p.label for p in found] == ["2017-11", "2017-12", "2018-01", "2018-02"]
-    assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(found))
     assert (found[0].start, found[-1].end) == (dt.datetime(2017, 11, 1), dt.datetime(2018, 3, 1))
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
-import tradelift.log.summing as summing
 from tests.log.logs import CELL, COLUMNS, account, dirty_log, read, same_cells, split, write_csv
 from tests.log.oracle import expected_account, expected_cells
+from tradelift.log import summing
 
 ROUNDING = 1e-12  # two sums of the same doubles in another order
 

@@ -249,7 +249,7 @@ def test_bad_input_gets_one_clear_message(name):
 
 def test_unknown_column_suggests_the_one_that_was_meant():
     panel = tl.Panel.from_frame(flows(regions()), regions=regions())
-    with pytest.raises(tl.DesignError, match="no column 'trde'.*mean 'trade'"):
+    with pytest.raises(tl.DesignError, match=r"no column 'trde'.*mean 'trade'"):
         panel.column("trde")
     with pytest.raises(tl.DesignError, match="no direction 'north'"):
         panel.pair_direction("north")

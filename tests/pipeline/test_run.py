@@ -135,7 +135,7 @@ def test_only_some_exhibits(tmp_path):
     study = tl.read_study(write_study(tmp_path))
     results = tl.run(study, tmp_path / "out", only=["summary"])
     assert list(results.exhibits) == ["summary"]
-    with pytest.raises(tl.StudyError, match="no exhibit 'gravty'.*mean 'gravity'"):
+    with pytest.raises(tl.StudyError, match=r"no exhibit 'gravty'.*mean 'gravity'"):
         tl.run(study, tmp_path / "out", only=["gravty"])
     with pytest.raises(tl.StudyError, match="no engine 'spark'"):
         tl.run(study, tmp_path / "out", engine="spark")

@@ -176,7 +176,7 @@ def test_template_reads_and_refuses_to_overwrite(tmp_path):
     assert all(path.is_file() for path in paths)
     study = tl.read_study(tmp_path / "new" / "study.yaml")
     assert study.transactions is not None
-    with pytest.raises(tl.StudyError, match="already has study.yaml"):
+    with pytest.raises(tl.StudyError, match=r"already has study.yaml"):
         write_template(tmp_path / "new")
     (tmp_path / "file").write_text("x")
     with pytest.raises(tl.StudyError, match="Cannot write"):

@@ -108,11 +108,14 @@ def association(study: Study, panel: Panel, leading: Mapping[str, Estimate]) -> 
     effects = {d: cautious(e) for d, e in leading.items()}
     term = str(main_term(first))
     if term in first.treatment and is_log(first):
-        text, digits, unit = _partners(panel, first, effects), 1, "%"
+        text, digits, unit, what = _partners(panel, first, effects), 1, "%", ""
     else:
-        text, digits, unit = _elasticity(label(study, panel, term), term, first, effects), 2, ""
+        name = label(study, panel, term)
+        text, digits, unit, what = _elasticity(name, term, first, effects), 2, "", f"{name}, "
     facts = [
-        Fact(value=f"{signed(e.value, digits)}{unit}", label=f"{direction_label(panel, d)}, {_interval(e, digits)}")
+        Fact(
+            value=f"{signed(e.value, digits)}{unit}", label=f"{what}{direction_label(panel, d)}, {_interval(e, digits)}"
+        )
         for d, e in effects.items()
     ]
     return Headline(text=text, facts=(*facts, Fact(value=f"{first.n_obs:,}", label=_size(first))))

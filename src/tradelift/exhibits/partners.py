@@ -103,7 +103,7 @@ def _sentence(panel: Panel) -> str:
     n = len(programme.first)
     partners, pairs = int(np.count_nonzero(panel.pairs.partnership >= 0)), len(panel.pairs)
     made_up = int(np.count_nonzero(simulated(programme)))
-    also = f" {made_up:,} of them are simulated." if made_up else ""
+    also = f" Simulated: {made_up:,} of them." if made_up else ""
     share = f"{partners:,} of {pairs:,} directed pairs in the panel ({plain(100 * partners / pairs, 2)}%)"
     count = "1 partnership" if n == 1 else f"{n:,} partnerships"
     if regions.sides is None:

@@ -83,8 +83,8 @@ def top_count(ranked: NDArray[np.int64], share: float) -> NDArray[np.int64]:
 
 def _integers(cells: pa.Table, name: str) -> NDArray[np.int64]:
     """A column of counts or money; 0 where a cell has only refunds."""
-    return cells[name].cast(pa.int64()).fill_null(0).to_numpy()
+    return np.asarray(cells[name].cast(pa.int64()).fill_null(0).to_numpy())
 
 
 def _floats(cells: pa.Table, name: str) -> Floats:
-    return cells[name].cast(pa.float64()).fill_null(0.0).to_numpy()
+    return np.asarray(cells[name].cast(pa.float64()).fill_null(0.0).to_numpy())

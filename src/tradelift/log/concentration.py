@@ -1,8 +1,8 @@
 """
 The share of the largest sellers, or buyers, of a cell, in both readings.
 
-`flow` ranks them by their sales within the cell. `city` ranks the sellers of the origin (buyers of the destination) by all
-their sales in the period, to whatever destination, also to regions that the panel does not hold.
+`flow` ranks them by their sales within the cell. `city` ranks the sellers of the origin (buyers of the destination) by
+all their sales in the period, to whatever destination, also to regions that the panel does not hold.
 """
 
 from fractions import Fraction
@@ -85,7 +85,7 @@ def _whole(rank: Value, count: Value, share: Fraction, rounding: str) -> Value:
 
 
 def _part(rank: Value, count: Value, share: Fraction, rounding: str) -> Value:
-    """Which part of the marginal one is in the top, where a fraction counts; one in a ranking, so that no sum has an order."""
+    """Which part of the marginal one is in the top; there is one in a ranking, so that no sum depends on its order."""
     if rounding != "fraction":
         return ibis.literal(0.0)
     p, q = share.numerator, share.denominator

@@ -1,4 +1,4 @@
-"""What a log must hold: the roles of its columns, the types that they may have, and the reasons for leaving a row out."""
+"""What a log must hold: the roles of its columns, their types, and the reasons for leaving a row out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ In order of priority: a row is counted once, under the first reason that holds.
 - zero amount, refund: the amount is 0, or negative.
 - duplicate line: decided among the rows that no reason above takes, so that a line is never lost because its copy is
   unusable. The same (transaction, line), refunds apart from sales since a refund may carry the ids of what it takes
-  back: the copy that is earliest (then smallest in amount, origin, destination, seller, buyer, category, status) stands.
-  Without both ids: a row that equals another in all columns of the files.
+  back: the copy that is earliest (then smallest in amount, origin, destination, seller, buyer, category, status)
+  stands. Without both ids: a row that equals another in all columns of the files.
 - unknown region, not between the two sides, domestic: last, since such sales still rank sellers and buyers.
 """
 
@@ -90,7 +90,7 @@ ALLOWED = {
 IDS = ("text", "integer", "number", "boolean", "date")
 
 
-def check_roles(columns: Mapping[str, str], keep: Mapping[str, tuple[str, ...]]) -> None:
+def check_roles(columns: Mapping[str, str], keep: Iterable[str]) -> None:
     """
     Refuse a mapping that lacks a role that every log needs.
 
@@ -108,7 +108,8 @@ def check_roles(columns: Mapping[str, str], keep: Mapping[str, tuple[str, ...]])
             raise DataError(msg)
     for role in keep:
         if role not in columns:
-            msg = f"`keep` names '{role}', which is not mapped under `columns` ({', '.join(columns)}).{hint(role, columns)}"
+            mapped = ", ".join(columns)
+            msg = f"`keep` names '{role}', which is not mapped under `columns` ({mapped}).{hint(role, columns)}"
             raise DataError(msg)
 
 

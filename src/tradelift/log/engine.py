@@ -42,12 +42,18 @@ class EngineError(RuntimeError):
         "memory", "space", "overflow", "input" or "other".
     line
         Line of a CSV file, where it is known.
+
+    Attributes
+    ----------
+    path
+        That file, where the caller knows it.
     """
 
     def __init__(self, kind: str, line: int | None = None) -> None:
         super().__init__(kind)
         self.kind = kind
         self.line = line
+        self.path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +177,7 @@ class Engine:
         return row
 
 
-@ibis.udf.scalar.builtin(name="hash", signature=((None, None), "uint64"))
+@ibis.udf.scalar.builtin(name="hash", signature=((None, None), "uint64"))  # type: ignore[untyped-decorator]
 def hash_two(first: Any, second: Any) -> Any:
     """
     A hash of two values of any types; other engines hash otherwise, so that no result may depend on which it is.

@@ -74,9 +74,10 @@ def sort_out(
 
     Returns
     -------
-    `o`, `d` (codes or null), `amount`, `reason`, `in_panel`, and `seller`, `buyer`, `transaction`, `category` if mapped.
+    `o`, `d` (codes or null), `amount`, `reason`, `in_panel`, and `seller`, `buyer`, `transaction`, `category` where
+    they are mapped.
     """
-    unique = ibis.literal(False)  # noqa: FBT003
+    unique = ibis.literal(False)
     if found.hashes is None or suspects is None:
         return _placed(by_role(rows, columns, rules).mutate(duplicate=unique), places, rules)
     fresh = rows.mutate(hash=row_hash(rows, columns)).anti_join(found.hashes, "hash")
@@ -130,7 +131,7 @@ class Sorter:
         suspects = self._found.suspects
         if suspects is not None:
             inside = (suspects.time >= bounds[0]) & (suspects.time < bounds[1])
-            inside = ~ibis.coalesce(inside, False) if rest else inside  # noqa: FBT003
+            inside = ~ibis.coalesce(inside, False) if rest else inside
             suspects = self._engine.name("period_suspects", suspects.filter(inside))
         schema = rows.schema()
         if schema not in self._sorting:

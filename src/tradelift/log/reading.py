@@ -30,16 +30,16 @@ class Log:
     Parameters
     ----------
     cells
-        One row a cell with sales or refunds, sorted by period, origin and destination: `origin`, `destination`, `period`
-        (text); `trade` (currency units), `trade_minor` (integer minor units), `deals`,
-        `lines`, `refunds` (currency units, positive); with sellers mapped `sellers`, `seller_concentration` (percent, the
-        study's reading) and both readings as `_flow` and `_city`, `top_seller_trade`, `other_seller_trade` (currency
-        units, the study's reading; they add up to `trade`), `seller_share_1`, `seller_share_2` (0 to 1, the largest two
-        of the cell); with buyers likewise, without the shares. A ratio is NaN where there are no sales, and with
-        `floor` below 1 / share of them; the top's money is 0 there.
+        One row a cell with sales or refunds, sorted by period, origin and destination: `origin`, `destination`,
+        `period` (text); `trade` (currency units), `trade_minor` (integer minor units), `deals`, `lines`, `refunds`
+        (currency units, positive); with sellers mapped `sellers`, `seller_concentration` (percent, the study's reading)
+        and both readings as `_flow` and `_city`, `top_seller_trade`, `other_seller_trade` (currency units, the study's
+        reading; they add up to `trade`), `seller_share_1`, `seller_share_2` (0 to 1, the largest two of the cell); with
+        buyers likewise, without the shares. A ratio is NaN where there are no sales, and with `floor` below 1 / share
+        of them; the top's money is 0 there.
     by_category
-        Where a category is mapped, one row a cell and category with sales: `origin`, `destination`, `period`, `category`
-        ("unknown" where it is missing), `trade`, `trade_minor`, `deals`, `lines`; else None.
+        Where a category is mapped, one row a cell and category with sales: `origin`, `destination`, `period`,
+        `category` ("unknown" where it is missing), `trade`, `trade_minor`, `deals`, `lines`; else None.
     stage
         Rows and money read, kept and excluded by reason.
     currency, digits
@@ -71,9 +71,9 @@ def read_log(
     """
     Sum a transaction log by origin, destination and period, one period at a time.
 
-    Times that carry a zone, or are UTC in Parquet, are converted to the study's time zone; times without a zone are taken
-    as local already. Why a row is left out, and which reason comes first, stands at `tradelift.log.contract.REASONS`.
-    Ids of sellers, buyers and transactions never leave the engine.
+    Times that carry a zone, or are UTC in Parquet, are converted to the study's time zone; times without a zone are
+    taken as local already. Why a row is left out, and which reason comes first, stands at
+    `tradelift.log.contract.REASONS`. Ids of sellers, buyers and transactions never leave the engine.
 
     Parameters
     ----------
@@ -93,24 +93,25 @@ def read_log(
     Raises
     ------
     DataError
-        If a file, a column or a type is missing or wrong, two currencies are mixed, no row is usable, or the account does
-        not balance.
+        If a file, a column or a type is missing or wrong, two currencies are mixed, no row is usable, or the account
+        does not balance.
     """
     from tradelift.log.engine import Engine, EngineError
-    from tradelift.log.source import columns_of, explain
+    from tradelift.log.failures import explain
+    from tradelift.log.source import columns_of
     from tradelift.log.summing import sum_log
 
-    check_roles(spec.columns, spec.keep)
+    names: dict[str, str] = dict(zip(spec.columns, spec.columns.values(), strict=True))
+    check_roles(names, list(spec.keep))
     paths = find_files(spec.files, folder)
-    files = tuple(inspect(path, folder, spec.columns["time"]) for path in paths)
-    columns = columns_of(files, spec.columns)
+    files = tuple(inspect(path, folder, names["time"]) for path in paths)
+    columns = columns_of(files, names)
+    failure: EngineError | None = None
     with Engine(spill) as engine:
         try:
             sums = sum_log(engine, files, columns, spec, regions, domestic=domestic, progress=progress or _silent)
         except EngineError as error:
             failure = error
-        else:
-            failure = None
     if failure is not None:
         raise explain(failure, files, columns)  # outside of the handler, so that no chain leads to the engine's text
     stage = _stage(sums)

@@ -2,8 +2,8 @@
 The rows of a log by period: read from Parquet files in place where their footers say what lies where, else copied once.
 
 A file belongs to a period if the bounds of its time column overlap it, whatever its folder is called: a folder of one
-month may hold rows of its neighbours. Text times, CSV files and large Parquet files without order in time are copied into
-the engine first, since every period would otherwise read all of them.
+month may hold rows of its neighbours. Text times, CSV files and large Parquet files without order in time are copied
+into the engine first, since every period would otherwise read all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -135,8 +135,8 @@ def columns_of(files: Sequence[LogFile], names: Mapping[str, str]) -> Columns:
     Raises
     ------
     DataError
-        If a column is missing, of a type that its role cannot have, or of different types, or there are both Parquet and
-        CSV files.
+        If a column is missing, of a type that its role cannot have, or of different types, or there are both Parquet
+        and CSV files.
     """
     csv = [f for f in files if f.delimiter is not None]
     if csv and len(csv) < len(files):
@@ -202,17 +202,16 @@ def copied(source: Source) -> Source:
     engine, columns, csv = source.engine, source.columns, source.files[0].delimiter is not None
     parts = [(f,) for f in source.files] if csv else [source.files]
     for k, part in enumerate(parts):
-        with blaming(part, columns):
-            rows = (
-                _read_csv(engine, part[0], columns)
-                if csv
-                else engine.parquet([f.path for f in part], folders=source.folders)
-            )
+        try:
+            rows = _read_csv(engine, part[0], columns) if csv else source.all
             rows = rows.select(**_needed(rows, columns), **_times(rows, columns))
             if k == 0:
                 table = engine.keep(COPY, rows)
             else:
                 engine.add(COPY, rows)
+        except EngineError as error:
+            error.path = part[0].path if csv else None
+            raise
     text = columns.kinds["time"] == "text"
     counts = engine.one(
         table.agg(
@@ -253,61 +252,3 @@ def _times(rows: Table, columns: Columns) -> dict[str, Any]:
     if columns.kinds["time"] == "text":
         return parse_times(text_id(time))
     return {PARSED: time.cast("timestamp")}
-
-
-class blaming:  # noqa: N801 - a context manager that reads like a function
-    """Turn an engine's failure to read into an error that names the file."""
-
-    def __init__(self, files: Sequence[LogFile], columns: Columns) -> None:
-        self.files, self.columns = files, columns
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, EngineError):
-            error.__traceback__ = None
-            raise explain(error, self.files, self.columns) from None
-
-
-MESSAGES: dict[str, str] = {
-    "memory": "The log does not fit within the engine's memory limit, even with spilling. Use a shorter period.",
-    "space": "The disk is full: the engine could not spill. Make room where the run's output stands.",
-    "overflow": "The amounts of the log are too large: a sum exceeds 9.2e18 minor units. Check the amount column.",
-}
-
-
-def explain(error: EngineError, files: Sequence[LogFile], columns: Columns) -> DataError:
-    """What the user can do about a failure of the engine; never the engine's own text, which may quote data."""
-    if error.kind in MESSAGES:
-        return DataError(MESSAGES[error.kind])
-    if error.line is not None:
-        return DataError(
-            f"The log file {files[0].path} cannot be read: line {error.line} has another number of fields than the header, "
-            "an open quote, or text that is not UTF-8. Correct or remove it."
-        )
-    for file in files:
-        if file.delimiter is None and not _readable(file, columns):
-            return DataError(
-                f"The log file {file.path} is corrupt or truncated: its rows cannot be read. Write it anew."
-            )
-    if len(files) == 1:
-        return DataError(
-            f"The engine could not read the log file {files[0].path}. Check that it is whole and in UTF-8."
-        )
-    return DataError(f"The engine could not sum the log's {len(files)} files, though each can be read.")
-
-
-def _readable(file: LogFile, columns: Columns) -> bool:
-    """Whether another reader gets through all pages of the mapped columns."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [name for name in columns.names.values() if name in file.columns]
-    try:
-        with pq.ParquetFile(file.path) as parquet:
-            for _ in parquet.iter_batches(columns=names):
-                pass
-    except (pa.ArrowException, OSError):
-        return False
-    return True

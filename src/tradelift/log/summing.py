@@ -79,7 +79,7 @@ def sum_log(
     if source.copy is None and source.rows > COPY_FROM_ROWS and source.reads(bounds) > COPY_FROM_READS:
         source = copied(source)
     rules = Rules(
-        keep=spec.keep,
+        keep=dict(zip(spec.keep, spec.keep.values(), strict=True)),
         digits=digits,
         window=(bounds[0][0], bounds[-1][1]),
         two_sided=regions is not None and regions.sides is not None,
@@ -132,7 +132,7 @@ def _periods(source: Source, spec: TransactionsInput) -> tuple[Period, ...]:
     low, high = source.span()
     if low is None or high is None:
         name = source.columns.names["time"]
-        msg = f"No time of the log can be read (column '{name}'). Write times as 2017-01-05 10:30:00, or give `from` and `to`."
+        msg = f"No time of the log can be read (column '{name}'). Write times as 2017-01-05 10:30:00."
         raise DataError(msg)
     first, last = (_local(moment, source, spec.time_zone) for moment in (low, high))
     return periods_between(spec.from_ or f"{first:%Y-%m}", spec.to or f"{last:%Y-%m}", spec.period)
@@ -163,9 +163,9 @@ def _one_currency(source: Source, currency: str) -> None:
         return
     text = ", ".join(f"{code} in {n:,} rows" for code, n in list(counts.items())[:5])
     if len(counts) == 1:
-        msg = f"The log is in another currency than the study's {currency}: {text}. Set `currency`, or convert the amounts."
+        msg = f"The log is in another currency than the study's {currency}: {text}. Set `currency`, or convert it."
     else:
-        msg = f"The log mixes {len(counts)} currencies: {text}. Convert the amounts to {currency}, or give one log a currency."
+        msg = f"The log mixes {len(counts)} currencies: {text}. Convert the amounts to {currency} first."
     raise DataError(msg)
 
 

@@ -70,9 +70,9 @@ class TwoWay:
             rows = rows * self.inverse_rows[..., None]
             q = self._solve(columns - np.matmul(w.transpose(0, 2, 1), rows), EXACT / 4 * np.array(scale))
             p = rows - np.matmul(w, q) * self.inverse_rows[..., None]
-            for k, v in enumerate(out):
-                v -= p[:, :, None, k]
-                v -= q[:, None, :, k]
+            for k in range(len(out)):
+                out[k] -= p[:, :, None, k]
+                out[k] -= q[:, None, :, k]
         if all(a <= np.sqrt(EXACT) * b for a, b in zip(left, scale, strict=True)):
             return out  # as exact as these weights allow
         msg = "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."

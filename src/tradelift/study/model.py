@@ -113,7 +113,7 @@ def _options(value: Any) -> Any:
         raise ValueError(msg)
     if not isinstance(value, (bool, Mapping)):
         msg = f"give true, false or a mapping of options; found '{value}'"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - pydantic collects ValueError
     return value
 
 
