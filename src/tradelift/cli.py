@@ -168,14 +168,17 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:  # noqa:
 
 def compare(results: "Results", truth: "Mapping[str, Any]") -> None:
     """Print one screen of estimates beside the truth that the simulation knows."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     from tradelift.pipeline import beside_truth
 
-    table = Table(title="Gravity of trade, in percent: estimates beside the truth of the simulated world")
-    for head in ("direction", "estimator", "causal truth", "gravity's limit", "estimate", "95% interval"):
-        table.add_column(head, justify="left" if head in ("direction", "estimator") else "right")
+    table = Table(title="Gravity of trade beside the truth of the simulated world, in percent", box=SIMPLE)
+    for head in ("direction", "estimator"):
+        table.add_column(head, no_wrap=True)
+    for head in ("causal truth", "gravity's limit", "estimate", "95% interval"):
+        table.add_column(head, no_wrap=True, justify="right")
     for row in beside_truth(results, truth):
         table.add_row(*row)
     console = Console(stderr=True)

@@ -128,8 +128,9 @@ def compare(
     values, not_positive = transform(what, raw)
     columns = [*treatment, *controls]
     reasons, used = _screen(panel, sample, raw, not_positive, columns, _numbers(panel, weights, offset))
-    if chosen == "poisson" and np.any(raw[used] < 0):
-        msg = f"PPML needs flows that are not negative; '{what.column}' is negative in {int((raw[used] < 0).sum()):,} cells."
+    negative = int((raw[used] < 0).sum())
+    if chosen == "poisson" and negative:
+        msg = f"PPML needs flows that are not negative; '{what.column}' is negative in {negative:,} cells."
         raise DesignError(msg)
     if not used.any():
         msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())

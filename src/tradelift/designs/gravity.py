@@ -66,9 +66,8 @@ class Gravity:
     --------
     >>> import pandas as pd
     >>> import tradelift as tl
-    >>> flows = pd.DataFrame(
-    ...     [(a, b, 1.0 + (a < b)) for a in "abcd" for b in "abcd" if a != b], columns=["origin", "destination", "trade"]
-    ... )
+    >>> rows = [(a, b, 1.0 + (a < b)) for a in "abcd" for b in "abcd" if a != b]
+    >>> flows = pd.DataFrame(rows, columns=["origin", "destination", "trade"])
     >>> partners = pd.DataFrame({"one": ["a", "c"], "other": ["b", "d"]})
     >>> tl.Gravity(vcov="pair").estimate(tl.Panel.from_frame(flows, partners=partners)).terms
     ('partner',)
