@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.covariance import Dyads, Influence, by_groups, codes_of, covariance
+from tradelift.designs.assembly import Parts, cluster_codes, in_blocks, in_rows
 from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes
 from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
 from tradelift.errors import DesignError
 from tradelift.estimate import Diagnostics, Estimate
 from tradelift.panel import Panel
-from tradelift.panel.cells import Block
-from tradelift.solve import DenseProblem, Fit, Piece, RowProblem, fit
+from tradelift.solve import DenseProblem, Fit, RowProblem, fit
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -139,19 +139,19 @@ def compare(
     names = check_effects(usual if effects is None else effects)
     # the usual effects need no codes to be recognised
     codes = [] if set(names) == set(usual) else [effect_codes(panel, name) for name in names]
-    parts = _Parts(
+    parts = Parts(
         panel=panel, outcome=np.where(used, values, 0.0), columns=columns, used=used, family=chosen,
         weights=None if weights is None else np.where(used, panel.column(weights), 0.0).astype(float),
         offset=None if offset is None else np.where(used, panel.column(offset), 0.0).astype(float),
-        groups=_groups(panel, cluster),
+        groups=cluster_codes(panel, cluster),
     )  # fmt: skip
     blocks = panel.cells.blocks
     problem: DenseProblem | RowProblem
     is_two_way = set(names) == set(usual) or are_two_way(panel, codes, used)
     if blocks is not None and is_two_way:
-        problem, clusters = _dense(parts, blocks)
+        problem, clusters = in_blocks(parts, blocks)
     else:
-        problem, clusters = _rows(parts, codes or [effect_codes(panel, name) for name in names])
+        problem, clusters = in_rows(parts, codes or [effect_codes(panel, name) for name in names])
     return Comparison(
         problem=problem,
         terms=tuple(c.name for c in columns),
@@ -302,90 +302,3 @@ def _screen(
         reasons[reason] = int((left & mask).sum())
         left &= ~mask
     return reasons, left
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Parts:
-    """What both kinds of problem are made of, by cell."""
-
-    panel: Panel
-    outcome: Floats
-    columns: Sequence[Column]
-    used: Bools
-    family: Any
-    weights: Floats | None
-    offset: Floats | None
-    groups: tuple[Ints, ...]
-
-
-def _groups(panel: Panel, names: Sequence[str]) -> tuple[Ints, ...]:
-    """Codes of the user's cluster columns, and of their intersection."""
-    codes = [effect_codes(panel, name) for name in names]
-    if len(codes) == 2:
-        codes.append(effect_codes(panel, "^".join(names)))
-    return tuple(codes)
-
-
-def _rows(parts: _Parts, codes: Sequence[Ints]) -> tuple[RowProblem, tuple[Ints, ...]]:
-    rows = np.flatnonzero(parts.used)
-    pair = parts.panel.cells.column("pair")[rows]
-    regressors = [c.values[pair] if c.fixed else c.values[rows] for c in parts.columns]
-    problem = RowProblem(
-        outcome=parts.outcome[rows],
-        regressors=np.stack(regressors, axis=1) if regressors else np.empty((len(rows), 0)),
-        weights=None if parts.weights is None else parts.weights[rows],
-        offset=None if parts.offset is None else parts.offset[rows],
-        effects=tuple(c[rows] for c in codes),
-        pair=pair,
-        family=parts.family,
-        n_pairs=len(parts.panel.pairs),
-    )
-    return problem, tuple(g[rows] for g in parts.groups)
-
-
-def _dense(parts: _Parts, blocks: Sequence[Block]) -> tuple[DenseProblem, tuple[Any, ...]]:
-    pieces = []
-    groups: list[list[Ints]] = [[] for _ in parts.groups]
-    for block in blocks:
-        if not parts.used[block.start : block.stop].any():
-            continue
-        pieces.append(_piece(parts, block))
-        for collected, codes in zip(groups, parts.groups, strict=True):
-            collected.append(block.tensor(codes, fill=0))
-    problem = DenseProblem(pieces=tuple(pieces), family=parts.family, n_pairs=len(parts.panel.pairs))
-    return problem, tuple(groups)
-
-
-def _piece(parts: _Parts, block: Block) -> Piece:
-    pair = _pair_matrix(block, parts.panel.cells.column("pair"))
-    weights = None
-    if parts.weights is not None or block.position is not None or not parts.used[block.start : block.stop].all():
-        given = parts.used.astype(np.float64) if parts.weights is None else parts.weights
-        weights = block.tensor(given)
-    fixed = all(c.fixed for c in parts.columns)
-    tensors = []
-    for c in parts.columns:
-        if c.fixed:
-            matrix = np.where(pair >= 0, np.nan_to_num(c.values)[pair], 0.0)[None]
-            tensors.append(matrix if fixed else np.broadcast_to(matrix, block.shape))
-        else:
-            tensors.append(block.tensor(np.nan_to_num(c.values)))
-    empty = np.empty((0, 1, *pair.shape))
-    return Piece(
-        outcome=block.tensor(parts.outcome),
-        regressors=np.stack(tensors) if tensors else empty,
-        weights=weights,
-        offset=None if parts.offset is None else block.tensor(parts.offset),
-        pair=pair,
-    )
-
-
-def _pair_matrix(block: Block, pair: Ints) -> Ints:
-    """Directed pair of each origin and destination of a block, shape (I, J); -1 where the panel has none."""
-    _, n_rows, n_columns = block.shape
-    own = pair[block.start : block.stop]
-    if block.position is None:
-        return own[: n_rows * n_columns].reshape(n_rows, n_columns)
-    out = np.full(n_rows * n_columns, -1)
-    out[block.position % (n_rows * n_columns)] = own
-    return out.reshape(n_rows, n_columns)

@@ -1,0 +1,126 @@
+"""From columns of a panel to the arrays of a problem: dense blocks where the effects allow, else rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.designs.effects import effect_codes
+from tradelift.designs.terms import Column
+from tradelift.panel import Panel
+from tradelift.panel.cells import Block
+from tradelift.solve import DenseProblem, Piece, RowProblem
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+Bools = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """
+    What both kinds of problem are made of.
+
+    Parameters
+    ----------
+    panel
+        The flows.
+    outcome
+        By cell, finite everywhere, shape (N,).
+    columns
+        The regressors.
+    used
+        Cells of the problem, shape (N,).
+    family
+        "poisson" or "gaussian".
+    weights, offset
+        By cell, shape (N,), or None.
+    groups
+        Codes to sum scores by, shape (N,) each.
+    """
+
+    panel: Panel
+    outcome: Floats
+    columns: Sequence[Column]
+    used: Bools
+    family: Any
+    weights: Floats | None
+    offset: Floats | None
+    groups: tuple[Ints, ...]
+
+
+def cluster_codes(panel: Panel, names: Sequence[str]) -> tuple[Ints, ...]:
+    """Codes of the user's cluster columns, and of their intersection."""
+    codes = [effect_codes(panel, name) for name in names]
+    if len(codes) == 2:
+        codes.append(effect_codes(panel, "^".join(names)))
+    return tuple(codes)
+
+
+def in_rows(parts: Parts, codes: Sequence[Ints]) -> tuple[RowProblem, tuple[Ints, ...]]:
+    """One row an observation, with any effects; and the groups in the same order."""
+    rows = np.flatnonzero(parts.used)
+    pair = parts.panel.cells.column("pair")[rows]
+    regressors = [c.values[pair] if c.fixed else c.values[rows] for c in parts.columns]
+    problem = RowProblem(
+        outcome=parts.outcome[rows],
+        regressors=np.stack(regressors, axis=1) if regressors else np.empty((len(rows), 0)),
+        weights=None if parts.weights is None else parts.weights[rows],
+        offset=None if parts.offset is None else parts.offset[rows],
+        effects=tuple(c[rows] for c in codes),
+        pair=pair,
+        family=parts.family,
+        n_pairs=len(parts.panel.pairs),
+    )
+    return problem, tuple(g[rows] for g in parts.groups)
+
+
+def in_blocks(parts: Parts, blocks: Sequence[Block]) -> tuple[DenseProblem, tuple[Any, ...]]:
+    """One tensor a block, with two-way effects by period; and the groups shaped likewise."""
+    pieces = []
+    groups: list[list[Ints]] = [[] for _ in parts.groups]
+    for block in blocks:
+        if not parts.used[block.start : block.stop].any():
+            continue
+        pieces.append(_piece(parts, block))
+        for collected, codes in zip(groups, parts.groups, strict=True):
+            collected.append(block.tensor(codes, fill=0))
+    problem = DenseProblem(pieces=tuple(pieces), family=parts.family, n_pairs=len(parts.panel.pairs))
+    return problem, tuple(groups)
+
+
+def _piece(parts: Parts, block: Block) -> Piece:
+    pair = _pair_matrix(block, parts.panel.cells.column("pair"))
+    weights = None
+    if parts.weights is not None or block.position is not None or not parts.used[block.start : block.stop].all():
+        given = parts.used.astype(np.float64) if parts.weights is None else parts.weights
+        weights = block.tensor(given)
+    fixed = all(c.fixed for c in parts.columns)
+    tensors = []
+    for c in parts.columns:
+        if c.fixed:
+            matrix = np.where(pair >= 0, np.nan_to_num(c.values)[pair], 0.0)[None]
+            tensors.append(matrix if fixed else np.broadcast_to(matrix, block.shape))
+        else:
+            tensors.append(block.tensor(np.nan_to_num(c.values)))
+    empty = np.empty((0, 1, *pair.shape))
+    return Piece(
+        outcome=block.tensor(parts.outcome),
+        regressors=np.stack(tensors) if tensors else empty,
+        weights=weights,
+        offset=None if parts.offset is None else block.tensor(parts.offset),
+        pair=pair,
+    )
+
+
+def _pair_matrix(block: Block, pair: Ints) -> Ints:
+    """Directed pair of each origin and destination of a block, shape (I, J); -1 where the panel has none."""
+    _, n_rows, n_columns = block.shape
+    own = pair[block.start : block.stop]
+    if block.position is None:
+        return own[: n_rows * n_columns].reshape(n_rows, n_columns)
+    out = np.full(n_rows * n_columns, -1)
+    out[block.position % (n_rows * n_columns)] = own
+    return out.reshape(n_rows, n_columns)
