@@ -106,29 +106,36 @@ def test_a_task_is_estimated_once_and_remembered(tmp_path, monkeypatch):
 
 
 def test_a_second_design_fills_an_exhibit(tmp_path, monkeypatch):
-    """A design of thirty lines gives estimates, table rows and a cached run, and no room changes for it."""
-    from tradelift import exhibits
+    """A design of thirty lines gives an estimate, a table row and a cached run, and no room changes for it."""
+    from tradelift.exhibits import Exhibit, Head, RegressionTable, Shown
     from tradelift.pipeline import steps
 
-    gravity = exhibits.EXHIBITS["gravity"]
-    column = next(
-        iter(gravity.plan(tl.read_study(write_study(tmp_path)), check(tl.read_study(tmp_path / "study.yaml"))[0]))
-    )
+    def show(_study, _panel, results):
+        table = RegressionTable(
+            name="near", title="Near pairs", heads=(Head(outcome="Trade", family="PPML"),),
+            panels={"both": (results["near"],)}, labels={"partner": "Partner pair", "both": "Both directions"},
+        )  # fmt: skip
+        return Shown(tables=(table,))
 
-    def show(study, panel, results):
-        return exhibits.Shown(tables=(), figures=(), sentences=(f"{len(results)} designs",))
-
-    near = exhibits.Exhibit(
+    near = Exhibit(
         name="near",
         title="Near pairs",
         needs=frozenset({"partners"}),
-        plan=lambda _s, _p: {column: NearPairs()},
+        plan=lambda _s, _p: {"near": NearPairs()},
         show=show,
     )
     monkeypatch.setattr(steps, "EXHIBITS", {"near": near})
-    results = tl.run(tl.read_study(tmp_path / "study.yaml"), tmp_path / "out")
-    assert results.estimates["design"].tolist() == ["NearPairs"]
-    assert "1 designs" in (tmp_path / "out" / "report.html").read_text()
+    study = tl.read_study(write_study(tmp_path))
+    results = tl.run(study, tmp_path / "out")
+    row = results.estimates
+    assert row["design"].tolist() == ["NearPairs"]
+    assert "pairs within 2000 km" in row["sample"].item()
+    written = pd.read_csv(tmp_path / "out" / "tables" / "near.csv")
+    assert written["estimate"].item() == pytest.approx(row["estimate"].item())
+    assert f"{row['estimate'].item():.3f}".replace("-", "\u2212") in (tmp_path / "out" / "report.html").read_text()
+    # the second run recalls the estimate
+    monkeypatch.setattr(NearPairs, "estimate", lambda *_: pytest.fail("estimated again"))
+    assert tl.run(study, tmp_path / "out").estimates["estimate"].item() == row["estimate"].item()
 
 
 def test_only_some_exhibits(tmp_path):

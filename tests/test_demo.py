@@ -1,0 +1,38 @@
+import json
+from math import log
+
+import pandas as pd
+import pytest
+
+from tests.test_cli import call
+
+
+@pytest.mark.slow
+def test_the_demonstration_finds_what_it_simulated(tmp_path):
+    out = tmp_path / "demo"
+    done = call("demo", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(out / "report.html")
+    assert "causal truth" in done.stderr
+    truth = json.loads((out / "world" / "truth.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert truth["effects"]["west->east"] == pytest.approx(log(1.1))
+    assert 5_000_000 <= truth["read"]["rows"] <= 10_000_000
+
+    # the account is the dirt that was put in, to the row and the fen
+    account = pd.read_csv(out / "account.csv").set_index("reason")
+    assert {r: t["rows"] for r, t in truth["dirt"].items()} == account["rows"].to_dict()
+    for reason, tally in truth["dirt"].items():
+        assert round(account.loc[reason, "amount"] * 100) == (tally["amount"] or 0)
+    (stage,) = manifest["account"]
+    assert stage["kept_rows"] == truth["kept"]["rows"]
+    assert round(float(stage["kept_amount"]) * 100) == truth["kept"]["amount"]
+
+    # one draw: the estimate is near gravity's limit, by its own error, and not near the causal truth by accident
+    estimates = (
+        pd.read_csv(out / "estimates.csv").query("term == 'partner' and outcome == 'trade'").set_index("direction")
+    )
+    limits = {x["direction"]: x["partner"] for x in truth["limits"] if x["outcome"] == "trade"}
+    for direction, limit in limits.items():
+        assert abs(estimates.loc[direction, "estimate"] - limit) < 3 * estimates.loc[direction, "std_error"]
+    assert all(stage["peak_mb"] < 2000 for stage in manifest["stages"].values())
