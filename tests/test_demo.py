@@ -13,7 +13,7 @@ def test_the_demonstration_finds_what_it_simulated(tmp_path):
     done = call("demo", "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(out / "report.html")
-    assert "causal truth" in done.stderr
+    assert "Gravity of trade beside the truth" in done.stderr
     truth = json.loads((out / "world" / "truth.json").read_text())
     manifest = json.loads((out / "manifest.json").read_text())
     assert truth["effects"]["west->east"] == pytest.approx(log(1.1))

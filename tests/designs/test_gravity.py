@@ -227,8 +227,8 @@ def test_domestic_flows_under_the_default_control_are_counted():
     assert kept.n_obs == len(frame)
     assert kept.terms == ("partner", "log(distance_km)", "domestic")
     # whatever the domestic distance is, the dummy absorbs it
-    names = dict(zip(panel.column("pair"), panel.column("distance_km"), strict=True))
-    own = frame.assign(distance_km=[names[p] for p in panel.column("pair")]).fillna({"distance_km": 33.0})
+    names = dict(zip(panel.pair_of_cell, panel.column("distance_km"), strict=True))
+    own = frame.assign(distance_km=[names[p] for p in panel.pair_of_cell]).fillna({"distance_km": 33.0})
     own["own"] = (own["origin"] == own["destination"]).astype(float)
     partners = pd.DataFrame({"one": ["r0", "r1", "r2"], "other": ["r3", "r4", "r5"]})
     other = tl.Gravity(controls=["log(distance_km)", "own"]).estimate(tl.Panel.from_frame(own, partners=partners))
@@ -287,6 +287,7 @@ BAD = {
     "types": ({"control_types": [5]}, "among 1, 2, 3 and 4; found 5"),
     "vcov": ({"vcov": "clustered"}, "no vcov 'clustered'"),
     "vcov columns": ({"vcov": ["a", "b", "c"]}, "one or two columns"),
+    "scheme in a list": ({"vcov": ["pair"]}, "no column 'pair' to cluster by; for the scheme write vcov='pair'"),
     "later": ({"vcov": "spatial"}, "not in this version"),
     "where": ({"where": {"period": ["2031-01"]}}, "no period '2031-01'"),
     "where window": ({"where": {"trade": {"from": 1}}}, "only `period` takes"),

@@ -18,6 +18,8 @@ COLUMNS = {
     "time": "paid_at", "origin": "from_city", "destination": "to_city", "seller": "shop", "buyer": "client",
     "transaction": "order", "line": "item", "amount": "money", "category": "kind", "status": "state",
 }  # fmt: skip
+HEADER = "paid_at,from_city,to_city,shop,client,order,item,money,kind,state\n"
+ROW = "2017-01-05,e1,w1,s1,b1,1,1,5.00,food,paid\n"
 ZONE = "Asia/Shanghai"
 KEEP = ("paid", "done")
 CELL = ["period", "origin", "destination"]

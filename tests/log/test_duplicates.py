@@ -87,3 +87,21 @@ def test_equal_rows_in_files_of_other_widths(tmp_path):
 def test_late_copies_after_the_window(tmp_path):
     split(plain_log([{"paid_at": LATE}, {"paid_at": LATE}, {"paid_at": MARCH}]), tmp_path, 2)
     assert account(read(tmp_path)) == {"outside the window": (2, 1000)}
+
+
+def test_columns_of_any_name_and_type(tmp_path):
+    log = plain_log([{"order": 1}, {"order": 1}, {"order": 2}])
+    names = ["hash" if n == "order" else "reason" if n == "item" else n for n in log.column_names]
+    nested = pa.array([{"a": [1]}, {"a": [1]}, {"a": [2]}])
+    log = log.rename_columns(names).append_column("instant", nested).append_column("o", pa.array([b"x", b"x", b"y"]))
+    split(log, tmp_path, 1)
+    mapped = COLUMNS | {"transaction": "hash", "line": "reason"}
+    for columns in (mapped, {role: name for role, name in mapped.items() if role != "line"}):
+        assert account(read(tmp_path, columns=columns)) == {"duplicate line": (1, 500)}
+
+
+def test_a_log_of_copies_alone(tmp_path):
+    split(plain_log([{}] * 40), tmp_path, 2)
+    log = read(tmp_path)
+    assert account(log) == {"duplicate line": (39, 19500)}
+    assert log.cells["lines"].to_pylist() == [1]

@@ -11,7 +11,20 @@ import pyarrow.parquet as pq
 import pytest
 
 import tradelift as tl
-from tests.log.logs import COLUMNS, account, dirty_log, plain_log, read, regions, spec, split, table, write_csv
+from tests.log.logs import (
+    COLUMNS,
+    HEADER,
+    ROW,
+    account,
+    dirty_log,
+    plain_log,
+    read,
+    regions,
+    spec,
+    split,
+    table,
+    write_csv,
+)
 from tradelift.errors import DataError
 from tradelift.log import engine, read_log, summing
 
@@ -71,6 +84,7 @@ def test_spilled_data_are_unreadable_and_deleted(tmp_path):
     with engine.Engine(tmp_path, memory_limit="30MB") as small:
         rows = pa.table({"id": [f"SECRET{k:09d}" for k in range(400_000)]})
         big = small.memory("big", rows)
+        small.gather("copy", [(None, big)] * 2, large=0)
         for k in range(3):
             small.keep(f"copy{k}", big)
         held += [path.read_bytes() for path in small.folder.iterdir()]
@@ -113,8 +127,6 @@ def _csv(text):
     return _write("log.csv", text.encode())
 
 
-HEADER = "paid_at,from_city,to_city,shop,client,order,item,money,kind,state\n"
-ROW = "2017-01-05,e1,w1,s1,b1,1,1,5.00,food,paid\n"
 CURRENCY = {"columns": COLUMNS | {"currency": "unit"}}
 
 

@@ -1,11 +1,15 @@
 """Cells and account against SQL written from the method notes."""
 
+import gzip
+import io
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tests.log.logs import CELL, COLUMNS, account, dirty_log, read, same_cells, split, write_csv
+from tests.log.logs import CELL, COLUMNS, HEADER, ROW, account, dirty_log, plain_log, read, same_cells, split, write_csv
 from tests.log.oracle import expected_account, expected_cells
 from tradelift.log import summing
 
@@ -105,6 +109,46 @@ def test_csv_equals_parquet(tmp_path):
     one, two = read(tmp_path), read(tmp_path, files="*.csv")
     same_cells(one, two)
     assert one.stage == two.stage
+
+
+def encoded(table, form):
+    text = io.BytesIO()
+    write_csv(table, text, delimiter=form.get("delimiter", ","))
+    content = text.getvalue()
+    if form.get("windows"):
+        content = b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n")
+    return gzip.compress(content) if form.get("packed") else content
+
+
+FORMS = {
+    "a.csv": {}, "a.tsv": {"delimiter": "\t"}, "a.txt": {"delimiter": "|"}, "w.csv": {"windows": True},
+    "a.csv.gz": {"packed": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_of_csv(tmp_path, name):
+    odd = {"kind": 'tea, "green"\nand | black', "shop": "007"}
+    table = plain_log([odd, {"order": 2, "shop": "7", "money": 3.0}, {"order": 3, "money": None}])
+    split(table, tmp_path, 1)
+    (tmp_path / name).write_bytes(encoded(table, FORMS[name]))
+    if FORMS[name].get("windows"):  # the line end within quotes changes with the others
+        table = table.set_column(8, "kind", pa.array([odd["kind"].replace("\n", "\r\n"), "food", "food"]))
+        split(table, tmp_path, 1)
+    one, two = read(tmp_path), read(tmp_path, files=name)
+    same_cells(one, two)
+    assert one.by_category.equals(two.by_category)
+    assert one.stage == two.stage
+    assert two.cells["sellers"].to_pylist() == [2]  # 007 is not 7
+
+
+def test_csv_files_with_other_columns(tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + ROW)
+    (tmp_path / "b.csv").write_text("note,paid_at,money,item,order,client,shop,to_city,from_city,kind,state\n"
+                                    "x,2017-02-05,7.00,1,2,b1,s1,w1,e1,food,paid\n")  # fmt: skip
+    for columns in (COLUMNS, {role: name for role, name in COLUMNS.items() if role != "line"}):
+        log = read(tmp_path, files="*.csv", columns=columns)
+        assert log.cells["trade_minor"].to_pylist() == [500, 700]
 
 
 def test_copied_rows_give_what_rows_in_place_give(tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ def test_absent_cells_become_zero_flows():
     panel = tl.Panel.from_frame(some, regions=reg, absent="zero")
     assert panel.n_cells == len(f)
     assert panel.outcome("trade").sum() == some["trade"].sum()
-    absent = panel.cells.column("absent")
+    absent = panel.absent
     assert absent.sum() == len(f) - len(some)
     assert (panel.outcome("deals")[absent] == 0).all()
     assert np.isnan(panel.outcome("seller_concentration")[absent]).all()
@@ -259,3 +259,12 @@ def test_text_is_no_outcome():
     panel = tl.Panel.from_frame(flows(regions()).assign(word="a"), regions=regions())
     with pytest.raises(tl.DesignError, match="is text"):
         panel.outcome("word")
+
+
+def test_columns_called_pair_or_absent_are_the_users_own():
+    f = flows(regions()).assign(pair=7.0, absent=1.0)
+    panel = tl.Panel.from_frame(f[f["trade"] > 30], regions=regions(), absent="zero")
+    listed = ~panel.absent
+    assert set(panel.column("pair")[listed]) == {7.0}
+    assert set(panel.column("absent")[listed]) == {1.0}
+    assert {"pair", "absent"} <= set(panel.to_arrow().column_names)

@@ -89,6 +89,21 @@ def check_scheme(scheme: str, correction: str) -> None:
             raise DesignError(msg)
 
 
+def check_columns(columns: Sequence[str], correction: str) -> None:
+    """
+    Refuse more than two columns to cluster by, and the name of a scheme in their place.
+
+    Raises
+    ------
+    DesignError
+        Saying what a string and what a list mean.
+    """
+    check_scheme("robust", correction)
+    if not 1 <= len(columns) <= 2:
+        msg = f"vcov takes one or two columns to cluster by; found {len(columns)}."
+        raise DesignError(msg)
+
+
 def covariance(influence: Influence, scheme: str, correction: str) -> Covariance:
     """
     Covariance of the coefficients under a named scheme.

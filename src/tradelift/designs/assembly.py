@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.covariance import SCHEMES
 from tradelift.designs.effects import effect_codes
 from tradelift.designs.terms import Column
+from tradelift.errors import DesignError
 from tradelift.panel import Panel
 from tradelift.panel.cells import Block
 from tradelift.solve import DenseProblem, Piece, RowProblem
@@ -53,6 +55,10 @@ class Parts:
 
 def cluster_codes(panel: Panel, names: Sequence[str]) -> tuple[Ints, ...]:
     """Codes of the user's cluster columns, and of their intersection."""
+    for name in names:
+        if name in SCHEMES and name not in panel.names:
+            msg = f"The panel has no column '{name}' to cluster by; for the scheme write vcov='{name}', without a list."
+            raise DesignError(msg)
     codes = [effect_codes(panel, name) for name in names]
     if len(codes) == 2:
         codes.append(effect_codes(panel, "^".join(names)))
@@ -62,7 +68,7 @@ def cluster_codes(panel: Panel, names: Sequence[str]) -> tuple[Ints, ...]:
 def in_rows(parts: Parts, codes: Sequence[Ints]) -> tuple[RowProblem, tuple[Ints, ...]]:
     """One row an observation, with any effects; and the groups in the same order."""
     rows = np.flatnonzero(parts.used)
-    pair = parts.panel.cells.column("pair")[rows]
+    pair = parts.panel.pair_of_cell[rows]
     regressors = [c.values[pair] if c.fixed else c.values[rows] for c in parts.columns]
     problem = RowProblem(
         outcome=parts.outcome[rows],
@@ -92,7 +98,7 @@ def in_blocks(parts: Parts, blocks: Sequence[Block]) -> tuple[DenseProblem, tupl
 
 
 def _piece(parts: Parts, block: Block) -> Piece:
-    pair = _pair_matrix(block, parts.panel.cells.column("pair"))
+    pair = _pair_matrix(block, parts.panel.pair_of_cell)
     weights = None
     if parts.weights is not None or block.position is not None or not parts.used[block.start : block.stop].all():
         given = parts.used.astype(np.float64) if parts.weights is None else parts.weights

@@ -287,7 +287,7 @@ def _screen(
     panel: Panel, sample: Bools, raw: Floats, not_positive: Bools, columns: Sequence[Column], others: Sequence[Floats]
 ) -> tuple[dict[str, int], Bools]:
     """Count what cannot be used, each cell under its first reason, and give what can."""
-    pair = panel.cells.column("pair")
+    pair = panel.pair_of_cell
     near = np.zeros(len(raw), dtype=bool)
     gaps = np.isnan(raw)
     for column in columns:

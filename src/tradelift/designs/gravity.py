@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance import check_scheme
+from tradelift.covariance import check_columns, check_scheme
 from tradelift.designs.comparison import Comparison, compare, conclude, formula
 from tradelift.designs.sample import describe, select
 from tradelift.designs.terms import Column, choose_family, default_controls, parse_outcome, read_controls
@@ -100,10 +100,7 @@ class Gravity:
             check_scheme(self.vcov, self.correction)
         else:
             object.__setattr__(self, "vcov", tuple(self.vcov))
-            if not 1 <= len(self.vcov) <= 2:
-                msg = f"vcov takes one or two columns to cluster by; found {len(self.vcov)}."
-                raise DesignError(msg)
-            check_scheme("robust", self.correction)
+            check_columns(self.vcov, self.correction)
         wrong = [t for t in self.control_types if t not in CONTROL_TYPES]
         if wrong:
             msg = f"control_types are among 1, 2, 3 and 4; found {wrong[0]!r}."
@@ -202,7 +199,7 @@ def _split(panel: Panel, column: Column, by: str, sample: Bools) -> list[Column]
     """One treatment for each level of a column."""
     fixed = column.fixed and panel.is_fixed(by)
     levels = panel.pair_column(by) if fixed else panel.column(by)
-    values = column.values if fixed or not column.fixed else column.by_cell(panel.cells.column("pair"))
+    values = column.values if fixed or not column.fixed else column.by_cell(panel.pair_of_cell)
     names = np.unique(levels if fixed else levels[sample])
     if by in ("origin", "destination", "period", "category"):
         labels = {"period": panel.periods, "category": panel.categories or ()}.get(by, panel.regions.ids)

@@ -147,7 +147,7 @@ def _control(panel: Panel, text: str, *, own_dummy: bool) -> Column:
     if len(parts) == 1:
         return parts[0]
     fixed = all(p.fixed for p in parts)
-    pair = panel.cells.column("pair")
+    pair = panel.pair_of_cell
     values = np.prod([p.values if fixed else p.by_cell(pair) for p in parts], axis=0)
     gaps = [p.no_distance for p in parts if p.no_distance is not None]
     return Column(name=text, values=values, fixed=fixed, no_distance=np.logical_or.reduce(gaps) if gaps else None)
@@ -174,7 +174,7 @@ def _factor(panel: Panel, part: str, text: str, *, own_dummy: bool) -> Column:
 def _log(panel: Panel, name: str, values: Floats, *, fixed: bool, own_dummy: bool) -> Column:
     domestic = panel.pairs.columns["domestic"] == 1
     if not fixed:
-        domestic = domestic[panel.cells.column("pair")]
+        domestic = domestic[panel.pair_of_cell]
     without = np.zeros(len(values), dtype=bool)
     if name == "distance_km":
         without = domestic & ~(values > 0)
@@ -186,15 +186,15 @@ def _log(panel: Panel, name: str, values: Floats, *, fixed: bool, own_dummy: boo
     logs = np.where(np.isnan(values) & ~without, np.nan, logs)
     gap = None
     if without.any() and not own_dummy:
-        gap = without[panel.cells.column("pair")] if fixed else without
+        gap = without[panel.pair_of_cell] if fixed else without
     return Column(name=f"log({name})", values=logs, fixed=fixed, no_distance=gap)
 
 
 def _refuse_absent(panel: Panel, name: str, values: Floats, *, fixed: bool) -> None:
     """A covariate of cells cannot be known where the flows do not list the cell."""
-    if fixed or "absent" not in panel.cells.names:
+    if fixed or panel.absent is None:
         return
-    gaps = int((np.isnan(values) & panel.cells.column("absent")).sum())
+    gaps = int((np.isnan(values) & panel.absent).sum())
     if gaps:
         msg = (
             f"The covariate '{name}' is missing in {gaps:,} cells that the flows do not list. Give it with `pairs`, "

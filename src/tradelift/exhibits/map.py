@@ -80,7 +80,7 @@ def _flows(study: Study, panel: Panel, place: Ints) -> tuple[tuple[Link, ...], s
     if "trade" not in panel.names:
         return (), "", "Regions"
     trade = np.nan_to_num(panel.outcome("trade"))
-    by_pair = np.bincount(panel.cells.column("pair"), weights=trade, minlength=len(panel.pairs))
+    by_pair = np.bincount(panel.pair_of_cell, weights=trade, minlength=len(panel.pairs))
     by_dyad = np.bincount(panel.pairs.dyad, weights=by_pair)
     ends = np.full((len(by_dyad), 2), -1)
     ends[panel.pairs.dyad, 0] = place[np.minimum(panel.pairs.origin, panel.pairs.destination)]

@@ -49,7 +49,7 @@ def show(_study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown
 
 def _rows(panel: Panel, direction: str) -> Iterator[tuple[Value, ...]]:
     pairs = panel.pair_direction(direction)
-    pair, period = panel.cells.column("pair"), panel.cells.column("period")
+    pair, period = panel.pair_of_cell, panel.cells.column("period")
     trade = np.nan_to_num(panel.outcome("trade")) * pairs[pair]
     n = len(panel.periods)
     total = np.bincount(period, weights=trade, minlength=n)

@@ -60,7 +60,7 @@ def _panels(panel: Panel, outcomes: list[str]) -> Iterator[tuple[str, list[tuple
     if panel.programme is not None:
         partner = np.where(panel.pairs.partnership >= 0, 1.0, 0.0)
         yield "pairs", [("partner", *statistics(partner))]
-    pair = panel.cells.column("pair")
+    pair = panel.pair_of_cell
     for direction in panel.directions:
         rows = panel.pair_direction(direction)[pair]
         yield direction, [(name, *statistics(panel.outcome(name)[rows])) for name in outcomes]

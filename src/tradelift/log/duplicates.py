@@ -17,6 +17,7 @@ from tradelift.log.engine import Engine, hash_two
 from tradelift.log.quality import identifier
 
 RAW = "raw_"
+HASH = "tradelift_hash"
 ORDER = ("time", "amount", "origin", "destination", "seller", "buyer", "category", "status", "currency")
 
 
@@ -28,7 +29,7 @@ class Duplicates:
     Parameters
     ----------
     hashes
-        One column `hash`: those of the suspects; None where no two rows are alike.
+        One column `HASH`: those of the suspects; None where no two rows are alike.
     suspects
         Their rows by role, with `own_reason` and `duplicate`; None likewise.
     """
@@ -61,13 +62,13 @@ def find_duplicates(engine: Engine, rows: Table, columns: Columns, by_role: Call
         From such rows to ids, money, `time` and `own_reason`, with the columns of the files beside if those tell rows
         apart, named raw_0 and so on.
     """
-    hashed = rows.select(hash=row_hash(rows, columns))
-    hashed = hashed.filter(hashed["hash"].notnull())
-    counted = hashed.group_by("hash").agg(rows=hashed.count())
-    hashes = engine.keep("repeated_hashes", counted.filter(counted.rows > 1).select("hash"))
+    hashed = rows.select(**{HASH: row_hash(rows, columns)})
+    hashed = hashed.filter(hashed[HASH].notnull())
+    counted = hashed.group_by(HASH).agg(rows=hashed.count())
+    hashes = engine.keep("repeated_hashes", counted.filter(counted.rows > 1).select(HASH))
     if not engine.one(hashes.agg(rows=hashes.count()))["rows"]:
         return Duplicates()
-    some = rows.mutate(hash=row_hash(rows, columns)).semi_join(hashes, "hash").drop("hash")
+    some = rows.mutate(**{HASH: row_hash(rows, columns)}).semi_join(hashes, HASH).drop(HASH)
     return Duplicates(hashes=hashes, suspects=engine.keep("suspects", _marked(by_role(some), columns)))
 
 

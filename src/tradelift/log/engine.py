@@ -9,7 +9,7 @@ that says only what kind of thing went wrong.
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 MEMORY_LIMIT = "1GB"
+COMPACT = "compact"
 SETTINGS = (
     "TimeZone = 'UTC'",  # so that casts between instants and moments are to and from UTC
     "autoinstall_known_extensions = false",  # nothing is fetched from the network
@@ -46,7 +47,7 @@ class EngineError(RuntimeError):
     Attributes
     ----------
     path
-        That file, where the caller knows it.
+        The file that was read, where it was one.
     """
 
     def __init__(self, kind: str, line: int | None = None) -> None:
@@ -91,6 +92,7 @@ class Engine:
         self.connection: Any = ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=str(self.folder))
         for setting in SETTINGS:
             self.connection.raw_sql(f"SET {setting}")
+        self.connection.raw_sql(f"ATTACH ':memory:' AS {COMPACT} (COMPRESS)")
 
     def __enter__(self) -> Self:
         return self
@@ -124,7 +126,7 @@ class Engine:
 
     def csv(self, path: Path, columns: Sequence[str], delimiter: str) -> Table:
         """A CSV file with a header, every column as text; an empty field is null."""
-        with translated():
+        with translated(path):
             return self.connection.read_csv(
                 str(path),
                 columns=dict.fromkeys(columns, "VARCHAR"),
@@ -159,10 +161,29 @@ class Engine:
             self.connection.con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {plan.sql}')
             return self.connection.table(name, database="temp.main")
 
-    def add(self, name: str, rows: Table) -> None:
-        """Add rows to a table that is kept."""
+    def gather(self, name: str, parts: Iterable[tuple[Path | None, Table]], *, large: int) -> Table:
+        """
+        Keep the rows of several expressions together for many readings.
+
+        Parameters
+        ----------
+        name
+            What they are kept as.
+        parts
+            Expressions with the same columns, taken one after the other, each with the file to blame if it fails.
+        large
+            More rows than that are compressed: that takes a while, but leaves the memory to what reads them.
+        """
+        verb = f'CREATE TABLE {COMPACT}."{name}" AS'
+        for path, rows in parts:
+            with translated(path):
+                self.connection.con.execute(f"{verb} {self.plan(rows).sql}")
+            verb = f'INSERT INTO {COMPACT}."{name}" BY NAME'
         with translated():
-            self.connection.con.execute(f'INSERT INTO "{name}" BY NAME {self.plan(rows).sql}')
+            table = self.connection.table(name, database=f"{COMPACT}.main")
+            if self.one(table.agg(rows=table.count()))["rows"] > large:
+                self.connection.con.execute(f"CHECKPOINT {COMPACT}")
+            return table
 
     def fetch(self, rows: Table | Plan) -> pa.Table:
         """Evaluate an expression whose rows may leave the engine."""
@@ -187,13 +208,14 @@ def hash_two(first: Any, second: Any) -> Any:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(path: Path | None = None) -> Iterator[None]:
     """Turn the engine's errors into ours, without their text and without a chain that leads back to it."""
     failure = None
     try:
         yield
     except (duckdb.Error, pa.ArrowException) as error:
         failure = _failure(error)
+        failure.path = path
     if failure is not None:
         raise failure
 

@@ -11,7 +11,7 @@ from ibis.expr.types import Table
 
 from tradelift.log.concentration import concentrate
 from tradelift.log.contract import Columns
-from tradelift.log.duplicates import RAW, Duplicates, row_hash
+from tradelift.log.duplicates import HASH, RAW, Duplicates, row_hash
 from tradelift.log.engine import Engine, Plan
 from tradelift.log.flows import sum_categories, sum_cells, sum_reasons
 from tradelift.log.quality import final_reason, normalise, own_reason, panel_pair
@@ -80,7 +80,7 @@ def sort_out(
     unique = ibis.literal(False)
     if found.hashes is None or suspects is None:
         return _placed(by_role(rows, columns, rules).mutate(duplicate=unique), places, rules)
-    fresh = rows.mutate(hash=row_hash(rows, columns)).anti_join(found.hashes, "hash")
+    fresh = rows.mutate(**{HASH: row_hash(rows, columns)}).anti_join(found.hashes, HASH)
     fresh = by_role(fresh, columns, rules).mutate(duplicate=unique)
     return _placed(fresh.union(suspects.select(fresh.columns).cast(fresh.schema())), places, rules)
 

@@ -33,8 +33,8 @@ DAY = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}"
 CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 LOCAL_TEXT = rf"^{DAY}([ T]{CLOCK})?$"
 INSTANT_TEXT = rf"^{DAY}[ T][0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]+)?(Z| UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$"
-PARSED = "parsed_time"
-"""The column of times that were read from text, or copied."""
+PARSED, LOCAL, INSTANT = "tradelift_time", "tradelift_local", "tradelift_instant"
+"""Columns of times that were read from text; no column of a user has such a name."""
 
 MONTH_TEXT = r"^[0-9]{4}-[0-9]{2}$"
 
@@ -87,16 +87,16 @@ def parse_times(column: Value) -> dict[str, Value]:
 
     Returns
     -------
-    `local_time` for "2017-01-05", "2017-01-05 10:30:00", "2017-01" and their like, and `instant` where the text ends in
-    a zone; null where it is of another form.
+    `LOCAL` for "2017-01-05", "2017-01-05 10:30:00", "2017-01" and their like, and `INSTANT` in UTC where the text ends
+    in a zone; null where it is of another form.
     """
     text = column.strip().replace("/", "-")
     month = ibis.ifelse(text.re_search(MONTH_TEXT), text + "-01", text)
     local = ibis.ifelse(month.re_search(LOCAL_TEXT), month, ibis.null("string"))
     zoned = ibis.ifelse(text.re_search(INSTANT_TEXT), text, ibis.null("string"))
     return {
-        "local_time": local.try_cast("timestamp"),
-        "instant": zoned.try_cast("timestamp('UTC')").cast("timestamp"),
+        LOCAL: local.try_cast("timestamp"),
+        INSTANT: zoned.try_cast("timestamp('UTC')").cast("timestamp"),
     }
 
 

@@ -6,9 +6,10 @@ month may hold rows of its neighbours. Text times, CSV files and large Parquet f
 into the engine first, since every period would otherwise read all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -16,9 +17,9 @@ from ibis.expr.types import Table
 
 from tradelift.errors import DataError
 from tradelift.log.contract import Columns, check_column, check_kind, common_kind
-from tradelift.log.engine import Engine, EngineError
+from tradelift.log.engine import Engine
 from tradelift.log.files import LogFile
-from tradelift.log.quality import PARSED, moment, parse_times, text_id
+from tradelift.log.quality import INSTANT, LOCAL, PARSED, moment, parse_times, text_id
 
 COPY = "log_rows"
 COPY_FROM_ROWS = 1_000_000
@@ -200,34 +201,34 @@ def copied(source: Source) -> Source:
         If a file cannot be read, or some times name a zone and others do not.
     """
     engine, columns, csv = source.engine, source.columns, source.files[0].delimiter is not None
-    parts = [(f,) for f in source.files] if csv else [source.files]
-    for k, part in enumerate(parts):
-        try:
-            rows = _read_csv(engine, part[0], columns) if csv else source.all
-            rows = rows.select(**_needed(rows, columns), **_times(rows, columns))
-            if k == 0:
-                table = engine.keep(COPY, rows)
-            else:
-                engine.add(COPY, rows)
-        except EngineError as error:
-            error.path = part[0].path if csv else None
-            raise
     text = columns.kinds["time"] == "text"
-    counts = engine.one(
-        table.agg(
-            rows=table.count(), **({"zoned": table.instant.count(), "local": table.local_time.count()} if text else {})
-        )
-    )
-    if text and counts["zoned"] and counts["local"]:
+    table = engine.gather(COPY, _parts(source, csv=csv), large=COPY_FROM_ROWS)
+    zoned = source.zoned
+    if text:
+        zoned = _text_is_zoned(engine, table, columns.names["time"])
+        table = table.mutate(**{PARSED: table[INSTANT if zoned else LOCAL]})
+    rows = engine.one(table.agg(rows=table.count()))["rows"] if csv else source.rows
+    return Source(engine=engine, files=(), columns=columns, zoned=zoned, rows=rows, copy=table)
+
+
+def _text_is_zoned(engine: Engine, table: Table, name: str) -> bool:
+    """Whether times in text carry a zone; some with and some without is an error."""
+    counts = engine.one(table.agg(zoned=table[INSTANT].count(), local=table[LOCAL].count()))
+    if counts["zoned"] and counts["local"]:
         msg = (
-            f"The time column '{columns.names['time']}' has mixed types: {counts['zoned']:,} times with a zone and "
+            f"The time column '{name}' has mixed types: {counts['zoned']:,} times with a zone and "
             f"{counts['local']:,} without. Write all of them with a zone, or all in local time."
         )
         raise DataError(msg)
-    zoned = bool(counts["zoned"]) if text else source.zoned
-    if text:
-        table = table.mutate(**{PARSED: table.instant if zoned else table.local_time})
-    return Source(engine=engine, files=(), columns=columns, zoned=zoned, rows=counts["rows"], copy=table)
+    return bool(counts["zoned"])
+
+
+def _parts(source: Source, *, csv: bool) -> Iterator[tuple[Path | None, Table]]:
+    """The rows to copy: all Parquet files together, CSV files one by one."""
+    columns = source.columns
+    for file in source.files if csv else source.files[:1]:
+        rows = _read_csv(source.engine, file, columns) if csv else source.all
+        yield file.path if csv else None, rows.select(**_needed(rows, columns), **_times(rows, columns))
 
 
 def _read_csv(engine: Engine, file: LogFile, columns: Columns) -> Table:

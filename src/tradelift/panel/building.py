@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tradelift.account import Account, Exclusion, Stage
 from tradelift.errors import DataError
 from tradelift.geography import domestic_km, great_circle_km
-from tradelift.panel.cells import MemoryCells, arrange
+from tradelift.panel.cells import ABSENT, PAIR, MemoryCells, arrange
 from tradelift.panel.frames import encode, need, numbers_or_text, order_periods, period_labels, recode, to_arrow
 from tradelift.panel.pair_frame import PairFrame, match
 from tradelift.panel.panel import Panel, fingerprint
@@ -196,7 +196,7 @@ def _cell_key(columns: Columns, n_regions: int, n_periods: int) -> Ints:
 
 
 def _complete(columns: Columns, regions: Regions, n_periods: int, n_categories: int) -> Columns:
-    """Add the cells that the flows do not name, as zero flows, and mark them in the column `absent`."""
+    """Add the cells that the flows do not name, as zero flows, and mark them."""
     i, j = np.meshgrid(np.arange(len(regions)), np.arange(len(regions)), indexing="ij")
     if regions.side is not None:
         wanted = regions.side[i] != regions.side[j]
@@ -220,7 +220,7 @@ def _complete(columns: Columns, regions: Regions, n_periods: int, n_categories: 
     for name, values in columns.items():
         if name not in grid:
             grid[name] = _scatter(name, values, rows, len(held))
-    return grid | {"absent": ~held}
+    return grid | {ABSENT: ~held}
 
 
 def _scatter(name: str, values: Array, rows: Ints, n: int) -> Array:
@@ -269,7 +269,7 @@ def _finish(
     distance = _distance_km(regions, origin, destination)
     if distance is not None:
         fixed["distance_km"] = distance
-    columns = {**cells.columns, "pair": pair}
+    columns = {**cells.columns, PAIR: pair}
     stages = list(account.stages)
     for source in frames:
         matched = match(source, regions, periods, origin, destination, pair, columns["period"])

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
+PAIR, ABSENT = "#pair", "#absent"  # names that no column of a user has
 MAX_BLOCKS = 64  # a block is a Python object with matrices: beyond a few, rows are faster
 MIN_FILL = 0.125  # below an eighth, a dense block is mostly air
 
@@ -101,8 +102,8 @@ class MemoryCells:
     Parameters
     ----------
     columns
-        Name to values, shape (N,) each. Always holds `origin`, `destination`, `period` and `pair` as codes
-        (and `category` where the panel has them).
+        Name to values, shape (N,) each. Always holds `origin`, `destination`, `period` and the directed pair as
+        codes (and `category` where the panel has them).
     blocks
         Dense blocks, or None.
     """

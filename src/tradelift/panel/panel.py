@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tradelift.account import Account
 from tradelift.errors import DesignError
-from tradelift.panel.cells import Cells
+from tradelift.panel.cells import ABSENT, PAIR, Cells
 from tradelift.panel.regions import Pairs, Regions
 from tradelift.programme import Programme
 
@@ -80,7 +80,8 @@ class Panel:
         frame
             One row a cell: pandas, Polars, PyArrow or DuckDB. Its other columns are outcomes and covariates.
         origin, destination
-            Columns of the exporting and importing region; ids compare as text.
+            Columns of the exporting and importing region; ids compare as text. A column with a role takes the place
+            of another column that is called like the role.
         period
             Column of the period; None for the column `period` if there is one, else a single period.
         category
@@ -139,6 +140,16 @@ class Panel:
         first, second = self.regions.sides
         return ("both", f"{first}->{second}", f"{second}->{first}")
 
+    @property
+    def pair_of_cell(self) -> Ints:
+        """Position of each cell's directed pair, shape (N,)."""
+        return self.cells.column(PAIR)
+
+    @property
+    def absent(self) -> NDArray[np.bool_] | None:
+        """Cells that the flows did not list and that stand for zero flows, shape (N,); None where there are none."""
+        return self.cells.column(ABSENT) if ABSENT in self.cells.names else None
+
     def pair_direction(self, direction: str) -> NDArray[np.bool_]:
         """
         Mark the directed pairs of a direction, shape (P,).
@@ -162,7 +173,8 @@ class Panel:
         derived = ["direction"]
         if self.programme is not None:
             derived += ["partner", "control_type"]
-        return tuple(dict.fromkeys((*self.cells.names, *self.pairs.columns, *derived)))
+        own = [name for name in self.cells.names if name not in (PAIR, ABSENT)]
+        return tuple(dict.fromkeys((*own, *self.pairs.columns, *derived)))
 
     def is_fixed(self, name: str) -> bool:
         """Tell whether a column is the same in all periods of a directed pair by the way it is kept."""
@@ -202,11 +214,11 @@ class Panel:
             If the panel has no such column.
         """
         if name == "partner" and self.programme is not None:
-            partnership = self.pairs.partnership[self.cells.column("pair")]
+            partnership = self.pairs.partnership[self.pair_of_cell]
             return self.programme.treatment(partnership, self.cells.column("period"))
         if name in self.cells.names:
             return self.cells.column(name)
-        return self.pair_column(name)[self.cells.column("pair")]
+        return self.pair_column(name)[self.pair_of_cell]
 
     def outcome(self, name: str) -> Array:
         """A column of flows as floats, shape (N,): 0 in cells that are absent because nothing was traded."""
@@ -215,8 +227,8 @@ class Panel:
             msg = f"The outcome '{name}' is text; give a column of numbers."
             raise DesignError(msg)
         values = values.astype(np.float64)
-        if "absent" in self.cells.names and not name.startswith(RATIOS):
-            values = np.where(self.cells.column("absent") & np.isnan(values), 0.0, values)
+        if self.absent is not None and not name.startswith(RATIOS):
+            values = np.where(self.absent & np.isnan(values), 0.0, values)
         return values
 
     def _unknown(self, name: str) -> str:
@@ -244,7 +256,7 @@ class Panel:
         if self.categories is not None:
             out["category"] = np.array(self.categories)[cells.column("category")[rows]]
         for name in self.names:
-            if name not in (*out, "pair", "absent"):
+            if name not in out:
                 column = self.outcome(name) if name in ("trade", "deals") else self.column(name)
                 out[name] = column[rows]
         return pa.table(out)
