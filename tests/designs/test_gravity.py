@@ -271,6 +271,18 @@ def test_absent_covariates_are_an_error_and_absent_flows_are_zero():
         tl.Gravity(controls=["shock"]).estimate(panel)
 
 
+def test_missing_effects_and_clusters_are_counted():
+    _, frame, chosen = two_sided()
+    frame["zone"] = np.where(frame["shock"] > 1, None, frame["origin"])
+    frame["code"] = np.where(frame["shock"] < -1, np.nan, 10.0**15 + np.arange(len(frame)) % 7)
+    panel = tl.Panel.from_frame(frame, partners=pd.DataFrame(chosen))
+    by_zone = tl.Gravity(effects=["zone", "destination^period"]).estimate(panel)
+    assert by_zone.dropped["missing"] == (frame["shock"] > 1).sum()
+    by_code = tl.Gravity(vcov=["code", "period"]).estimate(panel)
+    assert by_code.dropped["missing"] == (frame["shock"] < -1).sum()
+    assert by_code.diagnostics.clusters == (7, 4)
+
+
 BAD = {
     "family": ({"outcome": "log(trade)", "family": "poisson"}, "contradicts the outcome"),
     "no family": ({"family": "logit"}, "no family 'logit'"),

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance import SCHEMES
 from tradelift.designs.effects import effect_codes
 from tradelift.designs.terms import Column
-from tradelift.errors import DesignError
 from tradelift.panel import Panel
 from tradelift.panel.cells import Block
 from tradelift.solve import DenseProblem, Piece, RowProblem
@@ -55,10 +53,6 @@ class Parts:
 
 def cluster_codes(panel: Panel, names: Sequence[str]) -> tuple[Ints, ...]:
     """Codes of the user's cluster columns, and of their intersection."""
-    for name in names:
-        if name in SCHEMES and name not in panel.names:
-            msg = f"The panel has no column '{name}' to cluster by; for the scheme write vcov='{name}', without a list."
-            raise DesignError(msg)
     codes = [effect_codes(panel, name) for name in names]
     if len(codes) == 2:
         codes.append(effect_codes(panel, "^".join(names)))

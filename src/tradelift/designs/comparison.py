@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance import Dyads, Influence, by_groups, codes_of, covariance
+from tradelift.covariance import SCHEMES, Dyads, Influence, by_groups, codes_of, covariance
 from tradelift.designs.assembly import Parts, cluster_codes, in_blocks, in_rows
-from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes
+from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes, gaps
 from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
 from tradelift.errors import DesignError
 from tradelift.estimate import Diagnostics, Estimate
@@ -127,7 +127,13 @@ def compare(
     raw = panel.outcome(what.column)
     values, not_positive = transform(what, raw)
     columns = [*treatment, *controls]
-    reasons, used = _screen(panel, sample, raw, not_positive, columns, _numbers(panel, weights, offset))
+    usual = default_effects(panel)
+    names = check_effects(usual if effects is None else effects)
+    _refuse_schemes(panel, cluster)
+    unknown = np.isnan(raw) | gaps(panel, [*names, *cluster])
+    for numbers in _numbers(panel, weights, offset):
+        unknown |= np.isnan(numbers)
+    reasons, used = _screen(panel, sample, unknown, not_positive, columns)
     negative = int((raw[used] < 0).sum())
     if chosen == "poisson" and negative:
         msg = f"PPML needs flows that are not negative; '{what.column}' is negative in {negative:,} cells."
@@ -135,8 +141,6 @@ def compare(
     if not used.any():
         msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())
         raise DesignError(msg, reasons)
-    usual = default_effects(panel)
-    names = check_effects(usual if effects is None else effects)
     # the usual effects need no codes to be recognised
     codes = [] if set(names) == set(usual) else [effect_codes(panel, name) for name in names]
     parts = Parts(
@@ -271,6 +275,13 @@ def _influence(found: Fit, comparison: Comparison) -> Influence:
     )
 
 
+def _refuse_schemes(panel: Panel, cluster: Sequence[str]) -> None:
+    for name in cluster:
+        if name in SCHEMES and name not in panel.names:
+            msg = f"The panel has no column '{name}' to cluster by; for the scheme write vcov='{name}', without a list."
+            raise DesignError(msg)
+
+
 def _numbers(panel: Panel, *names: str | None) -> list[Floats]:
     out = []
     for name in names:
@@ -284,21 +295,18 @@ def _numbers(panel: Panel, *names: str | None) -> list[Floats]:
 
 
 def _screen(
-    panel: Panel, sample: Bools, raw: Floats, not_positive: Bools, columns: Sequence[Column], others: Sequence[Floats]
+    panel: Panel, sample: Bools, unknown: Bools, not_positive: Bools, columns: Sequence[Column]
 ) -> tuple[dict[str, int], Bools]:
     """Count what cannot be used, each cell under its first reason, and give what can."""
     pair = panel.pair_of_cell
-    near = np.zeros(len(raw), dtype=bool)
-    gaps = np.isnan(raw)
+    near = np.zeros(len(unknown), dtype=bool)
     for column in columns:
         if column.no_distance is not None:
             near |= column.no_distance
-        gaps |= np.isnan(column.by_cell(pair))
-    for values in others:
-        gaps |= np.isnan(values)
+        unknown = unknown | np.isnan(column.by_cell(pair))
     left = sample.copy()
     reasons = {}
-    for reason, mask in (("zero_distance", near), ("missing", gaps), ("not_positive", not_positive)):
+    for reason, mask in (("zero_distance", near), ("missing", unknown), ("not_positive", not_positive)):
         reasons[reason] = int((left & mask).sum())
         left &= ~mask
     return reasons, left

@@ -13,6 +13,9 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 
+SMALL = 2**20  # codes below it combine without overflow and without a sort
+
+
 def default_effects(panel: Panel) -> tuple[str, ...]:
     """Origin-period and destination-period effects, by category where there are categories."""
     suffix = ("^period" if len(panel.periods) > 1 else "") + ("^category" if panel.categories is not None else "")
@@ -42,10 +45,23 @@ def effect_codes(panel: Panel, name: str) -> Ints:
     code: Ints | None = None
     for part in name.split("^"):
         values = panel.column(part.strip())
-        own = values if values.dtype.kind in "iu" and values.min(initial=0) >= 0 else _rank(values)
+        small = values.dtype.kind in "iu" and values.min(initial=0) >= 0 and values.max(initial=0) < SMALL
+        own = values if small else _rank(values)
         code = own.astype(np.int64) if code is None else _rank(code * (int(own.max(initial=0)) + 1) + own)
     assert code is not None, "split gives at least one part"
     return _rank(code)
+
+
+def gaps(panel: Panel, names: Sequence[str]) -> Bools:
+    """Mark the cells where a column of an effect or cluster is missing, shape (N,)."""
+    out = np.zeros(panel.n_cells, dtype=bool)
+    for part in {part.strip() for name in names for part in name.split("^")}:
+        values = panel.column(part)
+        if values.dtype.kind == "f":
+            out |= np.isnan(values)
+        elif values.dtype.kind == "U":
+            out |= values == ""
+    return out
 
 
 def _rank(values: Ints) -> Ints:
