@@ -177,10 +177,13 @@ def compare(results: "Results", truth: "Mapping[str, Any]") -> None:
     table = Table(title="Gravity of trade beside the truth of the simulated world, in percent", box=SIMPLE)
     for head in ("direction", "estimator"):
         table.add_column(head, no_wrap=True)
-    for head in ("causal truth", "gravity's limit", "estimate", "95% interval"):
+    for head in ("truth", "limit", "estimate", "95% interval"):
         table.add_column(head, no_wrap=True, justify="right")
     for row in beside_truth(results, truth):
         table.add_row(*row)
     console = Console(stderr=True)
     console.print(table)
-    console.print("Gravity overshoots because partners were chosen for an affinity that the data do not show.")
+    console.print(
+        "Truth: the causal effect that was simulated. Limit: what gravity comes to with ever more data. Gravity "
+        "overshoots because partners were chosen for an affinity that the data do not show."
+    )

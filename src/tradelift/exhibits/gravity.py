@@ -130,10 +130,11 @@ def _table(study: Study, panel: Panel, found: list[Model], results: Mapping[str,
 
 def _notes(estimates: list[Estimate]) -> Iterator[str]:
     errors = ", ".join(dict.fromkeys(e.se_type for e in estimates))
-    yield (
-        f"Standard errors ({errors}) in parentheses, 95% intervals in brackets; no stars. Percent: 100 (exp(b) - 1). "
-        f"Concentration ratios are in percentage points."
-    )
+    yield f"Standard errors ({errors}) in parentheses, 95% intervals in brackets; no stars."
+    if any(e.treatment and is_log(e) for e in estimates):
+        yield "Percent: 100 (exp(b) - 1)."
+    if any(e.outcome.startswith(RATIOS) for e in estimates):
+        yield "Concentration ratios are in percentage points."
     if any(np.isnan(e.std_errors).any() for e in estimates):
         yield "n/a: clusters overlap so much that the variance is not positive, and no error can be given."
     sides: dict[str, dict[str, None]] = {}

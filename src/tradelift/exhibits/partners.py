@@ -14,15 +14,15 @@ from tradelift.panel import Panel
 from tradelift.programme import Programme
 from tradelift.study import Study
 
-OPEN_ROWS = 10
+OPEN_ROWS = 12
 YES = ("yes", "true", "1", "1.0")
 
 
-def show(_study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
+def show(study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
     """List the partnerships with what is known of them."""
     programme = panel.programme
     assert programme is not None, "the exhibit needs partners"
-    columns, values = _columns(panel)
+    columns, values = _columns(study, panel)
     order = np.lexsort((programme.second, programme.first))
     rows = tuple(tuple(column[i] for column in values) for i in order)
     table = DataTable(
@@ -36,7 +36,7 @@ def show(_study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown
     return Shown(tables=(_without_repeats(table),), sentences=(_sentence(panel),))
 
 
-def _columns(panel: Panel) -> tuple[tuple[Column, ...], list[list[Value]]]:
+def _columns(study: Study, panel: Panel) -> tuple[tuple[Column, ...], list[list[Value]]]:
     """Both regions with id and group, start, and end, dose and more where they say something."""
     programme, regions = panel.programme, panel.regions
     assert programme is not None, "the exhibit needs partners"
@@ -48,7 +48,7 @@ def _columns(panel: Panel) -> tuple[tuple[Column, ...], list[list[Value]]]:
         columns.append(column)
         values.append(of_rows)
 
-    heads = [side if regions.sides else f"{side} region" for side in sides]
+    heads = [_capital(side if regions.sides else f"{side} region") for side in sides]
     for key, codes, head in zip(("first", "second"), (programme.first, programme.second), heads, strict=True):
         add(Column(name=f"{key}_name", label=head), [str(regions.names[c]) for c in codes])
         if regions.names is not regions.ids:
@@ -56,18 +56,23 @@ def _columns(panel: Panel) -> tuple[tuple[Column, ...], list[list[Value]]]:
         if regions.group is not None:
             add(Column(name=f"{key}_group", label=f"{head} group"), [str(regions.group[c]) for c in codes])
     n = len(panel.periods)
-    add(Column(name="start", label="start"), [_period(panel, t) for t in programme.start])
+    add(Column(name="start", label="Start"), [_period(panel, t) for t in programme.start])
     if np.any(programme.end < n - 1):
-        add(Column(name="end", label="end"), [_period(panel, t) if t < n - 1 else None for t in programme.end])
+        add(Column(name="end", label="End"), [_period(panel, t) if t < n - 1 else None for t in programme.end])
     if np.any(programme.dose != 1):
-        add(Column(name="dose", label="dose", kind="number"), [float(d) for d in programme.dose])
+        add(Column(name="dose", label="Dose", kind="number"), [float(d) for d in programme.dose])
     for name, column in programme.columns.items():
         number = column.dtype.kind in "iuf"
         add(
-            Column(name=name, label=name, kind="number" if number else "text"),
+            Column(name=name, label=_capital(study.label(name)), kind="number" if number else "text"),
             [_number(v) if number else str(v) for v in column],
         )
     return tuple(columns), values
+
+
+def _capital(text: str) -> str:
+    """Begin with a capital, and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def _number(value: float) -> float | None:
