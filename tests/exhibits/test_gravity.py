@@ -66,3 +66,11 @@ def test_columns_that_could_not_be_estimated_are_blank(panel, results):
     table = GRAVITY.show(study(), panel, few).tables[0]
     assert table.panels["west->east"][1] is None
     assert GRAVITY.show(study(), panel, {}).tables == ()
+
+
+def test_notes_speak_of_what_is_there():
+    panel = one_side()
+    results = {key: task.estimate(panel) for key, task in GRAVITY.plan(study(), panel).items()}
+    table, errors = GRAVITY.show(study(), panel, results).tables
+    assert not any("Percent" in note or "Concentration" in note for note in table.notes)
+    assert not any("province" in note for note in errors.notes)

@@ -6,6 +6,7 @@ import tradelift as tl
 from tests.exhibits.small import flows, one_side, study, two_sides
 from tradelift.exhibits import EXHIBITS
 from tradelift.exhibits.summary import statistics
+from tradelift.study import Study
 
 
 def rows(panel, about=None):
@@ -56,3 +57,17 @@ def test_without_programme_the_letters_begin_with_the_flows():
     table = EXHIBITS["summary"].show(study(), one_side(), {}).tables[0]
     assert table.columns[0].words == {"both": "Panel A: flows, full sample"}
     assert isinstance(pd.DataFrame(table.records()), pd.DataFrame)
+
+
+def test_the_notes_speak_of_what_is_there():
+    log = {"files": ["log.csv"], "columns": {"time": "t", "origin": "o", "destination": "d", "amount": "a"}, "currency": "CNY"}  # fmt: skip  # noqa: E501
+    from_log = Study(name="s", transactions=log)
+    ceil = Study(name="s", transactions=log | {"concentration": {"rounding": "ceil"}})
+
+    def notes(panel, about):
+        return " ".join(EXHIBITS["summary"].show(about, panel, {}).tables[0].notes)
+
+    assert "partner pairs" in notes(two_sides(), from_log)
+    assert "where 10% of the ranked sellers or buyers is less than one" in notes(two_sides(), from_log)
+    assert notes(two_sides(), ceil).endswith("Ratios are undefined in cells without trade.")
+    assert notes(one_side(), study()) == "Observations are cells of directed pair and period."

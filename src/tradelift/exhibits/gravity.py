@@ -175,12 +175,18 @@ def _errors(study: Study, panel: Panel, leading: Mapping[str, Estimate]) -> Data
         rows=tuple(rows),
         label="errors",
         group="direction",
-        notes=(
-            "Errors by pair take flows of different pairs as independent.",
-            "Dyadic errors let all pairs that share a region move together, province errors all that share a province.",
-            "The headline's interval is the wider of the last two.",
-        ),
+        notes=tuple(_about_errors({str(row[1]) for row in rows})),
     )
+
+
+def _about_errors(schemes: set[str]) -> Iterator[str]:
+    """What each scheme allows for, and which of them the headline takes."""
+    yield "Errors by pair take flows of different pairs as independent."
+    if "province" not in schemes:
+        yield "Dyadic errors let all pairs that share a region move together; the headline's interval is theirs."
+        return
+    yield "Dyadic errors let all pairs that share a region move together, province errors all that share a province."
+    yield "The headline's interval is the wider of the last two."
 
 
 def _error_row(estimate: Estimate, term: str) -> tuple[Value, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DISTANCE = "log(distance_km)"
 CAUTIOUS = ("dyadic", "province")  # the interval is the wider of these
-LAST_RESORT = "pair"  # has a positive variance where the others may not
+LAST_RESORT = "pair"  # has a positive variance where the others may not: then it stands in
 NO_CAUSE = "Gravity does not say why: it is an association, and partners were not drawn by lot."
 
 
@@ -40,6 +40,11 @@ class Effect:
     se_type: str
 
     @property
+    def is_known(self) -> bool:
+        """Whether there is an interval."""
+        return bool(np.isfinite(self.high - self.low))
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval leaves out zero."""
         return not self.low <= 0 <= self.high
@@ -55,7 +60,7 @@ def under(estimate: Estimate, scheme: str) -> Estimate | None:
 
 def cautious(estimate: Estimate) -> Effect:
     """
-    Take the wider of the dyadic and province intervals of the main term, or the pair interval where neither is known.
+    Take the wider of the dyadic and province intervals of the main term; for one that is not known the pair interval.
 
     Parameters
     ----------
@@ -63,10 +68,10 @@ def cautious(estimate: Estimate) -> Effect:
         With a treatment: percent; without: the coefficient itself, an elasticity for log distance.
     """
     found = [effect for scheme in CAUTIOUS if (effect := _effect(estimate, scheme)) is not None]
-    known = [effect for effect in found if np.isfinite(effect.high - effect.low)]
-    if known:
-        return max(known, key=lambda e: e.high - e.low)
-    return _effect(estimate, LAST_RESORT) or found[0]
+    if not all(effect.is_known for effect in found):
+        found += [effect for effect in [_effect(estimate, LAST_RESORT)] if effect is not None]
+    known = [effect for effect in found if effect.is_known]
+    return max(known, key=lambda e: e.high - e.low) if known else found[0]
 
 
 def _effect(estimate: Estimate, scheme: str) -> Effect | None:
@@ -153,9 +158,9 @@ def _elasticity(name: str, term: str, first: Estimate, effects: Mapping[str, Eff
 
 
 def _interval(effect: Effect, digits: int = 1) -> str:
-    if not np.isfinite(effect.high - effect.low):
+    if not effect.is_known:
         return "its error is not known"
-    errors = "" if effect.se_type in CAUTIOUS else f" by {effect.se_type} errors alone"
+    errors = "" if effect.se_type in CAUTIOUS else f" by {effect.se_type} errors"
     clear = "" if effect.is_clear else ", not distinguishable from 0"
     return f"95% interval {_span(effect, digits)}{errors}{clear}"
 
@@ -165,6 +170,6 @@ def _size(estimate: Estimate) -> str:
 
 
 def _span(effect: Effect, digits: int = 1) -> str:
-    if not np.isfinite(effect.high - effect.low):
+    if not effect.is_known:
         return "error not known"
     return f"{plain(effect.low, digits)} to {plain(effect.high, digits)}"

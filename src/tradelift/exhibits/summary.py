@@ -48,12 +48,29 @@ def show(study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
         rows=tuple(rows),
         label="variable",
         group="panel",
-        notes=(
-            "Observations are directed pairs for the partner pairs, and cells of directed pair and period for flows.",
-            "Ratios are undefined in cells without trade.",
-        ),
+        notes=tuple(_notes(study, panel, variables)),
     )
     return Shown(tables=(table,))
+
+
+def _notes(study: Study, panel: Panel, variables: Mapping[str, str]) -> Iterator[str]:
+    """What an observation is, and where ratios are not defined."""
+    cells = "cells of directed pair and period"
+    if panel.programme is None:
+        yield f"Observations are {cells}."
+    else:
+        yield f"Observations are directed pairs for the partner pairs, and {cells} for flows."
+    if not any(name.startswith(RATIOS) for name in variables):
+        return
+    log = study.transactions
+    if log is None or log.concentration.rounding != "floor":
+        yield "Ratios are undefined in cells without trade."
+        return
+    share = f"{100 * log.concentration.share:g}%"
+    yield (
+        f"Ratios are undefined in cells without trade, and where {share} of the ranked sellers or buyers is less than "
+        f"one of them."
+    )
 
 
 def _panels(panel: Panel, outcomes: list[str]) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
