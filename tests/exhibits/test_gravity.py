@@ -1,6 +1,6 @@
 import pytest
 
-from tests.exhibits.small import study, two_sides
+from tests.exhibits.small import one_side, study, two_sides
 from tradelift.designs import Gravity
 from tradelift.exhibits import EXHIBITS, IntervalFigure, RegressionTable
 from tradelift.exhibits.headline import numbers

@@ -60,3 +60,10 @@ def test_a_one_sided_programme_counts_regions_once():
     listed = pd.DataFrame({"one": ["a"], "other": ["b"]})
     shown = show(tl.Panel.from_frame(trade, partners=listed))
     assert shown.sentences == ("1 partnership between 2 of 3 regions: 2 of 4 directed pairs in the panel (50.00%).",)
+
+
+def test_heads_begin_with_a_capital_and_the_labels_of_the_study_win():
+    table = EXHIBITS["partners"].show(study(labels={"evidence": "source"}), two_sides(), {}).tables[0]
+    assert [c.label for c in table.columns][-2:] == ["Start", "Source"]
+    assert table.columns[0].label == "East"
+    assert table.fold == 12

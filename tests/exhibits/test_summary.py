@@ -60,7 +60,7 @@ def test_without_programme_the_letters_begin_with_the_flows():
 
 
 def test_the_notes_speak_of_what_is_there():
-    log = {"files": ["log.csv"], "columns": {"time": "t", "origin": "o", "destination": "d", "amount": "a"}, "currency": "CNY"}  # fmt: skip  # noqa: E501
+    log = {"files": ["log.csv"], "columns": {"time": "t", "origin": "o", "destination": "d", "amount": "a"}, "currency": "CNY"}  # fmt: skip
     from_log = Study(name="s", transactions=log)
     ceil = Study(name="s", transactions=log | {"concentration": {"rounding": "ceil"}})
 

@@ -160,7 +160,7 @@ def _run_in(
     loaded = _load(folder, study, watch, progress)
     panel = loaded.panel
     with watch.stage("estimates"):
-        cache = EstimateCache(_cache_folder(study), force=force)
+        cache = EstimateCache(_cache_folder(study, folder), force=force)
         exhibits, absent = _show_all(chosen, study, panel, cache, progress)
     results = Results(out=out, panel=panel, exhibits=exhibits, absent=absent)
     with watch.stage("report"):
@@ -191,9 +191,10 @@ def _write_categories(folder: Path, loaded: Loaded) -> None:
         pq.write_table(table.filter(pc.equal(table["period"], label)), folder / f"{label}.parquet", compression="zstd")
 
 
-def _cache_folder(study: Study) -> Path | None:
-    """Beside the study where that can be written; else estimates last as long as the run."""
-    return study.folder / ".tradelift" if os.access(study.folder, os.W_OK) else None
+def _cache_folder(study: Study, folder: Path) -> Path | None:
+    """Beside the study where that stays and can be written; else estimates last as long as the run."""
+    lasts = not study.folder.is_relative_to(folder) and os.access(study.folder, os.W_OK)
+    return study.folder / ".tradelift" if lasts else None
 
 
 def _absent(chosen: Mapping[str, Exhibit], study: Study, panel: Panel) -> dict[str, str]:
