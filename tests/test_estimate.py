@@ -63,3 +63,10 @@ def test_goes_into_maketables_as_it_is(estimate):
     html = table.make(type="gt").as_raw_html()
     assert "partner" in html
     assert f"{estimate.coefficients[0]:.3f}" in html
+
+
+def test_print_says_why_an_error_is_not_known(estimate):
+    from dataclasses import replace
+
+    text = str(replace(estimate, covariance=estimate.covariance * np.nan))
+    assert "No standard error for partner, log(distance_km): with 17 overlapping clusters" in text

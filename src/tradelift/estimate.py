@@ -182,7 +182,20 @@ class Estimate:
         head = f"{self.design}: {self.formula}\n{self.family}, {self.direction}, {self.sample}; errors: {self.se_type}"
         table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}") if self.terms else "no terms"
         lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count) or "none"
-        return f"{head}\n{table}\n{self.n_obs:,} observations, {self.n_pairs:,} directed pairs; dropped: {lost}"
+        size = f"{self.n_obs:,} observations, {self.n_pairs:,} directed pairs; dropped: {lost}"
+        return "\n".join([head, table, size, *self.diagnostics.notes, *self._unknown()])
+
+    def _unknown(self) -> list[str]:
+        """Say why a standard error is not there."""
+        names = [t for t, error in zip(self.terms, self.std_errors, strict=True) if np.isnan(error)]
+        if not names:
+            return []
+        counts = " and ".join(map(str, self.diagnostics.clusters))
+        said = (
+            f"No standard error for {', '.join(names)}: with {counts} overlapping clusters the variance is not "
+            f"positive under '{self.se_type}'. See with_vcov('max-two-way') or with_vcov('pair')."
+        )
+        return [said]
 
     # what maketables reads
 

@@ -316,6 +316,17 @@ def test_bad_designs_get_one_clear_message(name):
         tl.Gravity(**options).estimate(panel)
 
 
+def test_infinite_controls_and_empty_flows_are_refused():
+    _, frame, chosen = two_sided()
+    partners = pd.DataFrame(chosen)
+    endless = tl.Panel.from_frame(frame.assign(shock=np.inf), partners=partners)
+    with pytest.raises(tl.DesignError, match=r"'shock' holds .* infinite values"):
+        tl.Gravity(controls=["shock"]).estimate(endless)
+    empty = tl.Panel.from_frame(frame.assign(trade=0.0), partners=partners)
+    with pytest.raises(tl.DesignError, match=r"Observations dropped before: separated 576\."):
+        tl.Gravity().estimate(empty)
+
+
 def test_negative_flows_are_refused_by_ppml():
     panel, _, _ = two_sided()
     with pytest.raises(tl.DesignError, match="'shock' is negative in"):

@@ -268,3 +268,21 @@ def test_columns_called_pair_or_absent_are_the_users_own():
     assert set(panel.column("pair")[listed]) == {7.0}
     assert set(panel.column("absent")[listed]) == {1.0}
     assert {"pair", "absent"} <= set(panel.to_arrow().column_names)
+
+
+def test_pandas_periods_are_labels_and_missing_ids_are_null():
+    reg = regions()
+    f = flows(reg)
+    months = f.assign(period=pd.PeriodIndex(f["period"], freq="M"))
+    assert tl.Panel.from_frame(months, regions=reg).periods == ("2017-01", "2017-02")
+    numbers = pl.DataFrame({"origin": [1.0, float("nan"), 2.0], "destination": [2, 1, 1], "trade": [1, 2, 3]})
+    panel = tl.Panel.from_frame(numbers)
+    assert panel.regions.ids.tolist() == ["1", "2"]
+    assert [(e.reason, e.rows) for e in panel.account.stages[0].exclusions] == [("null key", 1)]
+
+
+def test_an_infinite_flow_is_no_outcome():
+    f = flows(regions())
+    panel = tl.Panel.from_frame(f.assign(trade=f["trade"].where(f.index != 3, np.inf)), regions=regions())
+    with pytest.raises(tl.DesignError, match="infinite in 1 cells"):
+        panel.outcome("trade")

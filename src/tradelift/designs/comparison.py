@@ -202,7 +202,7 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
     kept = tuple(comparison.terms[k] for k in found.kept)
     lost = [t for t in comparison.treatment if t not in kept]
     if lost:
-        raise DesignError(_not_identified(lost, comparison), exclusions)
+        raise DesignError(_not_identified(lost, comparison, found.excluded), exclusions)
     influence = _influence(found, comparison)
     diagnostics = Diagnostics(
         path=found.path,
@@ -251,10 +251,12 @@ def formula(outcome: str, terms: Sequence[str], effects: Sequence[str]) -> str:
     return f"{outcome} ~ {right}" + (f" | {' + '.join(effects)}" if effects else "")
 
 
-def _not_identified(lost: Sequence[str], comparison: Comparison) -> str:
+def _not_identified(lost: Sequence[str], comparison: Comparison, excluded: Mapping[str, int]) -> str:
     names = ", ".join(f"'{name}'" for name in lost)
     why = comparison.hint or "Use another sample, other controls or coarser effects."
-    return f"The effects and controls absorb all variation in {names} ({comparison.sample}). {why}"
+    gone = ", ".join(f"{reason} {count:,}" for reason, count in excluded.items() if count)
+    gone = f" Observations dropped before: {gone}." if gone else ""
+    return f"The effects and controls absorb all variation in {names} ({comparison.sample}). {why}{gone}"
 
 
 def _influence(found: Fit, comparison: Comparison) -> Influence:

@@ -165,6 +165,9 @@ def _factor(panel: Panel, part: str, text: str, *, own_dummy: bool) -> Column:
         msg = f"The control '{name}' is text; give numbers, or use it as an effect."
         raise DesignError(msg)
     values = values.astype(np.float64)
+    if np.isinf(values).any():
+        msg = f"The column '{name}' holds {int(np.isinf(values).sum()):,} infinite values; correct or remove them."
+        raise DesignError(msg)
     _refuse_absent(panel, name, values, fixed=fixed)
     if not call:
         return Column(name=part, values=values, fixed=fixed)

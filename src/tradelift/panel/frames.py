@@ -20,6 +20,10 @@ def to_arrow(frame: Any, what: str) -> pa.Table:
     """Turn a pandas, Polars, PyArrow or DuckDB frame into an Arrow table."""
     if isinstance(frame, pa.Table):
         return frame
+    if nw.dependencies.is_pandas_dataframe(frame):
+        # periods of pandas become numbers in Arrow
+        periods = [name for name, kind in frame.dtypes.items() if str(kind).startswith("period[")]
+        frame = frame.astype(dict.fromkeys(periods, str))
     try:
         native = nw.from_native(frame)
     except TypeError:
@@ -49,6 +53,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = column.cast(kind.value_type)
         kind = column.type
     if pa.types.is_floating(kind):
+        column = pc.if_else(pc.is_nan(column), None, column)
         whole = pc.equal(column, pc.floor(column))
         if pc.all(whole).as_py() is not False:
             column = column.cast(pa.int64())

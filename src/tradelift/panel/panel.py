@@ -227,6 +227,9 @@ class Panel:
             msg = f"The outcome '{name}' is text; give a column of numbers."
             raise DesignError(msg)
         values = values.astype(np.float64)
+        if np.isinf(values).any():
+            msg = f"The outcome '{name}' is infinite in {int(np.isinf(values).sum()):,} cells; correct or remove them."
+            raise DesignError(msg)
         if self.absent is not None and not name.startswith(RATIOS):
             values = np.where(self.absent & np.isnan(values), 0.0, values)
         return values
