@@ -29,7 +29,7 @@ class Diagnostics:
     Parameters
     ----------
     path
-        "tensor" or "rows": how the numbers were computed.
+        "sums", "tensor" or "rows": how the numbers were computed.
     iterations
         Newton steps; 1 for OLS.
     omitted

@@ -81,7 +81,37 @@ def test_rows_equal_dense(name, family):
     assert two.deviance == pytest.approx(one.deviance, rel=1e-8)
     assert two.total == pytest.approx(one.total, rel=1e-8)
     assert (one.pairs_used == two.pairs_used).all()
-    assert (one.path, two.path) == ("tensor", "rows")
+    sums = family == "poisson" and name in ("complete", "one-sided", "one period")
+    assert (one.path, two.path) == ("sums" if sums else "tensor", "rows")
+
+
+@pytest.mark.parametrize("options", [{}, {"mean": 0.15, "shape": (5, 9, 8)}, {"shape": (4, 7, 7), "diagonal": False}])
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_equal_the_tensor(monkeypatch, seed, options):
+    from tradelift.solve import dense as module
+
+    problem = dense(seed, **options)
+    quick = fit(problem)
+    monkeypatch.setattr(module, "applies", lambda *_: False)
+    slow = fit(problem)
+    assert (quick.path, slow.path) == ("sums", "tensor")
+    np.testing.assert_allclose(quick.coefficients, slow.coefficients, **SAME)
+    for field in ("bread", "meat_rows", "scores"):
+        a, b = getattr(slow, field), getattr(quick, field)
+        np.testing.assert_allclose(b, a, rtol=1e-7, atol=1e-8 * np.abs(a).max())
+    assert (quick.n_obs, quick.excluded, quick.effect_rank) == (slow.n_obs, slow.excluded, slow.effect_rank)
+    assert quick.deviance == pytest.approx(slow.deviance, rel=1e-9)
+
+
+def test_sums_that_mix_too_slowly_are_left_to_the_tensor(monkeypatch):
+    from tradelift.solve import sums as module
+
+    problem = dense(2)
+    quick = fit(problem)
+    monkeypatch.setattr(module, "MAX_SWEEPS", 1)
+    slow = fit(problem)
+    assert (quick.path, slow.path) == ("sums", "tensor")
+    np.testing.assert_allclose(quick.coefficients, slow.coefficients, **SAME)
 
 
 @pytest.mark.parametrize("family", ["poisson", "gaussian"])

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -151,6 +154,27 @@ def test_same_seed_same_bytes(written, tmp_path):
     assert len(files) == 4 + TINY.months
     for file in files:
         assert (tmp_path / file).read_bytes() == (written.folder / file).read_bytes(), file
+
+
+TELL_HASH = """
+import hashlib, sys
+from pathlib import Path
+from tradelift.worlds.scale import Scale
+from tradelift.worlds.simulation import simulate_at
+folder = Path(sys.argv[1])
+simulate_at(folder, Scale(orders=30_000, months=12), 7)
+print(hashlib.sha256(b"".join(f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file())).hexdigest())
+"""
+
+
+def test_same_bytes_on_any_number_of_threads(tmp_path):
+    found = set()
+    for threads in ("1", "2"):
+        command = [sys.executable, "-c", TELL_HASH, str(tmp_path / threads)]
+        settings = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=True)
+        found.add(done.stdout)
+    assert len(found) == 1
 
 
 def test_progress_counts_months(tmp_path):

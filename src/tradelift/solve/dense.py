@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from tradelift.solve.problem import DenseProblem, Fit, Piece
 from tradelift.solve.projection import TwoWay, two_way
 from tradelift.solve.sample import effect_rank, separated_by_effects, singletons
 from tradelift.solve.separation import separated_by_regressors
+from tradelift.solve.sums import applies
+from tradelift.solve.sums import solve as solve_sums
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -34,6 +36,7 @@ class Solution:
     net: list[Floats]
     weights: list[Floats]
     steps: int
+    path: Literal["sums", "tensor"] = "tensor"
 
 
 def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float) -> Fit:
@@ -41,15 +44,22 @@ def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float) -> Fit:
     samples = [_sample(piece) for piece in problem.pieces]
     kept = _independent(problem.pieces, samples)
     separated = 0
+    given = samples
     if problem.family == "poisson":
         _refuse_negative(problem.pieces, samples)
         samples, separated = _drop_separated(problem.pieces, samples, kept)
+    whole = samples
     alone = [singletons(s) for s in samples]
     samples = [s & ~a for s, a in zip(samples, alone, strict=True)]
     if separated or any(a.any() for a in alone):
         kept = _independent(problem.pieces, samples)
-    solve = _poisson if problem.family == "poisson" else _gaussian
-    solution = solve(problem.pieces, samples, kept, tolerance)
+    solution = None
+    if problem.family == "gaussian":
+        solution = _gaussian(problem.pieces, samples, kept)
+    elif kept and applies(problem.pieces, given, whole):
+        solution = _by_sums(problem.pieces, whole, samples, kept)
+    if solution is None:
+        solution = _poisson(problem.pieces, samples, kept, tolerance)
     return _finish(problem, samples, kept, solution, groups, separated, sum(int(a.sum()) for a in alone))
 
 
@@ -131,7 +141,25 @@ def _sums(w: Floats, values: Floats) -> Floats:
     return np.asarray(values.reshape(len(values), w.size) @ w.ravel())
 
 
-def _gaussian(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int, ...], _tolerance: float) -> Solution:
+def _by_sums(
+    pieces: Sequence[Piece], whole: Sequence[Bools], samples: Sequence[Bools], kept: tuple[int, ...]
+) -> Solution | None:
+    """Solve from sums; singletons stay in the sums, where they fit themselves, and leave the sample afterwards."""
+    found = solve_sums(pieces, whole, kept)
+    if found is None:
+        return None
+    weights = [np.where(s, m, 0.0) for s, m in zip(samples, found.fitted, strict=True)]
+    return Solution(
+        coefficients=found.coefficients,
+        fitted=found.fitted,
+        net=found.net,
+        weights=weights,
+        steps=found.steps,
+        path="sums",
+    )
+
+
+def _gaussian(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int, ...]) -> Solution:
     weights = [_weights(p, s) for p, s in zip(pieces, samples, strict=True)]
     ways = [two_way(w) for w in weights]
     net = [way.residual(p.regressors[list(kept)]) for way, p in zip(ways, pieces, strict=True)]
@@ -291,7 +319,7 @@ def _finish(
         n_obs=sum(int(s.sum()) for s in samples),
         pairs_used=used,
         excluded={"separated": separated, "singleton": alone},
-        path="tensor",
+        path=solution.path,
         iterations=solution.steps,
         deviance=deviance,
         total=_null_deviance(outcome, weights, problem.family),

@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Outcome = Literal["trade", "deals", "log(trade)", "log(deals)"]
 
 OUTCOMES: tuple[Outcome, ...] = ("trade", "deals", "log(trade)", "log(deals)")
+DECIMALS = 10  # of a limit: beyond them it depends on how many threads summed the matrix products
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Limit:
     direction
         "both", "east->west" or "west->east".
     partner, log_distance
-        The coefficients.
+        The coefficients, rounded to ten decimals so that a seed gives the same bytes on any number of threads.
     """
 
     outcome: Outcome
@@ -67,7 +68,7 @@ def limits(world: World) -> tuple[Limit, ...]:
 def limit(directions: tuple[Direction, ...], name: str, outcome: Outcome) -> Limit:
     """Fit gravity to the noise-free intensities of some directions."""
     flows = [_noise_free(d, outcome) for d in directions]
-    partner, log_distance = gravity(directions, flows, outcome)
+    partner, log_distance = (round(coefficient, DECIMALS) for coefficient in gravity(directions, flows, outcome))
     return Limit(outcome=outcome, direction=name, partner=partner, log_distance=log_distance)
 
 

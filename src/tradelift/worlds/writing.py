@@ -21,7 +21,8 @@ TEXTS = ["seller_city", "buyer_city", "category", "status"]
 STUDY = """\
 # The East-West programme, simulated. The cities are real and so are the 88 partnerships that partners.csv does not
 # mark as simulated; every transaction is drawn by chance, so nothing here is a finding about the real programme.
-# What the simulation knows (the true effects, what is dirty in the log) stands in truth.json.
+# What the simulation knows (the true effects, what is dirty in the log) stands in truth.json. The map is compiled
+# from administrative codes and GeoNames (geonames.org, CC BY 4.0).
 
 name: East-West partnership and e-commerce (simulated)
 question: Does pairing an eastern with a western city raise the trade between them?
