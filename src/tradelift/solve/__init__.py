@@ -1,6 +1,7 @@
 """Solvers: arrays in, frozen arrays out. No column names, no files, no data frames."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from tradelift.solve.problem import DenseProblem, Family, Fit, Piece, RowProblem
@@ -35,7 +36,17 @@ def fit(problem: DenseProblem | RowProblem, *, groups: Sequence[Any] = (), toler
     if isinstance(problem, DenseProblem):
         from tradelift.solve.dense import fit_dense
 
-        return fit_dense(problem, groups, tolerance)
+        # a period's matrices are small: threads would wait for each other longer than they work
+        with _threads().limit(limits=1, user_api="blas"):
+            return fit_dense(problem, groups, tolerance)
     from tradelift.solve.rows import fit_rows
 
     return fit_rows(problem, groups, tolerance)
+
+
+@cache
+def _threads() -> Any:
+    """Find the linear algebra libraries once; that costs more than to limit them."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
