@@ -70,3 +70,57 @@ def test_print_says_why_an_error_is_not_known(estimate):
 
     text = str(replace(estimate, covariance=estimate.covariance * np.nan))
     assert "No standard error for partner, log(distance_km): with 17 overlapping clusters" in text
+
+
+@pytest.fixture(scope="module")
+def sure(estimate):
+    """Errors by pair, whose covariance is positive definite."""
+    return estimate.with_vcov("pair")
+
+
+def test_wald_is_the_f_test(sure):
+    b, v = sure.coefficients, sure.covariance
+    got = sure.wald()
+    assert got.statistic == pytest.approx(b @ np.linalg.solve(v, b) / 2, rel=1e-10)
+    assert got.p_value == pytest.approx(stats.f(2, sure.dof).sf(got.statistic), rel=1e-10)
+    one = sure.wald(["partner"])
+    tidy = sure.tidy()
+    assert one.statistic == pytest.approx(tidy["statistic"][0] ** 2, rel=1e-10)
+    assert one.p_value == pytest.approx(tidy["p_value"][0], rel=1e-8)
+    same = sure.wald(equal=True)
+    gap = sure.combine({"partner": 1, "log(distance_km)": -1})
+    assert same.statistic == pytest.approx(gap.statistic**2, rel=1e-10)
+    assert same.p_value == pytest.approx(gap.p_value, rel=1e-8)
+
+
+def test_combine_is_the_delta_method_of_a_sum(sure):
+    got = sure.combine({"partner": 2, "log(distance_km)": 1})
+    w = np.array([2.0, 1.0])
+    assert got.estimate == pytest.approx(w @ sure.coefficients)
+    assert got.std_error == pytest.approx(np.sqrt(w @ sure.covariance @ w))
+    half = stats.t(sure.dof).ppf(0.975) * got.std_error
+    assert (got.conf_low, got.conf_high) == pytest.approx((got.estimate - half, got.estimate + half))
+
+
+def test_a_joint_test_leaves_out_what_has_no_variance_and_says_so(estimate):
+    from dataclasses import replace
+
+    vectors = np.linalg.qr(np.array([[1.0, 0.4], [0.4, 1.0]]))[0]
+    broken = replace(estimate, covariance=(vectors * [0.02, -0.001]) @ vectors.T)
+    got = broken.wald()
+    assert (got.clipped, got.restrictions) == (True, 1)
+    assert got.statistic == pytest.approx((vectors[:, 0] @ estimate.coefficients) ** 2 / 0.02, rel=1e-8)
+    unknown = replace(estimate, covariance=estimate.covariance * np.nan)
+    assert np.isnan(unknown.wald().p_value)
+    assert np.isnan(unknown.combine({"partner": 1}).std_error)
+
+
+def test_unknown_terms_are_refused(estimate):
+    with pytest.raises(tl.DesignError, match="no term 'partners'; it has partner"):
+        estimate.combine({"partners": 1})
+    with pytest.raises(tl.DesignError, match="no term 'x'"):
+        estimate.wald(["x"])
+    with pytest.raises(tl.DesignError, match="equal needs two; found 1"):
+        estimate.wald(["partner"], equal=True)
+    with pytest.raises(tl.DesignError, match="zero needs one; found 0"):
+        estimate.wald([])

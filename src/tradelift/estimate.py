@@ -1,6 +1,6 @@
 """The estimate: one type for every design."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ REASONS = ("missing", "not_positive", "zero_distance", "separated", "singleton")
 """Why observations of the sample are not used, as `Estimate.dropped` counts them."""
 
 LEVEL = 0.95
+POSITIVE = 1e-12  # share of the largest eigenvalue above which one counts as positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,42 @@ class Diagnostics:
     pseudo_r2: float
     clusters: tuple[int, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wald:
+    """
+    A joint test.
+
+    Parameters
+    ----------
+    statistic
+        F: the quadratic form over the number of restrictions.
+    restrictions, dof
+        Degrees of freedom of the F distribution.
+    p_value
+        Of the hypothesis that all restrictions hold.
+    clipped
+        Whether negative eigenvalues of the restrictions' covariance were set to zero, and those restrictions left out.
+    """
+
+    statistic: float
+    restrictions: int
+    dof: float
+    p_value: float
+    clipped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """A linear combination of coefficients with its standard error, t statistic, p-value and 95% interval."""
+
+    estimate: float
+    std_error: float
+    statistic: float
+    p_value: float
+    conf_low: float
+    conf_high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,6 +185,87 @@ class Estimate:
         tidy = self.tidy()
         columns = {"percent": "estimate", "conf_low": "conf_low", "conf_high": "conf_high"}
         return pd.DataFrame({"term": tidy["term"]} | {new: 100 * np.expm1(tidy[old]) for new, old in columns.items()})
+
+    def wald(self, terms: Sequence[str] | None = None, *, equal: bool = False) -> Wald:
+        """
+        Test that terms are all zero, or all equal.
+
+        Parameters
+        ----------
+        terms
+            Names; None for all.
+        equal
+            Test that they are equal instead.
+
+        Raises
+        ------
+        DesignError
+            If a term is unknown, or fewer than two are to be equal.
+
+        References
+        ----------
+        Cameron, Gelbach and Miller (2011), Journal of Business and Economic Statistics 29, 238-249, for the clipping.
+        """
+        from scipy.special import fdtrc
+
+        names = self.terms if terms is None else tuple(terms)
+        chosen = np.stack([self._weights({name: 1.0}) for name in names]) if names else np.zeros((0, len(self.terms)))
+        restrictions = chosen[1:] - chosen[:1] if equal else chosen
+        if not len(restrictions):
+            msg = f"A test that terms are {'equal needs two' if equal else 'zero needs one'}; found {len(names)}."
+            raise DesignError(msg)
+        distance = restrictions @ self.coefficients
+        covariance = restrictions @ self.covariance @ restrictions.T
+        if not np.isfinite(covariance).all():
+            return Wald(statistic=np.nan, restrictions=len(distance), dof=self.dof, p_value=np.nan, clipped=False)
+        values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+        kept = values > POSITIVE * values[-1]
+        turned = vectors[:, kept].T @ distance
+        count = int(kept.sum())
+        statistic = float((turned**2 / values[kept]).sum() / count)
+        return Wald(
+            statistic=statistic,
+            restrictions=count,
+            dof=self.dof,
+            p_value=float(fdtrc(count, self.dof, statistic)),
+            clipped=not kept.all(),
+        )
+
+    def combine(self, weights: Mapping[str, float]) -> Combination:
+        """
+        Add up coefficients.
+
+        Parameters
+        ----------
+        weights
+            Term to weight: {"partner[food]": 1, "partner[other]": -1} for a difference.
+
+        Raises
+        ------
+        DesignError
+            If a term is unknown.
+        """
+        from scipy.special import stdtr, stdtrit
+
+        w = self._weights(weights)
+        value, variance = float(w @ self.coefficients), float(w @ self.covariance @ w)
+        error = np.sqrt(variance) if variance > 0 else np.nan
+        half = float(stdtrit(self.dof, (1 + LEVEL) / 2)) * error
+        return Combination(
+            estimate=value,
+            std_error=float(error),
+            statistic=float(value / error),
+            p_value=float(2 * stdtr(self.dof, -abs(value / error))),
+            conf_low=float(value - half),
+            conf_high=float(value + half),
+        )
+
+    def _weights(self, weights: Mapping[str, float]) -> Floats:
+        for name in weights:
+            if name not in self.terms:
+                msg = f"The estimate has no term '{name}'; it has {', '.join(self.terms) or 'none'}."
+                raise DesignError(msg)
+        return np.array([float(weights.get(term, 0.0)) for term in self.terms])
 
     def with_vcov(self, scheme: str, correction: str | None = None) -> "Estimate":
         """

@@ -341,6 +341,37 @@ def test_a_design_is_frozen_and_its_formula_can_be_pasted():
     assert tl.Gravity(treatment=None, controls=[], effects=[]).formula == "trade ~ 1"
 
 
+def test_a_formula_is_the_same_design():
+    text = "log(trade) ~ partner + log(distance_km) + shock | origin^period + destination^period"
+    design = tl.Gravity.from_formula(text, vcov="pair", direction="west->east")
+    assert design == tl.Gravity(
+        outcome="log(trade)",
+        treatment="partner",
+        controls=["log(distance_km)", "shock"],
+        effects=["origin^period", "destination^period"],
+        vcov="pair",
+        direction="west->east",
+    )
+    assert design.formula == text
+    assert tl.Gravity.from_formula("trade ~ 1").effects == ()
+    assert tl.Gravity.from_formula("trade ~ shock | period").treatment is None
+    panel, _, _ = two_sided()
+    default = tl.Gravity(vcov="pair").estimate(panel)
+    again = tl.Gravity.from_formula(default.formula, vcov="pair").estimate(panel)
+    np.testing.assert_allclose(again.coefficients, default.coefficients, rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["trade", "~ partner", "trade ~", "trade ~ a + + b", "a ~ b | c | d", "a ~ b ~ c"])
+def test_what_is_no_formula_is_refused(text):
+    with pytest.raises(tl.DesignError, match="is no formula"):
+        tl.Gravity.from_formula(text)
+
+
+def test_an_option_does_not_repeat_the_formula():
+    with pytest.raises(tl.DesignError, match="says controls already"):
+        tl.Gravity.from_formula("trade ~ partner", controls=["shock"])
+
+
 def test_canonical_json_tells_designs_apart():
     one, two = tl.Gravity(controls=["a", "b"]), tl.Gravity(controls=("a", "b"))
     assert task_json(one) == task_json(two)

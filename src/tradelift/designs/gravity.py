@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,43 @@ class Gravity:
         if wrong:
             msg = f"control_types are among 1, 2, 3 and 4; found {wrong[0]!r}."
             raise DesignError(msg)
+
+    @classmethod
+    def from_formula(cls, text: str, **options: Any) -> Self:
+        """
+        Read a design from a formula, as fixest writes it.
+
+        Parameters
+        ----------
+        text
+            "outcome ~ partner + control + control | effect + effect". `partner` is the treatment, every other term a
+            control; without effects there is a constant.
+        options
+            Any parameter that the formula does not say.
+
+        Raises
+        ------
+        DesignError
+            If the formula cannot be read, or an option repeats it.
+        """
+        left, tilde, right = text.partition("~")
+        terms, _, effects = right.partition("|")
+        names = [term.strip() for term in terms.split("+")]
+        if not tilde or not left.strip() or not all(names) or "|" in effects or "~" in right:
+            msg = f"'{text}' is no formula; write outcome ~ term + term | effect + effect."
+            raise DesignError(msg)
+        repeated = {"outcome", "treatment", "controls", "effects"} & set(options)
+        if repeated:
+            msg = f"The formula says {', '.join(sorted(repeated))} already; leave it out of the options."
+            raise DesignError(msg)
+        names = [name for name in names if name not in ("0", "1")]
+        return cls(
+            outcome=left.strip(),
+            treatment="partner" if "partner" in names else None,
+            controls=[name for name in names if name != "partner"],
+            effects=[effect.strip() for effect in effects.split("+")] if effects.strip() else [],
+            **options,
+        )
 
     @property
     def formula(self) -> str:
