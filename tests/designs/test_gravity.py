@@ -327,6 +327,12 @@ def test_infinite_controls_and_empty_flows_are_refused():
         tl.Gravity().estimate(empty)
 
 
+def test_effects_that_leave_nothing_are_refused():
+    _, frame, _ = two_sided(periods=1)
+    with pytest.raises(tl.DesignError, match=r"No observation is left \(all pairs\): .*singleton"):
+        tl.Gravity(controls=[], effects=["origin^destination"]).estimate(tl.Panel.from_frame(frame))
+
+
 def test_negative_flows_are_refused_by_ppml():
     panel, _, _ = two_sided()
     with pytest.raises(tl.DesignError, match="'shock' is negative in"):

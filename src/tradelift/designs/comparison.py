@@ -203,6 +203,10 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
     lost = [t for t in comparison.treatment if t not in kept]
     if lost:
         raise DesignError(_not_identified(lost, comparison, found.excluded), exclusions)
+    if not found.n_obs:
+        gone = ", ".join(f"{reason} {count:,}" for reason, count in exclusions.items() if count)
+        msg = f"No observation is left ({comparison.sample}): {gone}. Use coarser effects or a larger sample."
+        raise DesignError(msg, exclusions)
     influence = _influence(found, comparison)
     diagnostics = Diagnostics(
         path=found.path,

@@ -1,6 +1,6 @@
 """OLS and PPML on dense blocks: the regressors net of effects, and Newton steps where the model is not linear."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tradelift.errors import ConvergenceError
 from tradelift.solve.deviance import poisson_deviance
 from tradelift.solve.problem import DenseProblem, Fit, Piece
-from tradelift.solve.projection import TwoWay, two_way
+from tradelift.solve.projection import Projection, two_way
 from tradelift.solve.sample import effect_rank, separated_by_effects, singletons
 from tradelift.solve.separation import separated_by_regressors
 from tradelift.solve.sums import applies
@@ -20,6 +20,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 Groups = Sequence[Sequence[Ints]]
+Project = Callable[[Floats], Projection]
 
 COLLINEAR = 1e-10  # share of a regressor's variance that must be left, or it is collinear
 MAX_STEPS = 100
@@ -46,7 +47,7 @@ def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float) -> Fit:
     separated = 0
     given = samples
     if problem.family == "poisson":
-        _refuse_negative(problem.pieces, samples)
+        refuse_negative([p.outcome for p in problem.pieces], samples)
         samples, separated = _drop_separated(problem.pieces, samples, kept)
     whole = samples
     alone = [singletons(s) for s in samples]
@@ -55,11 +56,11 @@ def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float) -> Fit:
         kept = _independent(problem.pieces, samples)
     solution = None
     if problem.family == "gaussian":
-        solution = _gaussian(problem.pieces, samples, kept)
+        solution = gaussian(problem.pieces, samples, kept, two_way)
     elif kept and applies(problem.pieces, given, whole):
         solution = _by_sums(problem.pieces, whole, samples, kept)
     if solution is None:
-        solution = _poisson(problem.pieces, samples, kept, tolerance)
+        solution = poisson(problem.pieces, samples, kept, tolerance, two_way)
     return _finish(problem, samples, kept, solution, groups, separated, sum(int(a.sum()) for a in alone))
 
 
@@ -73,9 +74,10 @@ def _weights(piece: Piece, sample: Bools) -> Floats:
     return sample.astype(np.float64) if piece.weights is None else np.where(sample, piece.weights, 0.0)
 
 
-def _refuse_negative(pieces: Sequence[Piece], samples: Sequence[Bools]) -> None:
-    for piece, sample in zip(pieces, samples, strict=True):
-        if np.any(sample & (piece.outcome < 0)):
+def refuse_negative(outcomes: Sequence[Floats], samples: Sequence[Bools]) -> None:
+    """Raise ValueError where an observation is negative."""
+    for outcome, sample in zip(outcomes, samples, strict=True):
+        if np.any(sample & (outcome < 0)):
             msg = "A Poisson outcome must not be negative."
             raise ValueError(msg)
 
@@ -159,12 +161,13 @@ def _by_sums(
     )
 
 
-def _gaussian(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int, ...]) -> Solution:
+def gaussian(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int, ...], project: Project) -> Solution:
+    """OLS; a piece may be of any shape that `project` knows."""
     weights = [_weights(p, s) for p, s in zip(pieces, samples, strict=True)]
-    ways = [two_way(w) for w in weights]
+    ways = [project(w) for w in weights]
     net = [way.residual(p.regressors[list(kept)]) for way, p in zip(ways, pieces, strict=True)]
     left = [way.residual(_target(p, s)[None])[0] for way, p, s in zip(ways, pieces, samples, strict=True)]
-    beta, _ = _regress(net, left, weights)
+    beta, _ = regress(net, left, weights)
     fitted = [p.outcome - (y - np.tensordot(beta, x, 1)) for p, y, x in zip(pieces, left, net, strict=True)]
     return Solution(coefficients=beta, fitted=fitted, net=net, weights=weights, steps=1)
 
@@ -174,7 +177,7 @@ def _target(piece: Piece, sample: Bools) -> Floats:
     return np.where(sample, piece.outcome - offset, 0.0)
 
 
-def _regress(net: Sequence[Floats], left: Sequence[Floats], weights: Sequence[Floats]) -> tuple[Floats, Floats]:
+def regress(net: Sequence[Floats], left: Sequence[Floats], weights: Sequence[Floats]) -> tuple[Floats, Floats]:
     """Coefficients of a weighted regression of net outcomes on net regressors, and its cross product."""
     k = net[0].shape[0]
     cross, moment = np.zeros((k, k)), np.zeros(k)
@@ -186,8 +189,10 @@ def _regress(net: Sequence[Floats], left: Sequence[Floats], weights: Sequence[Fl
     return (np.linalg.solve(cross, moment) if k else moment), cross
 
 
-def _poisson(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int, ...], tolerance: float) -> Solution:
-    """Newton steps on coefficients and effects at once, each a weighted regression net of effects."""
+def poisson(
+    pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int, ...], tolerance: float, project: Project
+) -> Solution:
+    """Newton steps on coefficients and effects at once; a piece may be of any shape that `project` knows."""
     n_obs = sum(int(s.sum()) for s in samples)
     mean = sum(float(p.outcome[s].sum()) for p, s in zip(pieces, samples, strict=True)) / max(n_obs, 1)
     weights = [_weights(p, s) for p, s in zip(pieces, samples, strict=True)]
@@ -195,10 +200,10 @@ def _poisson(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int,
     offsets = [0.0 if p.offset is None else p.offset for p in pieces]
     outcome = [np.where(s, p.outcome, 0.0) for p, s in zip(pieces, samples, strict=True)]
     eta = [np.where(s, np.log((y + mean) / 2 if n_obs else 1.0), 0.0) for y, s in zip(outcome, samples, strict=True)]
-    before = _deviance(outcome, [np.exp(e) for e in eta], weights)
+    before = deviance_of(outcome, [np.exp(e) for e in eta], weights)
     beta = np.zeros(len(kept))
     for step in range(1, MAX_STEPS + 1):
-        new_beta, new_eta, net = _newton(outcome, regressors, offsets, weights, samples, eta)
+        new_beta, new_eta = _newton(outcome, regressors, offsets, weights, samples, eta, project)
         new_eta, deviance = _halve(outcome, weights, eta, new_eta, before, first=step == 1)
         change = np.abs(new_beta - beta).max(initial=0.0)
         settled = abs(before - deviance) <= tolerance * (abs(deviance) + 0.1)
@@ -207,7 +212,7 @@ def _poisson(pieces: Sequence[Piece], samples: Sequence[Bools], kept: tuple[int,
             break
     mu = [np.where(s, np.exp(e), 0.0) for e, s in zip(eta, samples, strict=True)]
     final = [w * m for w, m in zip(weights, mu, strict=True)]
-    net = [two_way(f).residual(x) for f, x in zip(final, regressors, strict=True)]
+    net = [project(f).residual(x) for f, x in zip(final, regressors, strict=True)]
     _judge(net, outcome, mu, weights)
     return Solution(coefficients=beta, fitted=mu, net=net, weights=final, steps=step)
 
@@ -219,22 +224,23 @@ def _newton(
     weights: Sequence[Floats],
     samples: Sequence[Bools],
     eta: Sequence[Floats],
-) -> tuple[Floats, list[Floats], list[Floats]]:
+    project: Project,
+) -> tuple[Floats, list[Floats]]:
     """One step of iteratively reweighted least squares; returns coefficients and linear predictors."""
     mu = [np.exp(e) for e in eta]
     working = [w * m for w, m in zip(weights, mu, strict=True)]
     target = [
         np.where(s, e - o + (y - m) / m, 0.0) for s, e, o, y, m in zip(samples, eta, offsets, outcome, mu, strict=True)
     ]
-    ways: list[TwoWay] = [two_way(w) for w in working]
+    ways = [project(w) for w in working]
     net = [way.residual(x) for way, x in zip(ways, regressors, strict=True)]
     left = [way.residual(z[None])[0] for way, z in zip(ways, target, strict=True)]
-    beta, _ = _regress(net, left, working)
+    beta, _ = regress(net, left, working)
     new = [
         np.where(s, z + o - (r - np.tensordot(beta, x, 1)), 0.0)
         for s, z, o, r, x in zip(samples, target, offsets, left, net, strict=True)
     ]
-    return beta, new, net
+    return beta, new
 
 
 def _halve(
@@ -249,14 +255,15 @@ def _halve(
     """Shorten a step that makes the fit worse."""
     for _ in range(MAX_HALVINGS):
         with np.errstate(over="ignore", invalid="ignore"):
-            deviance = _deviance(outcome, [np.exp(e) for e in new], weights)
+            deviance = deviance_of(outcome, [np.exp(e) for e in new], weights)
         if np.isfinite(deviance) and (first or deviance <= before * (1 + 1e-9) + 1e-9):
             return new, deviance
         new = [(a + b) / 2 for a, b in zip(old, new, strict=True)]
     return new, deviance
 
 
-def _deviance(outcome: Sequence[Floats], mu: Sequence[Floats], weights: Sequence[Floats]) -> float:
+def deviance_of(outcome: Sequence[Floats], mu: Sequence[Floats], weights: Sequence[Floats]) -> float:
+    """Poisson deviance of all pieces."""
     return sum(poisson_deviance(y, m, w) for y, m, w in zip(outcome, mu, weights, strict=True))
 
 
@@ -303,11 +310,11 @@ def _finish(
             where = np.broadcast_to(codes[n], sample.shape)[sample]
             for column in range(k):
                 total[:, column] += np.bincount(where, rows[column][sample], minlength=len(total))
-    cross = _regress(solution.net, [np.zeros(s.shape) for s in samples], solution.weights)[1]
+    cross = regress(solution.net, [np.zeros(s.shape) for s in samples], solution.weights)[1]
     outcome = [p.outcome for p in problem.pieces]
     weights = [_weights(p, s) for p, s in zip(problem.pieces, samples, strict=True)]
     if problem.family == "poisson":
-        deviance = _deviance(outcome, solution.fitted, weights)
+        deviance = deviance_of(outcome, solution.fitted, weights)
     return Fit(
         coefficients=solution.coefficients,
         bread=np.linalg.inv(cross) if k else cross,
@@ -322,14 +329,14 @@ def _finish(
         path=solution.path,
         iterations=solution.steps,
         deviance=deviance,
-        total=_null_deviance(outcome, weights, problem.family),
+        total=null_deviance(outcome, weights, problem.family),
     )
 
 
-def _null_deviance(outcome: Sequence[Floats], weights: Sequence[Floats], family: str) -> float:
+def null_deviance(outcome: Sequence[Floats], weights: Sequence[Floats], family: str) -> float:
     """Deviance of a constant alone."""
     mass = sum(float(w.sum()) for w in weights)
     mean = sum(float((w * y).sum()) for y, w in zip(outcome, weights, strict=True)) / mass if mass else 0.0
     if family == "poisson":
-        return _deviance(outcome, [np.full(y.shape, mean) for y in outcome], weights) if mean else 0.0
+        return deviance_of(outcome, [np.full(y.shape, mean) for y in outcome], weights) if mean else 0.0
     return sum(float((w * (y - mean) ** 2).sum()) for y, w in zip(outcome, weights, strict=True))

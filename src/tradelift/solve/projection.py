@@ -1,7 +1,7 @@
 """Weighted projection on origin-period and destination-period effects, exact, all periods at once."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,14 @@ EXACT = 1e-13  # of the sums that a projection leaves, relative to what they wer
 FLAT = 1e-14  # curvature of a direction, relative to its own weight
 CLOSE = 1e-8  # of the residual of the conjugate gradients in one round; rounds refine it
 MAX_ITERATIONS = 20  # of the conjugate gradients, times the number of destinations
+
+
+class Projection(Protocol):
+    """What nets effects out of values, for one set of weights."""
+
+    def residual(self, values: Floats) -> Floats:
+        """Values of shape (K, ...) net of the effects."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, eye_array, hstack
 from scipy.sparse.csgraph import connected_components
 
@@ -91,6 +90,8 @@ def _null_space(positive: Sequence[Bools], regressors: Sequence[Floats]) -> Floa
 
 def _program(positive: Sequence[Bools], sample: Sequence[Bools], directions: Sequence[Floats]) -> list[Bools]:
     """Maximise the number of zero flows at which a free combination is at most -1, none above 0."""
+    from scipy.optimize import linprog  # slow to load, and seldom needed
+
     left, shifts, n_shifts = [], [], 0
     for mask, kept, x in zip(positive, sample, directions, strict=True):
         net = two_way(mask.astype(np.float64)).residual(x)

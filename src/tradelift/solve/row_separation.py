@@ -1,0 +1,85 @@
+"""Exact separation of rows: zero flows that some combination of regressors and effects fits perfectly."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array, eye_array, hstack
+
+from tradelift.errors import ConvergenceError
+from tradelift.solve.row_projection import RowEffects
+from tradelift.solve.separation import CLOSE_TO_ONE, FULL_RANK
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+Bools = NDArray[Any]
+
+MOST_EFFECTS = 2  # up to which the search by effects alone is exact, so that only regressors are left to ask about
+
+
+def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...]) -> Bools:
+    """
+    Find separated zero flows, as `separated_by_regressors` does on blocks.
+
+    Parameters
+    ----------
+    positive
+        Where the outcome is positive, shape (N,); separation by groups without trade is already gone.
+    regressors
+        Shape (N, K), not collinear.
+    codes
+        Codes of each effect without gaps, shape (N,) each.
+
+    Returns
+    -------
+    Shape (N,).
+
+    Raises
+    ------
+    ConvergenceError
+        If the linear program finds no answer.
+    """
+    out = np.zeros(len(positive), dtype=bool)
+    if positive.all():
+        return out
+    peak = np.abs(regressors).max(axis=0, initial=0.0)
+    scaled = regressors / np.where(peak > 0, peak, 1.0)
+    if len(codes) <= MOST_EFFECTS and _full_rank(positive, scaled, codes):
+        return out
+    out[~positive] = _program(positive, scaled, codes)
+    return out
+
+
+def _full_rank(positive: Bools, scaled: Floats, codes: tuple[Ints, ...]) -> bool:
+    """Whether no direction of the regressors is a sum of effects on all positive flows."""
+    if not scaled.shape[1]:
+        return True
+    there = tuple(np.unique(c[positive], return_inverse=True)[1] for c in codes)
+    net = RowEffects(codes=there, weights=np.ones(int(positive.sum()))).residual(scaled[positive].T)
+    return bool(np.linalg.eigvalsh(net @ net.T / max(net.shape[1], 1)).min() > FULL_RANK)
+
+
+def _program(positive: Bools, scaled: Floats, codes: tuple[Ints, ...]) -> Bools:
+    """Maximise the number of zero flows at which a combination is at most -1, 0 on positive flows, none above 0."""
+    from scipy.optimize import linprog  # slow to load, and seldom needed
+
+    n = len(positive)
+    first = np.cumsum([0, *(int(c.max(initial=-1)) + 1 for c in codes)])
+    columns = np.concatenate([c + f for c, f in zip(codes, first, strict=False)])
+    dummies = coo_array((np.ones(len(columns)), (np.tile(np.arange(n), len(codes)), columns)), shape=(n, first[-1]))
+    design = hstack([csr_array(scaled), dummies], format="csr")
+    zero = design[~positive]
+    m, free = zero.shape
+    solution = linprog(
+        np.concatenate([np.zeros(free), -np.ones(m)]),
+        A_ub=hstack([zero, eye_array(m)], format="csr"),
+        b_ub=np.zeros(m),
+        A_eq=hstack([design[positive], csr_array((n - m, m))], format="csr"),
+        b_eq=np.zeros(n - m),
+        bounds=[(None, None)] * free + [(0.0, 1.0)] * m,
+        method="highs",
+    )
+    if solution.x is None:
+        msg = f"The search for separated observations failed: {solution.message}."
+        raise ConvergenceError(msg)
+    return np.asarray(solution.x[-m:] > CLOSE_TO_ONE)
