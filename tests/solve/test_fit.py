@@ -26,7 +26,7 @@ CASES = {
 def solvable_rows(rows):
     """Rows that no combination of regressors and effects separates, and that are not alone: by brute force."""
     used = np.ones(len(rows.outcome), dtype=bool)
-    if rows.family == "poisson":
+    if rows.family == "poisson" and not rows.outcome.all():
         dummies = [np.equal.outer(codes, np.unique(codes)).astype(float) for codes in rows.effects]
         z = np.concatenate([rows.regressors, *dummies], axis=1)
         positive = rows.outcome > 0

@@ -105,9 +105,7 @@ def test_effects_beyond_working_precision(monkeypatch):
 def test_a_linear_program_without_an_answer(monkeypatch):
     from types import SimpleNamespace
 
-    from tradelift.solve import row_separation
-
-    monkeypatch.setattr(row_separation, "linprog", lambda *_, **__: SimpleNamespace(x=None, message="time limit"))
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(x=None, message="time limit"))
     rows = in_rows(dense(2, mean=0.5))
     with pytest.raises(ConvergenceError, match="search for separated observations failed: time limit"):
         fit(with_effects(rows, *rows.effects, np.arange(len(rows.outcome)) % 3))
