@@ -2,6 +2,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a machine that judges a change draws the same examples each time; at the desk new ones are looked for
+settings.register_profile("judge", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("judge")
 
 PROJECT = Path(__file__).parents[1]
 
