@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from tradelift.solve.problem import DenseProblem, Family, Fit, Piece, RowProblem
+from tradelift.solve.problem import DenseProblem, Detail, Family, Fit, Piece, RowProblem
 
-__all__ = ["DenseProblem", "Family", "Fit", "Piece", "RowProblem", "fit"]
+__all__ = ["DenseProblem", "Detail", "Family", "Fit", "Piece", "RowProblem", "fit"]
 
 
-def fit(problem: DenseProblem | RowProblem, *, groups: Sequence[Any] = (), tolerance: float = 1e-10) -> Fit:
+def fit(
+    problem: DenseProblem | RowProblem, *, groups: Sequence[Any] = (), tolerance: float = 1e-10, detail: bool = False
+) -> Fit:
     """
     Estimate a problem by OLS or PPML.
 
@@ -22,6 +24,8 @@ def fit(problem: DenseProblem | RowProblem, *, groups: Sequence[Any] = (), toler
         sequences of one array a piece, shape (T, I, J) or (1, I, J). Codes count from 0 without gaps.
     tolerance
         Of the relative change of the deviance at which PPML stops.
+    detail
+        Also give fitted values and net regressors of every observation: as large as the data.
 
     Raises
     ------
@@ -38,10 +42,10 @@ def fit(problem: DenseProblem | RowProblem, *, groups: Sequence[Any] = (), toler
 
         # a period's matrices are small: threads would wait for each other longer than they work
         with _threads().limit(limits=1, user_api="blas"):
-            return fit_dense(problem, groups, tolerance)
+            return fit_dense(problem, groups, tolerance, detail=detail)
     from tradelift.solve.rows import fit_rows
 
-    return fit_rows(problem, groups, tolerance)
+    return fit_rows(problem, groups, tolerance, detail=detail)
 
 
 @cache

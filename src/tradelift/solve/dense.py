@@ -1,7 +1,7 @@
 """OLS and PPML on dense blocks: the regressors net of effects, and Newton steps where the model is not linear."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve.deviance import poisson_deviance
-from tradelift.solve.problem import DenseProblem, Fit, Piece
+from tradelift.solve.problem import DenseProblem, Detail, Fit, Piece
 from tradelift.solve.projection import Projection, two_way
 from tradelift.solve.sample import effect_rank, separated_by_effects, singletons
 from tradelift.solve.separation import separated_by_regressors
@@ -40,7 +40,7 @@ class Solution:
     path: Literal["sums", "tensor"] = "tensor"
 
 
-def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float) -> Fit:
+def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float, *, detail: bool) -> Fit:
     """Fit a dense problem; see `tradelift.solve.fit`."""
     samples = [_sample(piece) for piece in problem.pieces]
     kept = _independent(problem.pieces, samples)
@@ -61,7 +61,11 @@ def fit_dense(problem: DenseProblem, groups: Groups, tolerance: float) -> Fit:
         solution = _by_sums(problem.pieces, whole, samples, kept)
     if solution is None:
         solution = poisson(problem.pieces, samples, kept, tolerance, two_way)
-    return _finish(problem, samples, kept, solution, groups, separated, sum(int(a.sum()) for a in alone))
+    found = _finish(problem, samples, kept, solution, groups, separated, sum(int(a.sum()) for a in alone))
+    if not detail:
+        return found
+    parts = zip(samples, solution.fitted, solution.net, strict=True)
+    return replace(found, detail=tuple(Detail(sample=s, fitted=f, net=x) for s, f, x in parts))
 
 
 def _sample(piece: Piece) -> Bools:

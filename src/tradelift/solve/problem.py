@@ -30,6 +30,9 @@ class Piece:
         Shape (T, I, J) or (1, I, J), or None.
     pair
         Code of each directed pair, shape (I, J); -1 where the panel does not hold the pair.
+    group
+        Code of a third effect that does not move in time, shape (I, J): each pair its own for directed pair effects,
+        the same code in both directions for undirected ones. Codes are shared by the pieces. None for two-way effects.
     """
 
     outcome: Floats
@@ -37,12 +40,13 @@ class Piece:
     weights: Floats | None = None
     offset: Floats | None = None
     pair: Ints
+    group: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DenseProblem:
     """
-    Two-way effects by period on dense blocks.
+    Two-way effects by period on dense blocks, and a third effect of the pairs where the pieces have `group`.
 
     Parameters
     ----------
@@ -91,6 +95,27 @@ class RowProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Detail:
+    """
+    What a fit leaves at every observation of a piece, on request; rows are one piece of shape (N,).
+
+    Parameters
+    ----------
+    sample
+        Observations used, shape (T, I, J) or (N,).
+    fitted
+        Expected outcome, offset included; of any value off the sample.
+    net
+        Kept regressors net of the effects, with the weights of the last step (the problem's, times the fitted outcome
+        for Poisson), shape (K, T, I, J) or (K, N).
+    """
+
+    sample: NDArray[np.bool_]
+    fitted: Floats
+    net: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fit:
     """
     What every solver returns; K counts the regressors that were kept.
@@ -124,6 +149,8 @@ class Fit:
         Newton steps; 1 for OLS.
     deviance, total
         Deviance (sum of squared residuals for OLS), and the same with effects for nothing but a constant.
+    detail
+        By piece, where the caller asked for it; else empty.
     """
 
     coefficients: Floats
@@ -140,3 +167,4 @@ class Fit:
     iterations: int
     deviance: float
     total: float
+    detail: tuple[Detail, ...] = ()

@@ -1,6 +1,7 @@
 """OLS and PPML on rows with any fixed effects."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from tradelift.solve.dense import (
     refuse_negative,
     regress,
 )
-from tradelift.solve.problem import Fit, Piece, RowProblem
+from tradelift.solve.problem import Detail, Fit, Piece, RowProblem
 from tradelift.solve.row_projection import RowEffects
 from tradelift.solve.row_separation import separated_rows
 from tradelift.solve.sample import code_rank, code_separated, code_singletons
@@ -27,7 +28,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 
-def fit_rows(problem: RowProblem, groups: Sequence[Ints], tolerance: float) -> Fit:
+def fit_rows(problem: RowProblem, groups: Sequence[Ints], tolerance: float, *, detail: bool) -> Fit:
     """Fit a problem in rows; see `tradelift.solve.fit`."""
     effects = problem.effects or (np.zeros(len(problem.outcome), dtype=np.int64),)
     rows = np.arange(len(problem.outcome)) if problem.weights is None else np.flatnonzero(problem.weights > 0)
@@ -46,7 +47,17 @@ def fit_rows(problem: RowProblem, groups: Sequence[Ints], tolerance: float) -> F
     else:
         solution = gaussian([piece], everything, kept, project)
     excluded = {"separated": start - existing, "singleton": existing - len(rows)}
-    return _finish(problem, piece, rows, codes, groups, kept, solution, excluded)
+    found = _finish(problem, piece, rows, codes, groups, kept, solution, excluded)
+    return replace(found, detail=(_detail(len(problem.outcome), rows, solution),)) if detail else found
+
+
+def _detail(n: int, rows: Ints, solution: Solution) -> Detail:
+    """Spread the solution of the used rows over all rows."""
+    sample = np.zeros(n, dtype=bool)
+    sample[rows] = True
+    fitted, net = np.zeros(n), np.zeros((len(solution.net[0]), n))
+    fitted[rows], net[:, rows] = solution.fitted[0], solution.net[0]
+    return Detail(sample=sample, fitted=fitted, net=net)
 
 
 def _project(codes: tuple[Ints, ...], weights: Floats) -> RowEffects:
