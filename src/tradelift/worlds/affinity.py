@@ -43,12 +43,17 @@ def draw_affinity(east: Side, west: Side, partner: Bools, log_distance: Floats, 
     ----------
     Journel and Huijbregts (1978), Mining Geostatistics, chapter VII, on conditioning a simulation by kriging.
     """
-    kernel_east, kernel_west = _kernel(east), _kernel(west)
-    free = SPREAD * (_root(kernel_east) @ rng.standard_normal(partner.shape) @ _root(kernel_west))
+    free = SPREAD * smooth_field(east, west, rng)
     weight = overshoot_weights(partner, log_distance)
-    smooth = kernel_east @ weight @ kernel_west
+    smooth = _kernel(east) @ weight @ _kernel(west)
     gain = (OVERSHOOT - np.vdot(weight, free)) / np.vdot(weight, smooth)
     return np.asarray(free + smooth * gain)
+
+
+def smooth_field(east: Side, west: Side, rng: np.random.Generator) -> Floats:
+    """Draw the process itself, before anything is known of partners: standard deviation 1, shape (east, west)."""
+    normal = rng.standard_normal((len(east), len(west)))
+    return np.asarray(_root(_kernel(east)) @ normal @ _root(_kernel(west)))
 
 
 def overshoot_weights(partner: Bools, log_distance: Floats) -> Floats:
