@@ -1,6 +1,6 @@
 """From frames to a panel: code the ids, account for every row, complete the grid, attach what is known of pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from tradelift.account import Account, Exclusion, Stage
 from tradelift.errors import DataError
-from tradelift.geography import domestic_km, great_circle_km
 from tradelift.panel.cells import ABSENT, PAIR, MemoryCells, arrange
+from tradelift.panel.digest import fingerprint
+from tradelift.panel.directed import computed_columns, directed_pairs
 from tradelift.panel.frames import encode, need, numbers_or_text, order_periods, period_labels, recode, to_arrow
 from tradelift.panel.pair_frame import PairFrame, match
-from tradelift.panel.panel import Panel, fingerprint
+from tradelift.panel.panel import Panel
 from tradelift.panel.partner_frame import read_partners, region_columns
 from tradelift.panel.region_frame import read_regions, regions_named
-from tradelift.panel.regions import Pairs, Regions
+from tradelift.panel.regions import Regions
 from tradelift.programme import Programme
 
 Array = NDArray[Any]
@@ -107,8 +108,8 @@ def build(
         labels,
         categories,
         programme,
-        _pair_frames(pairs),
-        _neighbours(neighbours, known),
+        pair_frames(pairs),
+        neighbour_codes(neighbours, known),
         Account(stages=stages, currency=base.currency, digits=base.digits),
     )
 
@@ -234,14 +235,15 @@ def _scatter(name: str, values: Array, rows: Ints, n: int) -> Array:
     return out
 
 
-def _pair_frames(pairs: Any) -> tuple[PairFrame, ...]:
+def pair_frames(pairs: Any) -> tuple[PairFrame, ...]:
+    """Inputs of dyadic covariates, from a frame, several, or none."""
     if pairs is None:
         return ()
     frames = pairs if isinstance(pairs, (list, tuple)) else [pairs]
     return tuple(f if isinstance(f, PairFrame) else PairFrame(table=to_arrow(f, "pairs")) for f in frames)
 
 
-def _neighbours(neighbours: Any, regions: Regions) -> Ints | None:
+def neighbour_codes(neighbours: Any, regions: Regions) -> Ints | None:
     """Codes of neighbouring regions, shape (B, 2)."""
     if neighbours is None:
         return None
@@ -264,11 +266,7 @@ def _finish(
     n = len(regions)
     keys, pair = _pairs_of(cells, n)
     origin, destination = keys // n, keys % n
-    low, high = np.minimum(origin, destination), np.maximum(origin, destination)
-    fixed: Columns = {"domestic": (origin == destination).astype(np.float64)}
-    distance = _distance_km(regions, origin, destination)
-    if distance is not None:
-        fixed["distance_km"] = distance
+    fixed: Columns = computed_columns(regions, origin, destination)
     columns = {**cells.columns, PAIR: pair}
     stages = list(account.stages)
     for source in frames:
@@ -282,14 +280,7 @@ def _finish(
         stages.append(matched.stage)
     for name in (*fixed, *(("partner", "control_type") if programme is not None else ())):
         columns.pop(name, None)  # the panel's own stands
-    pairs = Pairs(
-        origin=origin,
-        destination=destination,
-        dyad=np.unique(low * n + high, return_inverse=True)[1],
-        partnership=np.full(len(keys), -1) if programme is None else programme.lookup(origin, destination),
-        control_type=None if programme is None else programme.control_type(origin, destination, regions.side),
-        columns=fixed,
-    )
+    pairs = directed_pairs(regions, origin, destination, programme, fixed)
     digest = fingerprint(
         list(periods), list(categories or ()), regions.ids, regions.columns, regions.side, list(regions.sides or ()),
         columns, fixed, pairs.partnership, pairs.control_type, neighbours,
@@ -317,16 +308,3 @@ def _pairs_of(cells: MemoryCells, n_regions: int) -> tuple[Ints, Ints]:
     place = np.empty(n_regions * n_regions, dtype=np.int64)
     place[keys] = np.arange(len(keys))
     return keys, place[key]
-
-
-def _distance_km(regions: Regions, origin: Ints, destination: Ints) -> NDArray[np.float64] | None:
-    """Great-circle distance of pairs; within a region by its area where known, else missing."""
-    if regions.longitude is None or regions.latitude is None:
-        return None
-    lon, lat = regions.longitude, regions.latitude
-    distance = great_circle_km(lon[origin], lat[origin], lon[destination], lat[destination])
-    own = np.full(len(regions), np.nan)
-    area: Mapping[str, Array] = regions.columns
-    if "area_km2" in area and area["area_km2"].dtype.kind in "if":
-        own = domestic_km(area["area_km2"])
-    return np.where(origin == destination, own[origin], distance)

@@ -1,6 +1,6 @@
 """Long arrays of cells in canonical order, and the dense blocks that they fall into."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -93,6 +93,10 @@ class Cells(Protocol):
         """One column in canonical order, shape (N,)."""
         ...
 
+    def parts(self) -> Iterator["Cells"]:
+        """The cells in memory, a few periods at a time."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MemoryCells:
@@ -125,6 +129,10 @@ class MemoryCells:
         """One column in canonical order, shape (N,)."""
         return self.columns[name]
 
+    def parts(self) -> Iterator["MemoryCells"]:
+        """All at once: they are in memory."""
+        yield self
+
 
 def arrange(
     columns: Mapping[str, Array], n_regions: int, n_periods: int, n_categories: int, side: Ints | None
@@ -142,10 +150,10 @@ def arrange(
         Side of each region, shape (R,), or None; with sides the blocks follow the side that exports.
     """
     origin, destination = columns["origin"], columns["destination"]
-    component = _components(origin, destination, n_regions)
+    component = components(origin, destination, n_regions)
     if side is not None and len(component):
         # blocks of the first side's exports stand first
-        component = _rank_by_first(component, side[origin])
+        component = rank_by_first(component, side[origin])
     n_blocks = int(component.max()) + 1 if len(component) else 0
     category = columns.get("category", np.zeros(len(origin), dtype=np.int64))
     key = category.astype(np.int64) * max(n_blocks, 1) + component
@@ -160,7 +168,7 @@ def arrange(
     return MemoryCells(columns=dict(columns), blocks=blocks)
 
 
-def _components(origin: Ints, destination: Ints, n_regions: int) -> Ints:
+def components(origin: Ints, destination: Ints, n_regions: int) -> Ints:
     """Connected component of each cell in the graph of exporting and importing regions."""
     pair = np.unique(origin.astype(np.int64) * n_regions + destination)
     i, j = pair // n_regions, pair % n_regions
@@ -170,7 +178,7 @@ def _components(origin: Ints, destination: Ints, n_regions: int) -> Ints:
     return np.searchsorted(used, labels[origin])
 
 
-def _rank_by_first(component: Ints, side: Ints) -> Ints:
+def rank_by_first(component: Ints, side: Ints) -> Ints:
     """Renumber components so that those of side 0 come first."""
     sides = np.zeros(int(component.max()) + 1, dtype=np.int64)
     sides[component] = side

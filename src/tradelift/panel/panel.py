@@ -1,8 +1,7 @@
 """The panel: cells, regions, directed pairs and the programme, with an account of what is not in it."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -126,6 +125,71 @@ class Panel:
             neighbours=neighbours,
             absent=absent,
         )
+
+    @classmethod
+    def from_parquet(
+        cls,
+        source: str | Path | Sequence[str | Path],
+        *,
+        origin: str = "origin",
+        destination: str = "destination",
+        period: str | None = None,
+        category: str | None = None,
+        regions: Any = None,
+        partners: Any = None,
+        pairs: Any = None,
+        neighbours: Any = None,
+    ) -> "Panel":
+        """
+        Open a panel whose cells stay in Parquet files, because they may not fit in memory.
+
+        Memory grows with the pairs and the region-periods, not with the rows. A design with the default effects is
+        estimated as it would be in memory, to the same digits; what needs all cells at once is refused. Rows may
+        stand in any order, but it is fastest where a period's rows are together, as `to_parquet` writes them.
+
+        Parameters
+        ----------
+        source
+            A folder of Parquet files, such as `out/panel` of a run, or the files. A column that is the same in all
+            cells of each pair is kept with the pairs.
+        origin, destination, period, category, regions, partners, neighbours
+            As in `from_frame`.
+        pairs
+            Frame, or frames, of dyadic covariates that do not move in time.
+
+        Raises
+        ------
+        DataError
+            If there are no such files, they differ in their columns, or for the reasons of `from_frame`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import tradelift as tl
+        >>> flows = {"origin": ["a", "b"], "destination": ["b", "a"], "trade": [3.0, 2.0]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = tl.Panel.from_frame(pa.table(flows)).to_parquet(Path(folder))
+        ...     tl.Panel.from_parquet(folder).n_cells
+        2
+        """
+        from tradelift.panel.opening import open_parquet  # opening makes panels, so it imports this module
+
+        return open_parquet(
+            source,
+            origin=origin,
+            destination=destination,
+            period=period,
+            category=category,
+            regions=regions,
+            partners=partners,
+            pairs=pairs,
+            neighbours=neighbours,
+        )
+
+    def parts(self) -> Iterator["Panel"]:
+        """The panel a few periods at a time, each in memory; itself where all of it is."""
+        for cells in self.cells.parts():
+            yield replace(self, cells=cells)
 
     @property
     def n_cells(self) -> int:
@@ -273,28 +337,3 @@ class Panel:
             pq.write_table(self.to_arrow(t), path, compression="zstd")
             paths.append(path)
         return paths
-
-
-def fingerprint(*parts: Array | Sequence[str] | Mapping[str, Array] | str | None) -> str:
-    """Hash arrays and texts in order."""
-    state = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        if isinstance(part, Mapping):
-            for name in sorted(part):
-                state.update(name.encode())
-                state.update(_bytes(part[name]))
-        else:
-            state.update(_bytes(part))
-        state.update(b"\0")
-    return state.hexdigest()
-
-
-def _bytes(part: Array | Sequence[str] | str | None) -> bytes | memoryview:
-    if part is None:
-        return b"-"
-    if isinstance(part, str):
-        return part.encode()
-    array = np.ascontiguousarray(part)
-    if array.dtype.kind in "OU":
-        return "\1".join(map(str, array.ravel())).encode()
-    return array.dtype.str.encode() + array.tobytes()
