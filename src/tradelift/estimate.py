@@ -45,6 +45,8 @@ class Diagnostics:
         Number of clusters in each dimension.
     notes
         What a reader must know, in sentences.
+    uncorrected
+        The coefficients before a correction of their bias; None where there was none.
     """
 
     path: str
@@ -55,6 +57,7 @@ class Diagnostics:
     pseudo_r2: float
     clusters: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    uncorrected: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,14 +277,14 @@ class Estimate:
         Parameters
         ----------
         scheme
-            A scheme; to cluster by columns, estimate again with `vcov=[...]`.
+            A scheme; to cluster by columns or to jackknife, estimate again with that `vcov`.
         correction
             None for the estimate's own.
 
         Raises
         ------
         DesignError
-            If the scheme is unknown or names columns.
+            If the scheme is unknown, names columns, or needs the data.
         """
         if not isinstance(scheme, str):
             msg = "Clustering by columns needs the data: estimate again with vcov=[...]."

@@ -127,8 +127,9 @@ def test_a_variance_that_is_not_positive_is_not_known():
     ("scheme", "correction", "message"),
     [
         ("pairs", "none", r"no vcov 'pairs'.*vcov=\['pairs'\]"),
-        ("jackknife", "none", "not in this version"),
-        ("pair", "weidner-zylkin", "not in this version"),
+        ("jackknife", "none", "needs the data: estimate again with vcov='jackknife'"),
+        ("directed-pair", "weidner-zylkin", "needs the data: estimate again with vcov='directed-pair', correction='w"),
+        ("pair", "weidner-zylkin", "is for vcov='directed-pair'; found 'pair'"),
         ("pair", "some", "no correction 'some'"),
     ],
 )

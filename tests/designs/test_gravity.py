@@ -300,7 +300,7 @@ BAD = {
     "vcov": ({"vcov": "clustered"}, "no vcov 'clustered'"),
     "vcov columns": ({"vcov": ["a", "b", "c"]}, "one or two columns"),
     "scheme in a list": ({"vcov": ["pair"]}, "no column 'pair' to cluster by; for the scheme write vcov='pair'"),
-    "later": ({"vcov": "spatial"}, "not in this version"),
+    "spatial words": ({"vcov": "spatial(near)"}, "'near' is neither product nor union"),
     "where": ({"where": {"period": ["2031-01"]}}, "no period '2031-01'"),
     "where window": ({"where": {"trade": {"from": 1}}}, "only `period` takes"),
     "weights": ({"weights": "direction"}, "weights and offsets are numbers"),

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +27,8 @@ class Dyads:
         Side of each region, 0 or 1, shape (R,), or None.
     group
         Code of the larger unit of each region, shape (R,), or None.
+    longitude, latitude
+        Degrees of each region, shape (R,), NaN where unknown; or None.
     """
 
     origin: Ints
@@ -34,6 +37,8 @@ class Dyads:
     used: NDArray[np.bool_]
     side: Ints | None
     group: Ints | None
+    longitude: Floats | None = None
+    latitude: Floats | None = None
 
     @property
     def ends(self) -> tuple[Ints, Ints]:

@@ -1,6 +1,6 @@
 """Covariances from the influence of directed pairs: one function a scheme, arrays only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,14 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.covariance.dyads import Dyads
+from tradelift.covariance.jackknife import Deleted, jackknife
+from tradelift.covariance.spatial import read_spatial, spatial_meat
+from tradelift.covariance.weidner_zylkin import Corrected
 from tradelift.errors import DesignError
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 
-SCHEMES = ("none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province")
-CORRECTIONS = ("none", "clusters", "full")
-LATER = ("spatial", "jackknife", "weidner-zylkin")
+SCHEMES = (
+    "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province", "spatial", "jackknife",
+)  # fmt: skip
+CORRECTIONS = ("none", "clusters", "full", "weidner-zylkin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +62,10 @@ class Influence:
         Observations of the uncollapsed sample.
     rank
         Rank of all effects and regressors.
+    deleted
+        The estimates without each region, where "jackknife" was asked for.
+    corrected
+        The leverage-corrected covariance, where "weidner-zylkin" was asked for.
     """
 
     pairs: Floats
@@ -66,6 +74,8 @@ class Influence:
     iid: Floats
     n_obs: int
     rank: int
+    deleted: Deleted | None = None
+    corrected: Corrected | None = None
 
 
 def check_scheme(scheme: str, correction: str) -> None:
@@ -78,15 +88,15 @@ def check_scheme(scheme: str, correction: str) -> None:
         With the list of what there is.
     """
     for value, known, what in ((scheme, SCHEMES, "vcov"), (correction, CORRECTIONS, "correction")):
-        if value in LATER:
-            msg = f"{what}='{value}' is not in this version; use one of {', '.join(known)}."
-            raise DesignError(msg)
-        if value not in known:
+        if value not in known and not (what == "vcov" and read_spatial(value)):
             column = (
                 f" To cluster by a column of that name, give it in a list: vcov=['{value}']." if what == "vcov" else ""
             )
             msg = f"There is no {what} '{value}'; use one of {', '.join(known)}.{column}"
             raise DesignError(msg)
+    if correction == "weidner-zylkin" and scheme != "directed-pair":
+        msg = f"correction='weidner-zylkin' is for vcov='directed-pair'; found '{scheme}'. Use one with the other."
+        raise DesignError(msg)
 
 
 def check_columns(columns: Sequence[str], correction: str) -> None:
@@ -98,7 +108,10 @@ def check_columns(columns: Sequence[str], correction: str) -> None:
     DesignError
         Saying what a string and what a list mean.
     """
-    check_scheme("robust", correction)
+    check_scheme("directed-pair", correction)
+    if correction == "weidner-zylkin":
+        msg = "correction='weidner-zylkin' is for vcov='directed-pair'; found columns. Use one with the other."
+        raise DesignError(msg)
     if not 1 <= len(columns) <= 2:
         msg = f"vcov takes one or two columns to cluster by; found {len(columns)}."
         raise DesignError(msg)
@@ -113,14 +126,17 @@ def covariance(influence: Influence, scheme: str, correction: str) -> Covariance
     influence
         What the estimation left.
     scheme
-        "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way" or "province".
+        "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province", "spatial", this also
+        as "spatial(union, uniform, 400)", or "jackknife".
     correction
-        "none"; "clusters": G/(G-1), with several dimensions the smallest G; "full": also (N-1)/(N-K).
+        "none"; "clusters": G/(G-1), with several dimensions the smallest G, for "dyadic" and "spatial" the regions;
+        "full": also (N-1)/(N-K). "weidner-zylkin" for directed pairs. "none" and "jackknife" have their own factors.
 
     Raises
     ------
     DesignError
-        If the scheme is unknown, or the regions have no groups for "province".
+        If the scheme is unknown, the regions lack groups for "province" or coordinates for "spatial", or "jackknife" or
+        "weidner-zylkin" were not asked for when the data were at hand.
 
     References
     ----------
@@ -128,27 +144,16 @@ def covariance(influence: Influence, scheme: str, correction: str) -> Covariance
     Cameron, Gelbach and Miller (2011), Journal of Business and Economic Statistics 29, 238-249.
     """
     check_scheme(scheme, correction)
-    n, k = influence.n_obs, influence.rank
-    if scheme == "none":
-        return Covariance(matrix=influence.iid, dof=max(n - k, 1), clusters=())
-    if scheme == "robust":
-        factor = 1.0 if correction == "none" else n / max(n - 1, 1)
-        return Covariance(
-            matrix=influence.robust * factor * _full(influence, correction), dof=max(n - k, 1), clusters=()
-        )
-    dyads, pairs = influence.dyads, influence.pairs
-    if scheme == "dyadic":
-        return _settle(influence, correction, _dyadic(pairs, dyads.origin, dyads.destination), (_regions(dyads),))
-    if scheme == "province":
-        return _province(influence, correction)
-    if scheme == "max-two-way":
-        return _max_two_way(influence, correction)
-    codes: dict[str, tuple[Ints, ...]] = {
-        "directed-pair": (np.arange(len(dyads.origin)),),
-        "pair": (dyads.dyad,),
-        "two-way": (dyads.origin, dyads.destination),
-    }
-    return _settle(influence, correction, clustered(pairs, codes[scheme]), _counts(dyads, codes[scheme]))
+    if correction == "weidner-zylkin":
+        return _corrected(influence)
+    spatial = read_spatial(scheme)
+    if spatial is not None:
+        meat = spatial_meat(influence.pairs, influence.dyads, spatial)
+        return _settle(influence, correction, meat, (_regions(influence.dyads),))
+    if scheme in PARTS:
+        codes = PARTS[scheme](influence.dyads)
+        return _settle(influence, correction, clustered(influence.pairs, codes), _counts(influence.dyads, codes))
+    return OTHERS[scheme](influence, correction)
 
 
 def by_groups(influence: Influence, correction: str, sums: Sequence[Floats], counts: tuple[int, ...]) -> Covariance:
@@ -209,6 +214,41 @@ def _dyadic(values: Floats, origin: Ints, destination: Ints) -> Floats:
     return np.asarray(sums.T @ sums - _outer(values[between], same))
 
 
+def _iid(influence: Influence, _: str) -> Covariance:
+    return Covariance(matrix=influence.iid, dof=max(influence.n_obs - influence.rank, 1), clusters=())
+
+
+def _robust(influence: Influence, correction: str) -> Covariance:
+    n = influence.n_obs
+    factor = 1.0 if correction == "none" else n / max(n - 1, 1)
+    matrix = influence.robust * factor * _full(influence, correction)
+    return Covariance(matrix=matrix, dof=max(n - influence.rank, 1), clusters=())
+
+
+def _by_regions(influence: Influence, correction: str) -> Covariance:
+    dyads = influence.dyads
+    return _settle(influence, correction, _dyadic(influence.pairs, dyads.origin, dyads.destination), (_regions(dyads),))
+
+
+def _jackknife(influence: Influence, _: str) -> Covariance:
+    if influence.deleted is None:
+        msg = "The jackknife needs the data: estimate again with vcov='jackknife'."
+        raise DesignError(msg)
+    count = len(influence.deleted.coefficients)
+    return Covariance(matrix=jackknife(influence.deleted), dof=count - 1, clusters=(count,))
+
+
+def _corrected(influence: Influence) -> Covariance:
+    if influence.corrected is None:
+        msg = (
+            "correction='weidner-zylkin' needs the data: estimate again with vcov='directed-pair', "
+            "correction='weidner-zylkin'."
+        )
+        raise DesignError(msg)
+    count = int(influence.dyads.used.sum())
+    return Covariance(matrix=_known(influence.corrected.covariance), dof=count - 1, clusters=(count,))
+
+
 def _province(influence: Influence, correction: str) -> Covariance:
     """Dyadic over the regions' groups: with two sides, two-way by the group of either region."""
     dyads = influence.dyads
@@ -261,9 +301,28 @@ def _settle(influence: Influence, correction: str, meat: Floats, counts: tuple[i
         msg = f"Clustering needs at least two clusters in each dimension; found {', '.join(map(str, counts))}."
         raise DesignError(msg)
     factor = 1.0 if correction == "none" else smallest / (smallest - 1)
-    matrix = meat * factor * _full(influence, correction)
-    unknown = np.diag(matrix) <= 0
-    if unknown.any():
-        # zero would be a claim of certainty
-        matrix[unknown] = matrix[:, unknown] = np.nan
+    matrix = _known(meat * factor * _full(influence, correction))
     return Covariance(matrix=matrix, dof=smallest - 1, clusters=counts)
+
+
+def _known(matrix: Floats) -> Floats:
+    """The matrix with NaN for coefficients whose variance is not positive: zero would be a claim of certainty."""
+    unknown = np.diag(matrix) <= 0
+    out = matrix.copy()
+    out[unknown] = out[:, unknown] = np.nan
+    return out
+
+
+PARTS: dict[str, Callable[[Dyads], tuple[Ints, ...]]] = {
+    "directed-pair": lambda dyads: (np.arange(len(dyads.origin)),),
+    "pair": lambda dyads: (dyads.dyad,),
+    "two-way": lambda dyads: (dyads.origin, dyads.destination),
+}
+OTHERS: dict[str, Callable[[Influence, str], Covariance]] = {
+    "none": _iid,
+    "robust": _robust,
+    "dyadic": _by_regions,
+    "max-two-way": _max_two_way,
+    "province": _province,
+    "jackknife": _jackknife,
+}

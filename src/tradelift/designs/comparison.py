@@ -7,14 +7,22 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance import SCHEMES, Dyads, Influence, by_groups, codes_of, covariance
+from tradelift.covariance import (
+    SCHEMES,
+    Dyads,
+    by_groups,
+    check_problem,
+    codes_of,
+    covariance,
+)
 from tradelift.designs.assembly import Parts, cluster_codes, in_blocks, in_rows
 from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes, gaps
+from tradelift.designs.influence import influence_of, notes_of
 from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
 from tradelift.errors import DesignError
 from tradelift.estimate import Diagnostics, Estimate
 from tradelift.panel import Panel
-from tradelift.solve import DenseProblem, Fit, RowProblem, fit
+from tradelift.solve import DenseProblem, RowProblem, fit
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -60,6 +68,8 @@ class Comparison:
         Why the treatment may not be identified here.
     notes
         What a reader must know, in sentences.
+    regions
+        Ids of the regions that `dyads` codes, shape (R,), to name them.
     """
 
     problem: DenseProblem | RowProblem
@@ -74,6 +84,7 @@ class Comparison:
     exclusions: Mapping[str, int]
     hint: str = ""
     notes: tuple[str, ...] = ()
+    regions: Sequence[str] = ()
 
 
 def compare(
@@ -167,6 +178,8 @@ def compare(
             used=np.zeros(len(panel.pairs), dtype=bool),
             side=panel.regions.side,
             group=codes_of(panel.regions.group),
+            longitude=panel.regions.longitude,
+            latitude=panel.regions.latitude,
         ),
         clusters=clusters,
         outcome=outcome,
@@ -176,6 +189,7 @@ def compare(
         exclusions=reasons,
         hint=hint,
         notes=tuple(notes),
+        regions=tuple(map(str, panel.regions.ids)),
     )
 
 
@@ -193,11 +207,14 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
     Raises
     ------
     DesignError
-        If the treatment is not identified; carries `.dropped`.
+        If the treatment is not identified; carries `.dropped`. If the covariance or correction is not for this problem.
     ConvergenceError
         If PPML does not converge.
     """
-    found = fit(comparison.problem, groups=comparison.clusters)
+    corrects = design.correction == "weidner-zylkin"
+    if corrects:
+        check_problem(comparison.problem)
+    found = fit(comparison.problem, groups=comparison.clusters, detail=corrects)
     exclusions = {**comparison.exclusions, **found.excluded}
     kept = tuple(comparison.terms[k] for k in found.kept)
     lost = [t for t in comparison.treatment if t not in kept]
@@ -207,7 +224,8 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
         gone = ", ".join(f"{reason} {count:,}" for reason, count in exclusions.items() if count)
         msg = f"No observation is left ({comparison.sample}): {gone}. Use coarser effects or a larger sample."
         raise DesignError(msg, exclusions)
-    influence = _influence(found, comparison)
+    influence = influence_of(found, comparison.problem, comparison.dyads, design.vcov, design.correction)
+    bias = None if influence.corrected is None else influence.corrected.bias
     diagnostics = Diagnostics(
         path=found.path,
         iterations=found.iterations,
@@ -216,12 +234,13 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
         deviance=found.deviance,
         pseudo_r2=1 - found.deviance / found.total if found.total > 0 else np.nan,
         clusters=(),
-        notes=comparison.notes,
+        notes=(*comparison.notes, *notes_of(influence, comparison.regions)),
+        uncorrected=None if bias is None else tuple(map(float, found.coefficients)),
     )
     k = len(kept)
     blank = Estimate(
         terms=kept,
-        coefficients=found.coefficients,
+        coefficients=found.coefficients if bias is None else found.coefficients - bias,
         covariance=np.full((k, k), np.nan),
         dof=1,
         influence=influence,
@@ -261,24 +280,6 @@ def _not_identified(lost: Sequence[str], comparison: Comparison, excluded: Mappi
     gone = ", ".join(f"{reason} {count:,}" for reason, count in excluded.items() if count)
     gone = f" Observations dropped before: {gone}." if gone else ""
     return f"The effects and controls absorb all variation in {names} ({comparison.sample}). {why}{gone}"
-
-
-def _influence(found: Fit, comparison: Comparison) -> Influence:
-    rank = found.effect_rank + len(found.kept)
-    spread = 1.0
-    if comparison.problem.family == "gaussian":
-        spread = found.deviance / max(found.n_obs - rank, 1)
-    d = comparison.dyads
-    return Influence(
-        pairs=found.scores @ found.bread,
-        dyads=Dyads(
-            origin=d.origin, destination=d.destination, dyad=d.dyad, used=found.pairs_used, side=d.side, group=d.group
-        ),
-        robust=found.bread @ found.meat_rows @ found.bread,
-        iid=found.bread * spread,
-        n_obs=found.n_obs,
-        rank=rank,
-    )
 
 
 def _refuse_schemes(panel: Panel, cluster: Sequence[str]) -> None:

@@ -52,15 +52,17 @@ class Gravity:
     weights, offset
         Columns, or None.
     vcov
-        "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way" or "province"; or a list of one
-        or two columns.
+        "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province", "jackknife" or
+        "spatial", this also as "spatial(union, uniform, 400)"; or a list of one or two columns.
     correction
-        "none", "clusters" or "full".
+        "none"; "clusters": G/(G-1); "full": also (N-1)/(N-K); or "weidner-zylkin", with vcov="directed-pair" for PPML:
+        errors with two-way effects, errors and coefficients with an effect of each directed pair too.
 
     References
     ----------
     Santos Silva and Tenreyro (2006), The Review of Economics and Statistics 88, 641-658.
     Aronow, Samii and Assenova (2015), Political Analysis 23, 564-577.
+    Weidner and Zylkin (2021), Journal of International Economics 132, 103513.
 
     Examples
     --------

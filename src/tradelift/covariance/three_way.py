@@ -1,0 +1,227 @@
+"""Poisson with origin-period, destination-period and pair effects: given its total, a pair is a multinomial."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.covariance.observed import WISH, Observed, components, refuse_repeats
+from tradelift.errors import DesignError
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+
+NULL = 1e-10  # of an effect's own information: directions below it are not identified
+ALONE = 1e-8  # of one: what is fitted but for this share is fitted whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """
+    Pairs by periods, of origins and destinations that pairs join; cells off the sample hold zeros.
+
+    The likelihood of a pair given its total is multinomial with shares theta = mass / total. With S periods and score
+    s, its information on the linear predictors is H = diag(mass) - mass theta', its third derivative against a
+    regressor x (of weighted mean zero in the pair) -(diag(mass x) - mass (theta x)' - (mass x) theta').
+
+    Parameters
+    ----------
+    mass, theta, score
+        Shape (G, S).
+    net
+        Regressors net of the effects, shape (K, G, S).
+    origin, destination
+        Of each pair, from 0 without gaps, shape (G,).
+    pair
+        Codes of the pairs, shape (G,).
+    """
+
+    mass: Floats
+    theta: Floats
+    score: Floats
+    net: Floats
+    origin: Ints
+    destination: Ints
+    pair: Ints
+
+
+def tables(data: Observed) -> list[Table]:
+    """
+    Lay the observations out by pair and period.
+
+    Raises
+    ------
+    DesignError
+        If observations of a pair share an effect of the origin or destination.
+    """
+    slot = components(data.origin, data.destination)
+    refuse_repeats(slot, data.pair)
+    # effects that share pairs are of one region, whatever the periods are called
+    origin, destination = components(data.origin, data.pair), components(data.destination, data.pair)
+    part = components(origin, destination)
+    order = np.argsort(part, kind="stable")
+    out = []
+    for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+        pairs, first, g = np.unique(data.pair[rows], return_index=True, return_inverse=True)
+        s = np.unique(slot[rows], return_inverse=True)[1]
+        shape = (len(pairs), int(s.max()) + 1)
+        mass, score, net = np.zeros(shape), np.zeros(shape), np.zeros((len(data.net), *shape))
+        mass[g, s], score[g, s], net[:, g, s] = data.mass[rows], data.score[rows], data.net[:, rows]
+        out.append(
+            Table(
+                mass=mass,
+                theta=mass / mass.sum(axis=1, keepdims=True),
+                score=score,
+                net=net,
+                origin=np.unique(origin[rows[first]], return_inverse=True)[1],
+                destination=np.unique(destination[rows[first]], return_inverse=True)[1],
+                pair=pairs,
+            )
+        )
+    return out
+
+
+def bias_of(data: Observed) -> Floats:
+    """
+    Bias of the score of the coefficients through the noise of the origin-period and destination-period effects.
+
+    With N origins, N/(N-1) times the sum over them of - tr(H^+ sum H x s') + tr(H^+ G H^+ sum s s') / 2, where H and G
+    are the information and the third derivative against x summed over the pairs of the origin; and the same over
+    destinations.
+
+    Returns
+    -------
+    Shape (K,); times the bread it is the bias of the coefficients.
+
+    Raises
+    ------
+    DesignError
+        If there are not two origins and two destinations.
+    """
+    found = tables(data)
+    total = np.zeros(len(data.net))
+    for side in ("origin", "destination"):
+        count = sum(int(getattr(table, side).max()) + 1 for table in found)
+        if count < 2:
+            msg = f"{WISH}; the bias needs two regions on each side, found {count} {side}."
+            raise DesignError(msg)
+        total += count / (count - 1) * sum(_score_bias(table, getattr(table, side)) for table in found)
+    return np.asarray(total)
+
+
+def _score_bias(table: Table, owner: Ints) -> Floats:
+    out = np.zeros(len(table.net))
+    for pairs in _members(owner):
+        mass, theta, score = table.mass[pairs], table.theta[pairs], table.score[pairs]
+        inverse = _inverse(_information(table, pairs))
+        noise = inverse @ (score.T @ score) @ inverse
+        for k, net in enumerate(table.net):
+            moved = mass * net[pairs]
+            cross = moved.T @ theta
+            third = cross + cross.T - np.diag(moved.sum(axis=0))
+            out[k] += np.sum(third * noise) / 2 - np.sum(inverse * (moved.T @ score))
+    return out
+
+
+def pair_terms(data: Observed) -> tuple[Floats, Floats]:
+    """
+    Scores and information of each pair, inflated by the leverage of the origin-period and destination-period effects.
+
+    Returns
+    -------
+    Shapes (P, K) and (P, K, K): x'(I - L)^-1 s and x'(I - L)^-1 H x, where L = H D, D the covariance of the effects'
+    sum in the pair, as if errors were Poisson.
+    """
+    k, count = len(data.net), int(data.pair.max(initial=-1)) + 1
+    c, m = np.zeros((count, k)), np.zeros((count, k, k))
+    for table in tables(data):
+        for pairs, spread in _spreads(table):
+            codes = table.pair[pairs]
+            c[codes], m[codes] = _inflated(table, pairs, spread)
+    return c, m
+
+
+def _inflated(table: Table, pairs: Ints, spread: Floats) -> tuple[Floats, Floats]:
+    """
+    Solve with I - H D in symmetric form: H = F F', F = diag(mass)^1/2 (I - q q'), q = theta^1/2.
+
+    Directions that the effects fit whole hold neither residual nor regressor.
+    """
+    root, q = np.sqrt(table.mass[pairs]), np.sqrt(table.theta[pairs])
+    inner = root[:, :, None] * spread * root[:, None, :]
+    inner = _off(_off(inner, q).transpose(0, 2, 1), q)
+    values, vectors = np.linalg.eigh((inner + inner.transpose(0, 2, 1)) / 2)
+    left = 1 - values
+    inflated = np.divide(1.0, left, out=np.zeros_like(left), where=left > ALONE)
+    residual = np.divide(table.score[pairs], root, out=np.zeros_like(root), where=root > 0)
+    turned = np.einsum("gst,gs->gt", vectors, residual)
+    x = np.einsum("gst,kgs->kgt", vectors, table.net[:, pairs] * root)
+    c = np.einsum("kgt,gt,gt->gk", x, inflated, turned)
+    return c, np.einsum("kgt,gt,lgt->gkl", x, inflated, x)
+
+
+def _off(matrices: Floats, q: Floats) -> Floats:
+    """(I - q q') times each matrix."""
+    return np.asarray(matrices - q[:, :, None] * np.einsum("gs,gst->gt", q, matrices)[:, None, :])
+
+
+def _spreads(table: Table) -> Iterator[tuple[Ints, Floats]]:
+    """
+    Give, a few pairs at a time, the covariance D of the effects' sum in each pair, shape (G, S, S).
+
+    It comes from the normal equations of all origin-period and destination-period effects net of the pair effects,
+    reduced to the side with fewer regions: as large as (regions x periods) squared.
+    """
+    outer, inner = table.origin, table.destination
+    if inner.max() > outer.max():
+        outer, inner = inner, outer
+    n, s = int(inner.max()) + 1, table.mass.shape[1]
+    reduced = np.zeros((n * s, n * s))
+    for j, pairs in enumerate(_members(inner)):
+        reduced[j * s : (j + 1) * s, j * s : (j + 1) * s] = _information(table, pairs)
+    for pairs in _members(outer):
+        mixed, inverse, places = _mixed(table, pairs, inner, s)
+        reduced[np.ix_(places, places)] -= mixed.T @ inverse @ mixed
+    covariance = _inverse(reduced)
+    for pairs in _members(outer):
+        mixed, inverse, places = _mixed(table, pairs, inner, s)
+        share = inverse @ mixed
+        across = share @ covariance[np.ix_(places, places)]
+        own = inverse + across @ share.T
+        blocks = across.reshape(s, len(pairs), s).transpose(1, 0, 2)
+        at = inner[pairs, None] * s + np.arange(s)
+        theirs = covariance[at[:, :, None], at[:, None, :]]
+        yield pairs, own + theirs - blocks - blocks.transpose(0, 2, 1)
+
+
+def _mixed(table: Table, pairs: Ints, inner: Ints, s: int) -> tuple[Floats, Floats, Ints]:
+    """Information of one region's effects with those of its partners, inverse of its own, places of the partners'."""
+    mass, theta = table.mass[pairs], table.theta[pairs]
+    blocks = -mass[:, :, None] * theta[:, None, :]
+    blocks[:, np.arange(s), np.arange(s)] += mass
+    mixed = blocks.transpose(1, 0, 2).reshape(s, len(pairs) * s)
+    places = (inner[pairs, None] * s + np.arange(s)).ravel()
+    return mixed, _inverse(blocks.sum(axis=0)), places
+
+
+def _information(table: Table, pairs: Ints) -> Floats:
+    mass, theta = table.mass[pairs], table.theta[pairs]
+    return np.asarray(np.diag(mass.sum(axis=0)) - mass.T @ theta)
+
+
+def _inverse(matrix: Floats) -> Floats:
+    """Inverse of a positive semi-definite matrix on its range, each variable in its own scale."""
+    scale = np.sqrt(np.diag(matrix).clip(0.0))
+    scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    values, vectors = np.linalg.eigh(matrix * np.outer(scale, scale))
+    kept = values > NULL
+    turned = vectors[:, kept] * scale[:, None]
+    return np.asarray((turned / values[kept]) @ turned.T)
+
+
+def _members(owner: Ints) -> Iterator[Ints]:
+    """Pairs of each region, in the order of the regions."""
+    order = np.argsort(owner, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(owner[order])) + 1)
