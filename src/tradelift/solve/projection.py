@@ -1,4 +1,4 @@
-"""Weighted projection on origin-period and destination-period effects, exact, all periods at once."""
+"""Weighted projection on origin-period and destination-period effects, exact, a few periods at a time."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
+from tradelift.solve.slabs import CELLS, inverse
 
 Floats = NDArray[Any]
 
@@ -25,27 +26,76 @@ class Projection(Protocol):
         ...
 
 
+def solve_effects(
+    weights: Floats, rows: Floats, columns: Floats, start: Floats, enough: Floats, relative: float = 0.0
+) -> tuple[Floats, Floats]:
+    """
+    Solve the normal equations of origin and destination effects, for each period and right side on its own.
+
+    Conjugate gradients on the Schur complement on the destinations. Its null space (a constant a connected component)
+    cancels between the two effects.
+
+    Parameters
+    ----------
+    weights
+        Shape (t, I, J), not negative.
+    rows, columns
+        Weighted sums of the values by origin and by destination, shapes (t, I, K) and (t, J, K).
+    start
+        Destination effects to start from, shape (t, J, K).
+    enough
+        Residual of the equations at which a right side is solved, shape (K,).
+    relative
+        The same, as a share of the right side's largest value in each period.
+
+    Returns
+    -------
+    Origin and destination effects, shapes (t, I, K) and (t, J, K).
+    """
+    row_weight, column_weight = weights.sum(axis=2)[..., None], weights.sum(axis=1)[..., None]
+    row_inverse, column_inverse = inverse(row_weight), inverse(column_weight)
+    turned = weights.transpose(0, 2, 1)
+    scaled = rows * row_inverse
+    target = columns - np.matmul(turned, scaled)
+    x = start.copy()
+    residual = target
+    if x.any():
+        residual = target - (x * column_weight - np.matmul(turned, np.matmul(weights, x) * row_inverse))
+    stop = np.maximum(relative * np.abs(target).max(axis=1, keepdims=True, initial=0.0), enough)
+    direction = z = residual * column_inverse
+    power = (residual * z).sum(axis=1, keepdims=True)
+    for _ in range(MAX_ITERATIONS * target.shape[1]):
+        active = np.abs(residual).max(axis=1, keepdims=True, initial=0.0) > stop
+        if not active.any():
+            break
+        weight = direction * column_weight
+        image = weight - np.matmul(turned, np.matmul(weights, direction) * row_inverse)
+        curve = (direction * image).sum(axis=1, keepdims=True)
+        # a direction without curvature is a constant a component, which does not matter
+        active &= curve > FLAT * (direction * weight).sum(axis=1, keepdims=True)
+        if not active.any():
+            break
+        step = np.divide(power, curve, out=np.zeros_like(power), where=active)
+        x += step * direction
+        residual = residual - step * image
+        z = residual * column_inverse
+        before, power = power, (residual * z).sum(axis=1, keepdims=True)
+        direction = z + np.divide(power, before, out=np.zeros_like(power), where=active) * direction
+    return scaled - np.matmul(weights, x) * row_inverse, x
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TwoWay:
     """
     The projection for one set of weights.
 
-    The normal equations of the two effects are solved by conjugate gradients on their Schur complement on the
-    destinations, all periods and regressors at once. Its null space (a constant a connected component) cancels between
-    the two effects.
-
     Parameters
     ----------
     weights
         Shape (T, I, J), not negative; 0 off the sample.
-    inverse_rows, inverse_columns
-        One over the weights' sums by origin and by destination and period, 0 where they vanish, shapes (T, I) and
-        (T, J).
     """
 
     weights: Floats
-    inverse_rows: Floats
-    inverse_columns: Floats
 
     def residual(self, values: Floats) -> Floats:
         """
@@ -68,49 +118,30 @@ class TwoWay:
         w = self.weights
         out = np.empty((len(values), *w.shape))
         out[...] = values
-        scale = [float(np.abs(w * v).sum(axis=1).max(initial=0.0)) for v in out]
-        for _ in range(ROUNDS):
-            rows = np.stack([np.einsum("tij,tij->ti", w, v) for v in out], axis=-1) if len(out) else np.zeros((0, 0, 0))
-            columns = np.stack([np.einsum("tij,tij->tj", w, v) for v in out], axis=-1) if len(out) else rows
-            left = [max(np.abs(rows[..., k]).max(), np.abs(columns[..., k]).max()) for k in range(len(out))]
-            if all(a <= EXACT * b for a, b in zip(left, scale, strict=True)):
-                return out
-            rows = rows * self.inverse_rows[..., None]
-            q = self._solve(columns - np.matmul(w.transpose(0, 2, 1), rows), EXACT / 4 * np.array(scale))
-            p = rows - np.matmul(w, q) * self.inverse_rows[..., None]
-            for k in range(len(out)):
-                out[k] -= p[:, :, None, k]
-                out[k] -= q[:, None, :, k]
-        if all(a <= np.sqrt(EXACT) * b for a, b in zip(left, scale, strict=True)):
-            return out  # as exact as these weights allow
+        step = max(1, CELLS // max(w[:1].size, 1))
+        if len(out):
+            for t in range(0, len(w), step):
+                _net(w[t : t + step], out[:, t : t + step])
+        return out
+
+
+def _net(w: Floats, values: Floats) -> None:
+    """Net out the effects of a few periods in place, in rounds until the sums that should vanish do."""
+    scale = np.array([np.abs(w * v).sum(axis=1).max(initial=0.0) for v in values])
+    nothing = np.zeros((len(w), w.shape[2], len(values)))
+    for _ in range(ROUNDS):
+        rows = np.stack([np.einsum("tij,tij->ti", w, v) for v in values], axis=-1)
+        columns = np.stack([np.einsum("tij,tij->tj", w, v) for v in values], axis=-1)
+        left = np.maximum(np.abs(rows).max(axis=(0, 1), initial=0.0), np.abs(columns).max(axis=(0, 1), initial=0.0))
+        if np.all(left <= EXACT * scale):
+            return
+        p, q = solve_effects(w, rows, columns, nothing, EXACT / 4 * scale, CLOSE)
+        for k, v in enumerate(values):
+            v -= p[:, :, None, k]
+            v -= q[:, None, :, k]
+    if not np.all(left <= np.sqrt(EXACT) * scale):  # else it is as exact as these weights allow
         msg = "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."
         raise ConvergenceError(msg)
-
-    def _solve(self, target: Floats, enough: Floats) -> Floats:
-        """Conjugate gradients for each period and regressor on its own, shape (T, J, K), to a residual of `enough`."""
-        w, scaled = self.weights.transpose(0, 2, 1), self.weights * self.inverse_rows[:, :, None]
-        inverse = self.inverse_columns[..., None]
-        columns = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
-        x, residual = np.zeros_like(target), target
-        direction = z = residual * inverse
-        power = (residual * z).sum(axis=1, keepdims=True)
-        stop = np.maximum(CLOSE * np.abs(target).max(axis=1, keepdims=True, initial=0.0), enough)
-        for _ in range(MAX_ITERATIONS * target.shape[1]):
-            weight = direction * columns
-            image = weight - np.matmul(w, np.matmul(scaled, direction))
-            curve = (direction * image).sum(axis=1, keepdims=True)
-            # a direction without curvature is a constant a component, which does not matter
-            active = np.abs(residual).max(axis=1, keepdims=True, initial=0.0) > stop
-            active &= curve > FLAT * (direction * weight).sum(axis=1, keepdims=True)
-            if not active.any():
-                break
-            step = np.divide(power, curve, out=np.zeros_like(power), where=active)
-            x += step * direction
-            residual = residual - step * image
-            z = residual * inverse
-            before, power = power, (residual * z).sum(axis=1, keepdims=True)
-            direction = z + np.divide(power, before, out=np.zeros_like(power), where=active) * direction
-        return x
 
 
 def two_way(weights: Floats) -> TwoWay:
@@ -122,9 +153,4 @@ def two_way(weights: Floats) -> TwoWay:
     weights
         Shape (T, I, J), not negative; 0 off the sample.
     """
-    rows, columns = weights.sum(axis=2), weights.sum(axis=1)
-    return TwoWay(
-        weights=weights,
-        inverse_rows=np.divide(1.0, rows, out=np.zeros_like(rows), where=rows > 0),
-        inverse_columns=np.divide(1.0, columns, out=np.zeros_like(columns), where=columns > 0),
-    )
+    return TwoWay(weights=weights)

@@ -1,0 +1,179 @@
+"""Slabs: a few periods of a piece at a time, small enough that their arrays stay in the processor's cache."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.solve.problem import Piece
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+Bools = NDArray[Any]
+Result = TypeVar("Result")
+
+CELLS = 40_000  # of an array of a slab: a third of a megabyte
+MAX_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slab:
+    """
+    Some periods of a piece.
+
+    Parameters
+    ----------
+    piece
+        Position of the piece.
+    periods
+        Which of its T periods; t of them.
+    outcome
+        Shape (t, I, J); times the weights where there are any, so 0 off the sample.
+    regressors
+        The kept ones: shape (I, J) where they do not move in time, else (t, I, J).
+    weights
+        Shape (t, I, J), 0 off the sample; None where every cell counts once.
+    offset
+        Shape (t, I, J) or (I, J), or None.
+    """
+
+    piece: int
+    periods: slice
+    outcome: Floats
+    regressors: tuple[Floats, ...]
+    weights: Floats | None
+    offset: Floats | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(t, I, J)."""
+        t, i, j = self.outcome.shape
+        return t, i, j
+
+    def index(self, beta: Floats) -> Floats:
+        """Offset plus regressors times coefficients, shape (t, I, J) or (I, J) where nothing moves."""
+        total: Floats | float = 0.0 if self.offset is None else self.offset
+        for b, x in sorted(zip(beta, self.regressors, strict=True), key=lambda pair: pair[1].ndim):
+            total = total + b * x  # those that do not move first: their sums are small
+        return np.zeros(self.shape[1:]) if isinstance(total, float) else total
+
+    def expected(self, beta: Floats) -> Floats:
+        """Exponential of the index, times the weights, shape (t, I, J), newly allocated."""
+        out = np.exp(self.index(beta))
+        if self.weights is not None:
+            return np.asarray(out * self.weights)
+        return out if out.ndim == 3 else np.repeat(out[None], self.shape[0], axis=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cut:
+    """
+    How a piece is cut.
+
+    Parameters
+    ----------
+    piece
+        The piece.
+    sample
+        Its observations, shape (T, I, J); None where it is complete.
+    regressors
+        The kept ones about their means, shape (I, J) where they do not move, else (T, I, J).
+    """
+
+    piece: Piece
+    sample: Bools | None
+    regressors: tuple[Floats, ...]
+
+    def slabs(self, n: int, periods: Sequence[slice]) -> Iterator[Slab]:
+        """Yield the slabs of piece `n`."""
+        piece = self.piece
+        for at in periods:
+            weights = None if piece.weights is None else piece.weights[at]
+            if self.sample is not None:
+                mask = self.sample[at]
+                weights = mask.astype(np.float64) if weights is None else np.where(mask, weights, 0.0)
+            outcome = piece.outcome[at]
+            offset = piece.offset
+            if offset is not None:
+                offset = offset[0] if len(offset) == 1 else offset[at]
+            yield Slab(
+                piece=n,
+                periods=at,
+                outcome=outcome if weights is None else outcome * weights,
+                regressors=tuple(x if x.ndim == 2 else x[at] for x in self.regressors),
+                weights=weights,
+                offset=offset,
+            )
+
+
+def cut(pieces: Sequence[Piece], samples: Sequence[Bools | None], kept: Sequence[int]) -> list[Cut]:
+    """
+    Prepare pieces for cutting: keep some regressors, centred, and find those that do not move in time.
+
+    Parameters
+    ----------
+    pieces
+        All of the same regressors.
+    samples
+        Observations by piece, shape (T, I, J); None for complete pieces.
+    kept
+        Positions of the regressors.
+    """
+    means = [_mean([p.regressors[k] for p in pieces]) for k in kept]
+    return [
+        Cut(piece=p, sample=s, regressors=tuple(_centre(p.regressors[k], m) for k, m in zip(kept, means, strict=True)))
+        for p, s in zip(pieces, samples, strict=True)
+    ]
+
+
+def _mean(values: Sequence[Floats]) -> float:
+    """Mean over the pieces, of the first period: near enough to centre by."""
+    count = sum(v[0].size for v in values)
+    return sum(float(v[0].sum()) for v in values) / max(count, 1)
+
+
+def _centre(values: Floats, mean: float) -> Floats:
+    """Shape (I, J) where values do not move, else (T, I, J)."""
+    if len(values) == 1 or bool((values[1] == values[0]).all() and (values == values[:1]).all()):
+        return np.asarray(values[0] - mean)
+    return np.asarray(values - mean) if abs(mean) > np.abs(values).max(initial=0.0) / 8 else values
+
+
+def periods(piece: Piece) -> list[slice]:
+    """Cut the periods of a piece into slabs; always the same, however many threads there are."""
+    n, rows, columns = piece.outcome.shape
+    step = max(1, CELLS // max(rows * columns, 1))
+    return [slice(t, min(t + step, n)) for t in range(0, n, step)]
+
+
+def each(work: Callable[[Slab], Result], slabs: Sequence[Slab]) -> list[Result]:
+    """Do the work on every slab, on a few threads, and give the results in the order of the slabs."""
+    threads = min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(slabs))
+    if threads < 2:
+        return [work(slab) for slab in slabs]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, slabs))
+
+
+def by_row(values: Floats, x: Floats) -> Floats:
+    """Sums over the destinations of values times x, shape (t, I)."""
+    return np.asarray(np.einsum("tij,ij->ti" if x.ndim == 2 else "tij,tij->ti", values, x))
+
+
+def by_column(values: Floats, x: Floats) -> Floats:
+    """Sums over the origins of values times x, shape (t, J)."""
+    return np.asarray(np.einsum("tij,ij->tj" if x.ndim == 2 else "tij,tij->tj", values, x))
+
+
+def inverse(values: Floats) -> Floats:
+    """One over positive values, else 0."""
+    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
+
+
+def ratio(top: Floats, bottom: Floats) -> Floats:
+    """Top over bottom where both are positive, else 0."""
+    return np.divide(top, bottom, out=np.zeros_like(top), where=(top > 0) & (bottom > 0))
