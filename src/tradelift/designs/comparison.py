@@ -22,11 +22,15 @@ from tradelift.designs.terms import Column, choose_family, parse_outcome, transf
 from tradelift.errors import DesignError
 from tradelift.estimate import Diagnostics, Estimate
 from tradelift.panel import Panel
-from tradelift.solve import DenseProblem, RowProblem, fit
+from tradelift.solve import DenseProblem, Fit, RowProblem, fit
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
+
+
+class NoObservationError(DesignError):
+    """The sample has none that can be used; a part of a panel may, where others do not."""
 
 
 class Design(Protocol):
@@ -151,7 +155,7 @@ def compare(
         raise DesignError(msg)
     if not used.any():
         msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())
-        raise DesignError(msg, reasons)
+        raise NoObservationError(msg, reasons)
     # the usual effects need no codes to be recognised
     codes = [] if set(names) == set(usual) else [effect_codes(panel, name) for name in names]
     parts = Parts(
@@ -214,7 +218,25 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
     corrects = design.correction == "weidner-zylkin"
     if corrects:
         check_problem(comparison.problem)
-    found = fit(comparison.problem, groups=comparison.clusters, detail=corrects)
+    return settle(fit(comparison.problem, groups=comparison.clusters, detail=corrects), comparison, design)
+
+
+def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
+    """
+    Make an estimate of a fit.
+
+    Parameters
+    ----------
+    found
+        The fit of the comparison's problem.
+    comparison, design
+        As in `conclude`.
+
+    Raises
+    ------
+    DesignError
+        If the treatment is not identified; carries `.dropped`.
+    """
     exclusions = {**comparison.exclusions, **found.excluded}
     kept = tuple(comparison.terms[k] for k in found.kept)
     lost = [t for t in comparison.treatment if t not in kept]

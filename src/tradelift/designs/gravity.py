@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tradelift.covariance import check_columns, check_scheme
 from tradelift.designs.comparison import Comparison, compare, conclude, formula
 from tradelift.designs.sample import describe, select
+from tradelift.designs.stored import estimate_parts
 from tradelift.designs.terms import Column, choose_family, default_controls, parse_outcome, read_controls
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
@@ -196,6 +197,8 @@ class Gravity:
         ConvergenceError
             If PPML does not converge.
         """
+        if panel.stored:
+            return estimate_parts(panel, self)
         return conclude(self.compare(panel), self)
 
     def _treatment(self, panel: Panel) -> str | None:

@@ -15,6 +15,7 @@ from tradelift.account import Account
 from tradelift.errors import DesignError
 from tradelift.panel.cells import ABSENT, PAIR, Cells
 from tradelift.panel.regions import Pairs, Regions
+from tradelift.panel.stored import StoredCells
 from tradelift.programme import Programme
 
 Array = NDArray[Any]
@@ -185,6 +186,11 @@ class Panel:
             pairs=pairs,
             neighbours=neighbours,
         )
+
+    @property
+    def stored(self) -> bool:
+        """Whether the cells stay in files: then `parts` gives them, and no column of all cells is to be had."""
+        return isinstance(self.cells, StoredCells)
 
     def parts(self) -> Iterator["Panel"]:
         """The panel a few periods at a time, each in memory; itself where all of it is."""

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve.deviance import poisson_deviance
+from tradelift.solve.parts import Flags, StreamedProblem, samples_of, weights_of
 from tradelift.solve.problem import Piece
 from tradelift.solve.projection import two_way
-from tradelift.solve.survey import Flags, StreamedProblem, Survey, near, samples_of, weights_of
+from tradelift.solve.survey import Survey, near
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve.block_sums import Sums
 from tradelift.solve.sums import (
     MAX_HALVINGS,
     MAX_STEPS,
@@ -17,7 +18,6 @@ from tradelift.solve.sums import (
     _Profile,
     _profile,
 )
-from tradelift.solve.survey import Sums
 
 Floats = NDArray[Any]
 

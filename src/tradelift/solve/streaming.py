@@ -9,21 +9,12 @@ from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve.deviance import poisson_deviance
+from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of, weights_of
 from tradelift.solve.problem import Fit, Piece
 from tradelift.solve.projection import two_way
 from tradelift.solve.streamed_newton import fit_effects, solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
-from tradelift.solve.survey import (
-    Flags,
-    Part,
-    StreamedProblem,
-    Survey,
-    near,
-    samples_of,
-    separated_in_parts,
-    survey,
-    weights_of,
-)
+from tradelift.solve.survey import Survey, near, separated_in_parts, survey
 
 __all__ = ["Part", "StreamedProblem", "fit_streamed"]
 

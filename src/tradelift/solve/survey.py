@@ -1,7 +1,7 @@
 """The first pass over parts of a problem: samples, rank, existence, and sums where they say all."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,167 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import DesignError
-from tradelift.solve.dense import independent, refuse_negative
+from tradelift.solve.block_sums import Sums, add_sums
+from tradelift.solve.dense import refuse_negative
+from tradelift.solve.gram import Gram, gram, no_gram
+from tradelift.solve.parts import Flags, Samples, StreamedProblem, samples_of, weights_of
 from tradelift.solve.problem import Family, Piece
-from tradelift.solve.projection import two_way
-from tradelift.solve.sample import effect_rank, separated_by_effects, singletons
+from tradelift.solve.sample import effect_rank
 from tradelift.solve.separation import FULL_RANK, separated_by_regressors
 
 Floats = NDArray[Any]
-Ints = NDArray[Any]
-Bools = NDArray[Any]
 
 SETTLED_IN_MEMORY = 2**22  # cells up to which separation by regressors is searched for with all of them in memory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """
-    Some periods of a problem.
-
-    Parameters
-    ----------
-    pieces
-        Its dense blocks over these periods.
-    excluded
-        Observations that the caller left out of them, by reason.
-    """
-
-    pieces: tuple[Piece, ...]
-    excluded: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StreamedProblem:
-    """
-    A problem with two-way effects by period that comes a few periods at a time, as often as it is asked for.
-
-    Parameters
-    ----------
-    parts
-        Gives the parts, the same at each call.
-    family
-        "poisson" or "gaussian".
-    n_regressors
-        K.
-    n_pairs
-        P, the number of directed pairs that the pieces' `pair` codes count.
-    """
-
-    parts: Callable[[], Iterator[Part]]
-    family: Family
-    n_regressors: int
-    n_pairs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Samples:
-    """Observations of a piece, shape (T, I, J): given, without the separated, and without singletons too."""
-
-    given: Bools
-    whole: Bools
-    used: Bools
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Sums:
-    """
-    The sums of one block over all periods.
-
-    Parameters
-    ----------
-    x
-        Regressors, shape (K, I, J).
-    mask
-        Pairs of the sample, shape (I, J).
-    offset
-        Shape (I, J).
-    pair
-        Directed pairs, shape (I, J).
-    rows, columns
-        Sums of the outcome by (T, I) and (T, J), a part at a time.
-    pairs
-        Sums of the outcome by pair, shape (I, J).
-    """
-
-    x: Floats
-    mask: Bools
-    offset: Floats
-    pair: Ints
-    rows: list[Floats] = field(default_factory=list)
-    columns: list[Floats] = field(default_factory=list)
-    pairs: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Gram:
-    """
-    What a regression on some observations needs of them.
-
-    Parameters
-    ----------
-    cross
-        Cross product of the regressors net of the effects, shape (K, K).
-    moment
-        Cross product of those and the outcome, shape (K,).
-    first, second
-        Sums and sums of squares of the regressors about a common point, before that, shape (K,).
-    count
-        Observations.
-    """
-
-    cross: Floats
-    moment: Floats
-    first: Floats
-    second: Floats
-    count: int
-
-    def __add__(self, other: "Gram") -> "Gram":
-        return Gram(
-            cross=self.cross + other.cross,
-            moment=self.moment + other.moment,
-            first=self.first + other.first,
-            second=self.second + other.second,
-            count=self.count + other.count,
-        )
-
-    def independent(self) -> tuple[int, ...]:
-        """Positions of the regressors that neither the effects nor those before them explain."""
-        return independent(self.cross, self.second - self.first**2 / max(self.count, 1))
-
-
-def gram(x: Floats, w: Floats, y: Floats, centre: Floats) -> Gram:
-    """
-    Regress a piece on its effects; what is the same in all periods is computed once.
-
-    Parameters
-    ----------
-    x
-        Shape (K, T, I, J) or (K, 1, I, J).
-    w, y
-        Weights, 0 off the sample, and outcome, shape (T, I, J).
-    centre
-        A point near the regressors' means, shape (K,).
-    """
-    times = 1
-    if x.shape[1] == 1 and (w == w[:1]).all():
-        times, w, y = len(w), w[:1], y.sum(axis=0, keepdims=True)
-    centred = x - centre[:, None, None, None]
-    net = two_way(w).residual(centred).reshape(len(x), w.size)
-    on = (w > 0).astype(np.float64)
-    raw = (centred * on).reshape(len(x), w.size)
-    return Gram(
-        cross=times * ((net * w.ravel()) @ net.T),
-        moment=(net * w.ravel()) @ y.ravel(),
-        first=times * raw.sum(axis=1),
-        second=times * (raw**2).sum(axis=1),
-        count=times * int(on.sum()),
-    )
-
-
-def no_gram(k: int) -> Gram:
-    """Of no observations."""
-    return Gram(cross=np.zeros((k, k)), moment=np.zeros(k), first=np.zeros(k), second=np.zeros(k), count=0)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -217,37 +67,6 @@ class Survey:
     sums: list[Sums] | None = field(default_factory=list)
 
 
-Flags = Sequence[Sequence[Bools]] | None
-"""Observations that regressors separate, by part and piece."""
-
-
-def samples_of(piece: Piece, family: Family, separated: Bools | None = None) -> Samples:
-    """
-    Say which observations of a piece are used.
-
-    Parameters
-    ----------
-    piece
-        The block.
-    family
-        Only Poisson outcomes can be separated.
-    separated
-        Observations that regressors separate, or None.
-    """
-    given = np.ones(piece.outcome.shape, dtype=bool) if piece.weights is None else np.asarray(piece.weights > 0)
-    whole = given
-    if family == "poisson":
-        whole = given & ~separated_by_effects(given & (piece.outcome > 0), given)
-    if separated is not None:
-        whole = whole & ~separated
-    return Samples(given=given, whole=whole, used=whole & ~singletons(whole))
-
-
-def weights_of(piece: Piece, sample: Bools) -> Floats:
-    """Weights, 0 off the sample."""
-    return sample.astype(np.float64) if piece.weights is None else np.where(sample, piece.weights, 0.0)
-
-
 def near(piece: Piece, kept: Sequence[int], found: "Survey") -> Floats:
     """Kept regressors about a point near their means, so that their products keep their digits."""
     centre = np.zeros(len(piece.regressors)) if found.centre is None else found.centre
@@ -278,7 +97,7 @@ def survey(problem: StreamedProblem, flags: Flags = None) -> Survey:
             _add(out, piece, sample, problem.family)
         if problem.family == "poisson":
             _settle(out, part.pieces, samples)
-            out.sums = _add_sums(out.sums, part.pieces, samples)
+            out.sums = add_sums(out.sums, part.pieces, samples)
     return out
 
 
@@ -363,49 +182,3 @@ def separated_in_parts(problem: StreamedProblem, found: Survey, kept: tuple[int,
         regressors += [p.regressors[list(kept)] for p in part.pieces]
     flags = iter(separated_by_regressors(positive, whole, regressors))
     return [[next(flags) for _ in range(size)] for size in sizes]
-
-
-def _add_sums(sums: list[Sums] | None, pieces: Sequence[Piece], samples: Sequence[Samples]) -> list[Sums] | None:
-    """Add the sums of a part; None where they do not say all, or the blocks are not those of the parts before."""
-    if sums is None or (sums and len(sums) != len(pieces)):
-        return None
-    if not sums:
-        sums = [_first_sums(piece, sample) for piece, sample in zip(pieces, samples, strict=True)]
-    for block, piece, sample in zip(sums, pieces, samples, strict=True):
-        if not _fits(block, piece, sample):
-            return None
-        y = np.where(sample.whole, piece.outcome, 0.0)
-        block.rows.append(y.sum(axis=2))
-        block.columns.append(y.sum(axis=1))
-        block.pairs += y.sum(axis=0)
-    return sums
-
-
-def _first_sums(piece: Piece, sample: Samples) -> Sums:
-    mask = np.asarray(sample.given[0])
-    offset = np.zeros(mask.shape) if piece.offset is None else piece.offset[0]
-    return Sums(
-        x=piece.regressors[:, 0],
-        mask=mask,
-        offset=np.where(mask, offset, 0.0),
-        pair=piece.pair,
-        pairs=np.zeros(mask.shape),
-    )
-
-
-def _fits(block: Sums, piece: Piece, sample: Samples) -> bool:
-    """Whether nothing moves and the sample is the same pairs in every period, but for those without trade."""
-    if piece.regressors.shape[1] > 1 or (piece.offset is not None and piece.offset.shape[0] > 1):
-        return False
-    if piece.weights is not None and not np.isin(piece.weights, (0.0, 1.0)).all():
-        return False
-    mask = block.mask
-    if mask.shape != sample.given.shape[1:] or not (sample.given == mask).all():
-        return False
-    offset = block.offset if piece.offset is None else piece.offset[0]
-    same = (block.x == piece.regressors[:, 0]).all(axis=0) & (block.pair == piece.pair) & (block.offset == offset)
-    if not same[mask].all():
-        return False
-    traded = np.where(sample.whole, piece.outcome, 0.0)
-    rows, columns = traded.sum(axis=2) > 0, traded.sum(axis=1) > 0
-    return bool((sample.whole == (mask & rows[:, :, None] & columns[:, None, :])).all())
