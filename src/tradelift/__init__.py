@@ -8,6 +8,9 @@ from tradelift.errors import ConvergenceError, DataError, DesignError, StudyErro
 if TYPE_CHECKING:
     from tradelift.designs import Gravity as Gravity
     from tradelift.estimate import Estimate as Estimate
+    from tradelift.inference import benjamini_hochberg as benjamini_hochberg
+    from tradelift.inference import randomize as randomize
+    from tradelift.inference import romano_wolf as romano_wolf
     from tradelift.panel import Panel as Panel
     from tradelift.pipeline import run as run
     from tradelift.study import Study as Study
@@ -21,7 +24,10 @@ _ROOMS = {
     "Gravity": "designs",
     "Panel": "panel",
     "Study": "study",
+    "benjamini_hochberg": "inference",
+    "randomize": "inference",
     "read_study": "study",
+    "romano_wolf": "inference",
     "run": "pipeline",
 }
 
@@ -34,7 +40,10 @@ __all__ = [
     "Panel",
     "Study",
     "StudyError",
+    "benjamini_hochberg",
+    "randomize",
     "read_study",
+    "romano_wolf",
     "run",
 ]
 

@@ -1,0 +1,7 @@
+"""What compares or reruns designs: randomization, and tests of several effects."""
+
+from tradelift.inference.multiple import benjamini_hochberg, romano_wolf
+from tradelift.inference.randomization import randomize
+from tradelift.inference.randomized import Randomized
+
+__all__ = ["Randomized", "benjamini_hochberg", "randomize", "romano_wolf"]
