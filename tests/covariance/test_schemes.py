@@ -19,6 +19,7 @@ def random_influence(seed=1, *, sides=True, n=7, k=2):
     dyads = Dyads(
         origin=origin, destination=destination, dyad=np.unique(low * n + high, return_inverse=True)[1], used=used,
         side=side, group=rng.integers(0, 3, n) if not sides else np.arange(n) % 2 * 2 + np.arange(n) // 4,
+        longitude=rng.uniform(100, 106, n), latitude=rng.uniform(28, 34, n),
     )  # fmt: skip
     pairs = rng.normal(size=(len(origin), k)) * used[:, None]
     return Influence(pairs=pairs, dyads=dyads, robust=np.eye(k) * 0.3, iid=np.eye(k) * 0.2, n_obs=500, rank=40)
