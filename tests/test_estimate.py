@@ -30,7 +30,8 @@ def test_percent_is_read_at_the_end_points(estimate):
 
 def test_another_covariance_without_a_refit(estimate):
     panel = two_sided()[0]
-    for scheme in ("none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province"):
+    named = ("none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province")
+    for scheme in (*named, "spatial", "spatial(union, uniform, 400)"):
         for correction in ("none", "clusters", "full"):
             anew = tl.Gravity(vcov=scheme, correction=correction).estimate(panel)
             moved = estimate.with_vcov(scheme, correction)

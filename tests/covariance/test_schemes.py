@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+import tradelift as tl
 from tests.designs.panels import one_sided, two_sided
 from tradelift import DesignError, Gravity
 from tradelift.covariance import Dyads, Influence, covariance
@@ -144,10 +148,6 @@ def test_province_needs_groups():
     estimate = Gravity(vcov="pair").estimate(panel)
     assert estimate.with_vcov("province").se_type == "province"
     bare, frame, chosen = two_sided()
-    import pandas as pd
-
-    import tradelift as tl
-
     no_groups = tl.Panel.from_frame(frame, partners=pd.DataFrame(chosen))
     with pytest.raises(DesignError, match="needs the group of each region"):
         Gravity(vcov="province").estimate(no_groups)
@@ -161,3 +161,91 @@ def test_one_cluster_is_too_few():
     alone = Influence(pairs=influence.pairs, dyads=one, robust=influence.robust, iid=influence.iid, n_obs=9, rank=1)
     with pytest.raises(DesignError, match="at least two clusters"):
         covariance(alone, "two-way", "clusters")
+
+
+@pytest.mark.parametrize("correction", ["none", "clusters", "full"])
+@pytest.mark.parametrize("sides", [True, False])
+def test_max_two_way_keeps_the_two_way_correlations(sides, correction):
+    influence = random_influence(11, sides=sides, n=9, k=3)
+    d = influence.dyads
+    first, second = d.ends
+    g = (len(np.unique(first[d.used])), len(np.unique(second[d.used])), len(np.unique(d.dyad[d.used])))
+    factor = {"none": lambda _: 1.0, "clusters": lambda n: n / (n - 1), "full": lambda n: n / (n - 1) * 499 / 460}
+    both = double_loop(influence, lambda d, p, q: first[p] == first[q] or second[p] == second[q])
+    both = both * factor[correction](min(g[:2]))
+    assert (np.diag(both) > 0).all()
+    variances = [np.diag(both)]
+    for codes, n in zip((first, second, d.dyad), g, strict=True):
+        one = double_loop(influence, lambda d, p, q, codes=codes: codes[p] == codes[q])
+        variances.append(np.diag(one) * factor[correction](n))
+    best = np.max(variances, axis=0)
+    correlation = both / np.sqrt(np.outer(np.diag(both), np.diag(both)))
+    got = covariance(influence, "max-two-way", correction)
+    np.testing.assert_allclose(got.matrix, correlation * np.sqrt(np.outer(best, best)), rtol=1e-9, atol=1e-13)
+    assert (got.clusters, got.dof) == (g[:2], min(g[:2]) - 1)
+
+
+def test_max_two_way_is_known_where_two_way_is_not():
+    unknown = 0
+    for seed in range(80):
+        influence = random_influence(seed, n=4, k=2)
+        d = influence.dyads
+        first, second = d.ends
+        two = known(double_loop(influence, lambda d, p, q: first[p] == first[q] or second[p] == second[q]))  # noqa: B023
+        got = covariance(influence, "max-two-way", "none").matrix
+        assert np.all(np.diag(got) > 0)
+        if np.isnan(two[0, 0]):
+            unknown += 1
+            assert got[0, 1] == got[1, 0] == 0  # there is no correlation to keep
+    assert unknown > 0
+
+
+@pytest.mark.parametrize("sides", [True, False])
+def test_province_counts_groups(sides):
+    influence = random_influence(12, sides=sides, n=8)
+    d = influence.dyads
+    first, second = (d.group[end][d.used] for end in d.ends)
+    counts = (len(np.unique(first)), len(np.unique(second))) if sides else (len(np.union1d(first, second)),)
+    g = min(counts)
+    plain = known(double_loop(influence, SHARE["province"]))
+    for correction, factor in (("none", 1), ("clusters", g / (g - 1)), ("full", g / (g - 1) * 499 / 460)):
+        got = covariance(influence, "province", correction)
+        np.testing.assert_allclose(got.matrix, plain * factor, rtol=1e-9, atol=1e-13)
+        assert (got.clusters, got.dof) == (counts, g - 1)
+
+
+def test_pairs_that_are_not_used_do_not_count():
+    influence = random_influence(13, sides=False)
+    d = influence.dyads
+    used = d.used & (d.origin != 2) & (d.destination != 2)
+    less = replace(influence, dyads=replace(d, used=used), pairs=influence.pairs * used[:, None])
+    assert covariance(less, "dyadic", "clusters").clusters == (6,)
+    assert covariance(less, "directed-pair", "clusters").clusters == (int(used.sum()),)
+    assert covariance(less, "spatial", "clusters").clusters == (6,)
+
+
+@pytest.mark.parametrize("outcome", ["trade", "log(trade)"])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize(
+    ("vcov", "theirs"), [("pair", "dyad"), ("directed-pair", "flow"), ("two-way", "origin+destination")]
+)
+def test_full_and_weights_equal_pyfixest(outcome, weighted, vcov, theirs):
+    # one period and direction: the effects are connected, so that both count the same rank
+    import pyfixest as pf
+
+    panel, frame, chosen = two_sided(seed=3, n_east=12, n_west=13, partners=30, periods=1)
+    frame = frame.assign(w=np.exp(frame["shock"] / 2), period="2017-01")
+    frame = frame[frame["origin"].str.startswith("e") & (frame["trade"] > 0)]
+    panel = tl.Panel.from_frame(frame, partners=pd.DataFrame(chosen))
+    rows = panel.to_arrow().to_pandas()
+    rows["dyad"] = rows["flow"] = rows["origin"] + rows["destination"]
+    model = (pf.fepois if outcome == "trade" else pf.feols)(
+        ("trade" if outcome == "trade" else "np.log(trade)") + " ~ partner + shock | origin + destination", rows,
+        weights="w" if weighted else None, vcov={"CRV1": theirs},
+        ssc=pf.ssc(k_adj=True, k_fixef="full", G_adj=True, G_df="min"),
+    )  # fmt: skip
+    got = Gravity(
+        outcome=outcome, controls=["shock"], weights="w" if weighted else None, vcov=vcov, correction="full"
+    ).estimate(panel)  # fmt: skip
+    np.testing.assert_allclose(got.coefficients, model.coef().to_numpy(), rtol=1e-7)
+    np.testing.assert_allclose(got.std_errors, model.se().to_numpy(), rtol=2e-6)  # pyfixest's PPML stops earlier

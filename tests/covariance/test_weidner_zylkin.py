@@ -81,6 +81,24 @@ def test_three_way_errors_and_bias_equal_explicit_tensors(kind, seed):
     assert got.alone == 0
 
 
+def test_effects_of_groups_of_regions_are_larger_blocks():
+    rows, regions = three_way(6, blocks=1, shape=(3, 8, 6))
+    pair = rows.pair
+    period = np.unique(rows.effects[0], return_inverse=True)[1] // 8
+    group = pair // 6 // 2  # two origins each
+    for effects in ((group * 3 + period, *rows.effects[1:]), (rows.effects[0], pair % 6 // 2 * 3 + period, pair)):
+        coarse = replace(rows, effects=tuple(np.unique(e, return_inverse=True)[1] for e in effects))
+        o = Observations(coarse)
+        got = weidner_zylkin(coarse, o.found)
+        np.testing.assert_allclose(got.covariance, three_way_errors(o), **EXACT)
+        origin, destination = regions(o)
+        owners = (origin // 2, destination) if effects[1] is rows.effects[1] else (origin, destination // 2)
+        np.testing.assert_allclose(got.bias, bias(o, owners), **EXACT)
+        two = replace(coarse, effects=coarse.effects[:2])
+        expected = two_way_errors(Observations(two))
+        np.testing.assert_allclose(weidner_zylkin(two, fit(two, detail=True)).covariance, expected, **SAME)
+
+
 def test_the_order_of_the_effects_does_not_matter():
     rows, _ = three_way(4)
     first = weidner_zylkin(rows, fit(rows, detail=True))

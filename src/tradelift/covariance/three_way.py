@@ -182,28 +182,30 @@ def _spreads(table: Table) -> Iterator[tuple[Ints, Floats]]:
     for j, pairs in enumerate(_members(inner)):
         reduced[j * s : (j + 1) * s, j * s : (j + 1) * s] = _information(table, pairs)
     for pairs in _members(outer):
-        mixed, inverse, places = _mixed(table, pairs, inner, s)
-        reduced[np.ix_(places, places)] -= mixed.T @ inverse @ mixed
+        mixed, inverse = _mixed(table, pairs, inner)
+        reduced -= mixed.T @ (inverse @ mixed)
     covariance = _inverse(reduced)
     for pairs in _members(outer):
-        mixed, inverse, places = _mixed(table, pairs, inner, s)
+        mixed, inverse = _mixed(table, pairs, inner)
         share = inverse @ mixed
-        across = share @ covariance[np.ix_(places, places)]
+        across = share @ covariance
         own = inverse + across @ share.T
-        blocks = across.reshape(s, len(pairs), s).transpose(1, 0, 2)
+        blocks = across.reshape(s, n, s).transpose(1, 0, 2)[inner[pairs]]
         at = inner[pairs, None] * s + np.arange(s)
         theirs = covariance[at[:, :, None], at[:, None, :]]
         yield pairs, own + theirs - blocks - blocks.transpose(0, 2, 1)
 
 
-def _mixed(table: Table, pairs: Ints, inner: Ints, s: int) -> tuple[Floats, Floats, Ints]:
-    """Information of one region's effects with those of its partners, inverse of its own, places of the partners'."""
+def _mixed(table: Table, pairs: Ints, inner: Ints) -> tuple[Floats, Floats]:
+    """Information of one region's effects with those of all inner regions, and the inverse of its own."""
     mass, theta = table.mass[pairs], table.theta[pairs]
+    s = mass.shape[1]
     blocks = -mass[:, :, None] * theta[:, None, :]
     blocks[:, np.arange(s), np.arange(s)] += mass
-    mixed = blocks.transpose(1, 0, 2).reshape(s, len(pairs) * s)
-    places = (inner[pairs, None] * s + np.arange(s)).ravel()
-    return mixed, _inverse(blocks.sum(axis=0)), places
+    by_inner = np.zeros((int(inner.max()) + 1, s, s))
+    np.add.at(by_inner, inner[pairs], blocks)  # with effects coarser than regions, pairs share both
+    mixed = by_inner.transpose(1, 0, 2)
+    return mixed.reshape(s, -1), _inverse(mixed.sum(axis=1))
 
 
 def _information(table: Table, pairs: Ints) -> Floats:
