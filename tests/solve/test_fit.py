@@ -81,18 +81,27 @@ def test_rows_equal_dense(name, family):
     assert two.deviance == pytest.approx(one.deviance, rel=1e-8)
     assert two.total == pytest.approx(one.total, rel=1e-8)
     assert (one.pairs_used == two.pairs_used).all()
-    sums = family == "poisson" and name in ("complete", "one-sided", "one period")
+    sums = family == "poisson" and name in ("complete", "one-sided", "one period", "sparse")
     assert (one.path, two.path) == ("sums" if sums else "tensor", "rows")
 
 
-@pytest.mark.parametrize("options", [{}, {"mean": 0.15, "shape": (5, 9, 8)}, {"shape": (4, 7, 7), "diagonal": False}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mean": 0.15, "shape": (5, 9, 8)},
+        {"shape": (4, 7, 7), "diagonal": False},
+        {"missing": 0.15},
+        {"missing": 0.1, "mean": 0.3, "shape": (13, 9, 8)},
+    ],
+)
 @pytest.mark.parametrize("seed", range(4))
 def test_sums_equal_the_tensor(monkeypatch, seed, options):
-    from tradelift.solve import dense as module
+    from tradelift.solve import sums as module
 
     problem = dense(seed, **options)
     quick = fit(problem)
-    monkeypatch.setattr(module, "applies", lambda *_: False)
+    monkeypatch.setattr(module, "blocks_of", lambda _: None)
     slow = fit(problem)
     assert (quick.path, slow.path) == ("sums", "tensor")
     np.testing.assert_allclose(quick.coefficients, slow.coefficients, **SAME)
@@ -220,11 +229,19 @@ def test_no_effects_but_a_constant():
 
 
 def test_no_number_without_convergence(monkeypatch):
-    from tradelift.solve import dense as module
+    from tradelift.solve import profile, row_newton
 
-    monkeypatch.setattr(module, "MAX_STEPS", 2)
+    problem = dense(1, shape=(3, 12, 10), moving=True)
+    monkeypatch.setattr(row_newton, "MAX_STEPS", 2)
     with pytest.raises(ConvergenceError, match="did not converge: after 2 steps"):
-        fit(dense(1, shape=(3, 12, 10), moving=True))
+        fit(in_rows(problem))
+    monkeypatch.setattr(profile, "MAX_STEPS", 2)
+    with pytest.raises(ConvergenceError, match="did not converge: the score does not vanish"):
+        fit(problem)
+    monkeypatch.setattr(profile, "SETTLED", 1e9)
+    monkeypatch.setattr(profile, "NEAR", 1.0)
+    with pytest.raises(ConvergenceError, match="did not converge: at the end the score"):
+        fit(problem)
 
 
 def test_negative_flows_are_no_poisson_outcome():

@@ -23,7 +23,7 @@ def fit(
         Codes by which the rows' scores are summed for clustering: for rows arrays of shape (N,), for blocks
         sequences of one array a piece, shape (T, I, J) or (1, I, J). Codes count from 0 without gaps.
     tolerance
-        Of the relative change of the deviance at which PPML stops.
+        Of the relative change of the deviance at which PPML in rows stops; blocks stop when the score vanishes.
     detail
         Also give fitted values and net regressors of every observation: as large as the data.
 
@@ -42,7 +42,7 @@ def fit(
 
         # a period's matrices are small: threads would wait for each other longer than they work
         with _threads().limit(limits=1, user_api="blas"):
-            return fit_dense(problem, groups, tolerance, detail=detail)
+            return fit_dense(problem, groups, detail=detail)
     from tradelift.solve.rows import fit_rows
 
     return fit_rows(problem, groups, tolerance, detail=detail)

@@ -20,3 +20,12 @@ def poisson_deviance(outcome: Floats, fitted: Floats, weights: Floats) -> float:
     ratio = np.divide(outcome, fitted, out=np.ones_like(fitted), where=(outcome > 0) & (weights > 0))
     terms = outcome * np.log(ratio) - (outcome - fitted)
     return float(2 * np.where(weights > 0, weights * terms, 0.0).sum())
+
+
+def null_deviance(outcome: Floats, weights: Floats, family: str) -> float:
+    """Deviance of a constant alone: a sum of squares for "gaussian"."""
+    mass = float(weights.sum())
+    mean = float((weights * outcome).sum()) / mass if mass else 0.0
+    if family == "poisson":
+        return poisson_deviance(outcome, np.full(outcome.shape, mean), weights) if mean else 0.0
+    return float((weights * (outcome - mean) ** 2).sum())

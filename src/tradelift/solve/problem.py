@@ -11,6 +11,7 @@ Array = NDArray[Any]
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 Family = Literal["poisson", "gaussian"]
+Path = Literal["sums", "tensor", "rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,7 +164,7 @@ class Fit:
     n_obs: int
     pairs_used: NDArray[np.bool_]
     excluded: Mapping[str, int] = field(default_factory=dict)
-    path: Literal["sums", "tensor", "rows"]
+    path: Path
     iterations: int
     deviance: float
     total: float

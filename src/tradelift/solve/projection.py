@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
-from tradelift.solve.slabs import CELLS, inverse
+from tradelift.solve.slabs import CELLS, by_column, by_row, inverse
 
 Floats = NDArray[Any]
 
 ROUNDS = 20
 EXACT = 1e-13  # of the sums that a projection leaves, relative to what they were sums of
 FLAT = 1e-14  # curvature of a direction, relative to its own weight
-CLOSE = 1e-8  # of the residual of the conjugate gradients in one round; rounds refine it
+CLOSE = 1e-13  # of the residual of the conjugate gradients in one round; rounds refine it
 MAX_ITERATIONS = 20  # of the conjugate gradients, times the number of destinations
 
 
@@ -44,7 +44,8 @@ def solve_effects(
     start
         Destination effects to start from, shape (t, J, K).
     enough
-        Residual of the equations at which a right side is solved, shape (K,).
+        Residual of the equations at which a right side is solved, shape (K,) or (t, 1, K); not below rounding, since
+        noise has a part in the null space.
     relative
         The same, as a share of the right side's largest value in each period.
 
@@ -121,27 +122,54 @@ class TwoWay:
         step = max(1, CELLS // max(w[:1].size, 1))
         if len(out):
             for t in range(0, len(w), step):
-                _net(w[t : t + step], out[:, t : t + step])
+                net_of_effects(w[t : t + step], out[:, t : t + step])
         return out
 
 
-def _net(w: Floats, values: Floats) -> None:
-    """Net out the effects of a few periods in place, in rounds until the sums that should vanish do."""
-    scale = np.array([np.abs(w * v).sum(axis=1).max(initial=0.0) for v in values])
-    nothing = np.zeros((len(w), w.shape[2], len(values)))
+def net_of_effects(weights: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """
+    Net out the effects of a few periods in place, in rounds until the sums that should vanish do.
+
+    Parameters
+    ----------
+    weights
+        Shape (t, I, J), not negative.
+    values
+        Shape (K, t, I, J); net of the effects afterwards.
+
+    Returns
+    -------
+    The effects of origins and destinations, shapes (t, I, K) and (t, J, K).
+
+    Raises
+    ------
+    ConvergenceError
+        If the effects cannot be told apart to working precision.
+    """
+    scale = np.array([by_column(weights, np.abs(v)).max(initial=0.0) for v in values])
+    nothing = np.zeros((len(weights), weights.shape[2], len(values)))
+    rows, columns = np.zeros((*weights.shape[:2], len(values))), nothing.copy()
     for _ in range(ROUNDS):
-        rows = np.stack([np.einsum("tij,tij->ti", w, v) for v in values], axis=-1)
-        columns = np.stack([np.einsum("tij,tij->tj", w, v) for v in values], axis=-1)
-        left = np.maximum(np.abs(rows).max(axis=(0, 1), initial=0.0), np.abs(columns).max(axis=(0, 1), initial=0.0))
+        row_sums = np.stack([by_row(weights, v) for v in values], axis=-1)
+        column_sums = np.stack([by_column(weights, v) for v in values], axis=-1)
+        left = np.maximum(_peak(row_sums), _peak(column_sums))
         if np.all(left <= EXACT * scale):
-            return
-        p, q = solve_effects(w, rows, columns, nothing, EXACT / 4 * scale, CLOSE)
-        for k, v in enumerate(values):
-            v -= p[:, :, None, k]
-            v -= q[:, None, :, k]
+            return rows, columns
+        p, q = solve_effects(weights, row_sums, column_sums, nothing, EXACT / 4 * scale, CLOSE)
+        rows += p
+        columns += q
+        for k in range(len(values)):
+            values[k] -= p[:, :, None, k]
+            values[k] -= q[:, None, :, k]
     if not np.all(left <= np.sqrt(EXACT) * scale):  # else it is as exact as these weights allow
         msg = "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."
         raise ConvergenceError(msg)
+    return rows, columns
+
+
+def _peak(sums: Floats) -> Floats:
+    """Largest absolute value of each right side, shape (K,)."""
+    return np.asarray(np.abs(sums).max(axis=(0, 1), initial=0.0))
 
 
 def two_way(weights: Floats) -> TwoWay:

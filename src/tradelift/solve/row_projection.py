@@ -17,6 +17,7 @@ ENOUGH = 1e-9  # the same, where rounding allows no more
 FAST_ROUNDS = 2
 FAST_TOLERANCE = 1e-10
 FAST_STEPS = 1_000
+ROUGHLY = 1e-2  # of a rough projection's share, as the tolerance of its steps
 STEADY_TOLERANCE = 1e-12
 MAX_STEPS = 10_000
 
@@ -37,7 +38,7 @@ class RowEffects:
     codes: tuple[Ints, ...]
     weights: Floats
 
-    def residual(self, values: Floats) -> Floats:
+    def residual(self, values: Floats, rough: float = 0.0) -> Floats:
         """
         Net out the effects.
 
@@ -45,6 +46,8 @@ class RowEffects:
         ----------
         values
             Shape (K, N).
+        rough
+            Share of the group sums that may be left; 0 for as exact as can be.
 
         Returns
         -------
@@ -60,13 +63,13 @@ class RowEffects:
             return out
         scale = self._largest_sums(np.abs(out))
         for turn in range(ROUNDS):
-            todo = self._largest_sums(out) > EXACT * scale
+            todo = self._largest_sums(out) > max(rough, EXACT) * scale
             if not todo.any():
                 return out
             # one size for all columns, for the solver's tolerance is partly absolute
             size = np.abs(out[todo]).max(axis=1, keepdims=True)
             columns = np.ascontiguousarray((out[todo] / size).T)
-            out[todo] = self._demean(columns, steady=turn >= FAST_ROUNDS).T * size
+            out[todo] = self._demean(columns, rough=rough, steady=turn >= FAST_ROUNDS).T * size
         if np.all(self._largest_sums(out) <= ENOUGH * scale):
             return out
         msg = (
@@ -75,7 +78,7 @@ class RowEffects:
         )
         raise ConvergenceError(msg)
 
-    def _demean(self, columns: Floats, *, steady: bool) -> Floats:
+    def _demean(self, columns: Floats, *, rough: float, steady: bool) -> Floats:
         """Alternating projections, which are fast where effects mix well, or least squares with a preconditioner."""
         from pyfixest.core.demean import demean, demean_within
 
@@ -83,7 +86,9 @@ class RowEffects:
         if steady:
             net = demean_within(columns, factors.astype(np.uint32), self.weights, STEADY_TOLERANCE, MAX_STEPS)[0]
         else:
-            net = demean(columns, factors.astype(np.uint64), self.weights, FAST_TOLERANCE, FAST_STEPS)[0]
+            net = demean(
+                columns, factors.astype(np.uint64), self.weights, max(rough * ROUGHLY, FAST_TOLERANCE), FAST_STEPS
+            )[0]
         return np.asarray(net)
 
     def _largest_sums(self, values: Floats) -> Floats:

@@ -2,23 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.dense import (
-    Solution,
-    deviance_of,
-    gaussian,
-    independent,
-    null_deviance,
-    poisson,
-    refuse_negative,
-    regress,
-)
-from tradelift.solve.problem import Detail, Fit, Piece, RowProblem
+from tradelift.solve.deviance import null_deviance, poisson_deviance
+from tradelift.solve.problem import Detail, Fit, RowProblem
+from tradelift.solve.rank import independent
+from tradelift.solve.row_newton import Rows, RowSolution, ordinary, poisson
 from tradelift.solve.row_projection import RowEffects
 from tradelift.solve.row_separation import separated_rows
 from tradelift.solve.sample import code_rank, code_separated, code_singletons
@@ -28,56 +20,50 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 
+def refuse_negative(outcome: Floats) -> None:
+    """Raise ValueError where an observation is negative."""
+    if outcome.min(initial=0.0) < 0:
+        msg = "A Poisson outcome must not be negative."
+        raise ValueError(msg)
+
+
 def fit_rows(problem: RowProblem, groups: Sequence[Ints], tolerance: float, *, detail: bool) -> Fit:
     """Fit a problem in rows; see `tradelift.solve.fit`."""
     effects = problem.effects or (np.zeros(len(problem.outcome), dtype=np.int64),)
     rows = np.arange(len(problem.outcome)) if problem.weights is None else np.flatnonzero(problem.weights > 0)
     start = len(rows)
     if problem.family == "poisson":
-        refuse_negative([problem.outcome[rows]], [np.ones(start, dtype=bool)])
+        refuse_negative(problem.outcome[rows])
         rows = _not_separated(problem, effects, rows)
     existing = len(rows)
     rows = rows[~code_singletons(_take(effects, rows))]
     codes = _take(effects, rows)
     kept = _independent(problem.regressors[rows].T, codes)
-    piece = _piece(problem, rows)
-    everything, project = [np.ones(len(rows), dtype=bool)], partial(_project, codes)
-    if problem.family == "poisson":
-        solution = poisson([piece], everything, kept, tolerance, project)
-    else:
-        solution = gaussian([piece], everything, kept, project)
+    used = Rows(
+        outcome=problem.outcome[rows],
+        weights=np.ones(len(rows)) if problem.weights is None else problem.weights[rows],
+        offset=np.zeros(len(rows)) if problem.offset is None else problem.offset[rows],
+        regressors=problem.regressors[rows][:, list(kept)].T,
+        codes=codes,
+    )
+    solution = poisson(used, tolerance) if problem.family == "poisson" else ordinary(used)
     excluded = {"separated": start - existing, "singleton": existing - len(rows)}
-    found = _finish(problem, piece, rows, codes, groups, kept, solution, excluded)
+    found = _finish(problem, used, rows, groups, kept, solution, excluded)
     return replace(found, detail=(_detail(len(problem.outcome), rows, solution),)) if detail else found
 
 
-def _detail(n: int, rows: Ints, solution: Solution) -> Detail:
+def _detail(n: int, rows: Ints, solution: RowSolution) -> Detail:
     """Spread the solution of the used rows over all rows."""
     sample = np.zeros(n, dtype=bool)
     sample[rows] = True
-    fitted, net = np.zeros(n), np.zeros((len(solution.net[0]), n))
-    fitted[rows], net[:, rows] = solution.fitted[0], solution.net[0]
+    fitted, net = np.zeros(n), np.zeros((len(solution.net), n))
+    fitted[rows], net[:, rows] = solution.fitted, solution.net
     return Detail(sample=sample, fitted=fitted, net=net)
-
-
-def _project(codes: tuple[Ints, ...], weights: Floats) -> RowEffects:
-    return RowEffects(codes=codes, weights=weights)
 
 
 def _take(effects: Sequence[Ints], rows: Ints) -> tuple[Ints, ...]:
     """Codes of some rows, renumbered without gaps."""
     return tuple(np.unique(codes[rows], return_inverse=True)[1].astype(np.int64) for codes in effects)
-
-
-def _piece(problem: RowProblem, rows: Ints) -> Piece:
-    """The rows as a piece of one dimension."""
-    return Piece(
-        outcome=problem.outcome[rows],
-        regressors=problem.regressors[rows].T,
-        weights=None if problem.weights is None else problem.weights[rows],
-        offset=None if problem.offset is None else problem.offset[rows],
-        pair=problem.pair[rows],
-    )
 
 
 def _not_separated(problem: RowProblem, effects: Sequence[Ints], rows: Ints) -> Ints:
@@ -99,39 +85,37 @@ def _independent(regressors: Floats, codes: tuple[Ints, ...]) -> tuple[int, ...]
 
 def _finish(
     problem: RowProblem,
-    piece: Piece,
+    used: Rows,
     rows: Ints,
-    codes: tuple[Ints, ...],
     groups: Sequence[Ints],
     kept: tuple[int, ...],
-    solution: Solution,
+    solution: RowSolution,
     excluded: dict[str, int],
 ) -> Fit:
-    net, fitted, working = solution.net[0], solution.fitted[0], solution.weights[0]
-    weights = np.ones(len(rows)) if piece.weights is None else piece.weights
-    error = weights * (piece.outcome - fitted)
-    scores = (net * error).T
-    cross = regress([net], [np.zeros(len(rows))], [working])[1]
-    used = np.zeros(problem.n_pairs, dtype=bool)
-    used[piece.pair] = True
-    deviance = float((error * (piece.outcome - fitted)).sum())
+    error = used.weights * (used.outcome - solution.fitted)
+    scores = (solution.net * error).T
+    cross = (solution.net * solution.weights) @ solution.net.T
+    pair = problem.pair[rows]
+    there = np.zeros(problem.n_pairs, dtype=bool)
+    there[pair] = True
+    deviance = float((error * (used.outcome - solution.fitted)).sum())
     if problem.family == "poisson":
-        deviance = deviance_of([piece.outcome], [fitted], [weights])
+        deviance = poisson_deviance(used.outcome, solution.fitted, used.weights)
     return Fit(
         coefficients=solution.coefficients,
         bread=np.linalg.inv(cross) if kept else cross,
-        scores=_sum_by(piece.pair, scores, problem.n_pairs),
+        scores=_sum_by(pair, scores, problem.n_pairs),
         meat_rows=scores.T @ scores,
         group_scores=tuple(_sum_by(g[rows], scores, int(g.max(initial=-1)) + 1) for g in groups),
         kept=kept,
-        effect_rank=code_rank(codes) if len(rows) else 0,
+        effect_rank=code_rank(used.codes) if len(rows) else 0,
         n_obs=len(rows),
-        pairs_used=used,
+        pairs_used=there,
         excluded=excluded,
         path="rows",
         iterations=solution.steps,
         deviance=deviance,
-        total=null_deviance([piece.outcome], [weights], problem.family),
+        total=null_deviance(used.outcome, used.weights, problem.family),
     )
 
 

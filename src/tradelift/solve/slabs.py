@@ -133,7 +133,7 @@ def cut(pieces: Sequence[Piece], samples: Sequence[Bools | None], kept: Sequence
 def _mean(values: Sequence[Floats]) -> float:
     """Mean over the pieces, of the first period: near enough to centre by."""
     count = sum(v[0].size for v in values)
-    return sum(float(v[0].sum()) for v in values) / max(count, 1)
+    return sum((float(v[0].sum()) for v in values), 0.0) / float(max(count, 1))
 
 
 def _centre(values: Floats, mean: float) -> Floats:
@@ -150,13 +150,13 @@ def periods(piece: Piece) -> list[slice]:
     return [slice(t, min(t + step, n)) for t in range(0, n, step)]
 
 
-def each(work: Callable[[Slab], Result], slabs: Sequence[Slab]) -> list[Result]:
+def each(work: Callable[..., Result], slabs: Sequence[Slab], *others: Sequence[Any]) -> list[Result]:
     """Do the work on every slab, on a few threads, and give the results in the order of the slabs."""
     threads = min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(slabs))
     if threads < 2:
-        return [work(slab) for slab in slabs]
+        return list(map(work, slabs, *others))
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, slabs))
+        return list(pool.map(work, slabs, *others))
 
 
 def by_row(values: Floats, x: Floats) -> Floats:

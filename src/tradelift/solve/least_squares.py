@@ -1,0 +1,62 @@
+"""OLS with two-way effects on dense blocks, slab by slab."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.solve.profile import Solved
+from tradelift.solve.projection import net_of_effects
+from tradelift.solve.slabs import Cut, Slab, each, periods
+
+Floats = NDArray[Any]
+
+
+def solve(cuts: Sequence[Cut]) -> Solved:
+    """
+    Estimate; the effects of the outcome and of the regressors are found once.
+
+    Parameters
+    ----------
+    cuts
+        The pieces.
+
+    Raises
+    ------
+    ConvergenceError
+        If the effects cannot be told apart to working precision.
+    """
+    k = len(cuts[0].regressors)
+    shapes = [c.piece.outcome.shape for c in cuts]
+    rows = [np.zeros((t, i, k + 1)) for t, i, _ in shapes]
+    columns = [np.zeros((t, j, k + 1)) for t, _, j in shapes]
+    slabs = [s for n, c in enumerate(cuts) for s in c.slabs(n, periods(c.piece))]
+    crosses = each(partial(_cross, cuts, rows, columns), slabs)
+    cross = sum(crosses, np.zeros((k + 1, k + 1)))
+    beta = np.linalg.solve(cross[:k, :k], cross[:k, k]) if k else np.zeros(0)
+    return Solved(
+        coefficients=beta,
+        rows=[r[..., k] - r[..., :k] @ beta for r in rows],
+        columns=[c[..., k] - c[..., :k] @ beta for c in columns],
+        row_parts=[r[..., :k] for r in rows],
+        column_parts=[c[..., :k] for c in columns],
+        steps=1,
+        path="tensor",
+    )
+
+
+def _cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
+    """Cross products of the regressors and the outcome net of effects; the effects are kept."""
+    values = np.empty((len(slab.regressors) + 1, *slab.shape))
+    for out, x in zip(values, slab.regressors, strict=False):
+        out[...] = x
+    outcome = cuts[slab.piece].piece.outcome[slab.periods]  # not yet times the weights
+    values[-1] = outcome if slab.offset is None else outcome - slab.offset
+    weights = np.ones(slab.shape) if slab.weights is None else slab.weights
+    p, q = net_of_effects(weights, values)
+    rows[slab.piece][slab.periods], columns[slab.piece][slab.periods] = p, q
+    flat = values.reshape(len(values), -1)
+    weighted = flat if slab.weights is None else flat * slab.weights.ravel()
+    return np.asarray(weighted @ flat.T)

@@ -1,0 +1,92 @@
+"""Which regressors neither the effects nor earlier regressors explain."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.solve.problem import Piece
+from tradelift.solve.projection import two_way
+
+Floats = NDArray[Any]
+Bools = NDArray[Any]
+
+COLLINEAR = 1e-10  # share of a regressor's variance that must be left, or it is collinear
+PLAIN = 1e-6  # the same in a few periods alone, well above it
+
+
+def plainly_independent(pieces: Sequence[Piece], masks: Sequence[Bools]) -> bool:
+    """
+    Tell whether three periods of each piece show already that no regressor is collinear; False leaves it open.
+
+    Parameters
+    ----------
+    pieces
+        The problem.
+    masks
+        Observations, shape (T, I, J).
+    """
+    k = pieces[0].regressors.shape[0]
+    if not k:
+        return True
+    chosen = [sorted({0, len(m) // 2, len(m) - 1}) for m in masks]
+    few = [m[at] for m, at in zip(masks, chosen, strict=True)]
+    values = [
+        p.regressors if p.regressors.shape[1] == 1 else p.regressors[:, at]
+        for p, at in zip(pieces, chosen, strict=True)
+    ]
+    cross, total = _cross(values, few)
+    if not (total > 0).all():
+        return False
+    scaled = cross / np.sqrt(np.outer(total, total))
+    return bool(np.linalg.eigvalsh(scaled)[0] > PLAIN)
+
+
+def independent_regressors(pieces: Sequence[Piece], samples: Sequence[Bools]) -> tuple[int, ...]:
+    """Positions of regressors that neither the effects nor earlier regressors explain, on all observations."""
+    return independent(*_cross([p.regressors for p in pieces], samples))
+
+
+def _cross(regressors: Sequence[Floats], samples: Sequence[Bools]) -> tuple[Floats, Floats]:
+    """Cross product net of the effects, and sums of squares about the mean before that."""
+    k = regressors[0].shape[0]
+    weights = [s.astype(np.float64) for s in samples]
+    count = max(sum(float(w.sum()) for w in weights), 1.0)
+    mean = sum((_sums(w, x) for w, x in zip(weights, regressors, strict=True)), np.zeros(k)) / count
+    cross, total = np.zeros((k, k)), np.zeros(k)
+    for w, x in zip(weights, regressors, strict=True):
+        centred = x - mean[:, None, None, None]
+        total += _sums(w, centred**2)
+        flat = two_way(w).residual(centred).reshape(k, w.size) * np.sqrt(w).ravel()
+        cross += flat @ flat.T
+    return cross, total
+
+
+def _sums(w: Floats, values: Floats) -> Floats:
+    """Weighted sums of (K, T|1, I, J) values, shape (K,)."""
+    if values.shape[1] == 1:
+        return np.asarray(values.reshape(len(values), w[0].size) @ w.sum(axis=0).ravel())
+    return np.asarray(values.reshape(len(values), w.size) @ w.ravel())
+
+
+def independent(cross: Floats, total: Floats) -> tuple[int, ...]:
+    """
+    Positions of columns that are not collinear with those before them.
+
+    Parameters
+    ----------
+    cross
+        Cross product of the columns net of effects, shape (K, K).
+    total
+        Their sums of squares about the mean before that, shape (K,).
+    """
+    kept: list[int] = []
+    for k in range(len(cross)):
+        left = cross[k, k]
+        if kept:
+            block = cross[np.ix_(kept, kept)]
+            left -= cross[k, kept] @ np.linalg.solve(block, cross[kept, k])
+        if total[k] > 0 and left > COLLINEAR * total[k]:
+            kept.append(k)
+    return tuple(kept)

@@ -1,0 +1,236 @@
+"""One last pass over the observations: scores, cross products and deviance, slab by slab."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.errors import ConvergenceError
+from tradelift.solve.problem import DenseProblem, Detail, Family
+from tradelift.solve.profile import Solved
+from tradelift.solve.slabs import Cut, Slab, each, periods
+
+Floats = NDArray[Any]
+Bools = NDArray[Any]
+Ints = NDArray[Any]
+
+SCORE_TOLERANCE = 1e-9  # of the absolute values that the score sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scores:
+    """
+    What inference needs of a solution.
+
+    Parameters
+    ----------
+    pairs
+        Scores by directed pair, shape (P, K).
+    rows
+        Sum of the outer products of the observations' scores, shape (K, K).
+    groups
+        Score sums by the groups that were asked for, shape (G, K) each.
+    information
+        Cross product of the regressors net of effects, shape (K, K).
+    deviance, total
+        Of the model, and of a constant.
+    detail
+        By piece; empty unless it was asked for.
+    """
+
+    pairs: Floats
+    rows: Floats
+    groups: tuple[Floats, ...]
+    information: Floats
+    deviance: float
+    total: float
+    detail: tuple[Detail, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    pairs: Floats
+    rows: Floats
+    information: Floats
+    scale: Floats
+    groups: list[Floats]
+    deviance: float
+    mass: Floats  # weights, outcomes, and outcomes times their logs or squares: for the constant's deviance
+
+
+def score(
+    problem: DenseProblem, cuts: Sequence[Cut], solved: Solved, groups: Sequence[Sequence[Ints]], *, detail: bool
+) -> Scores:
+    """
+    Sum up the scores of a solution.
+
+    Parameters
+    ----------
+    problem
+        Its family and pairs.
+    cuts
+        Its pieces.
+    solved
+        Coefficients and effects.
+    groups
+        As `tradelift.solve.fit` takes them for blocks.
+    detail
+        Also give fitted values and net regressors.
+
+    Raises
+    ------
+    ConvergenceError
+        If the scores do not sum to zero.
+    """
+    k = len(solved.coefficients)
+    slabs = [s for n, c in enumerate(cuts) for s in c.slabs(n, periods(c.piece))]
+    kept = _empty_detail(cuts, k) if detail else ()
+    sizes = [1 + max(int(c.max(initial=-1)) for c in codes) for codes in groups]
+    parts = each(partial(_part, problem.family, solved, groups, sizes, kept), slabs)
+    pairs, total = np.zeros((problem.n_pairs, k)), np.zeros(k)
+    for n, cut in enumerate(cuts):
+        own = sum((p.pairs for p, s in zip(parts, slabs, strict=True) if s.piece == n), np.zeros((k, 1, 1)))
+        pair = cut.piece.pair
+        held = pair >= 0
+        own = np.broadcast_to(own, (k, *pair.shape))
+        total += own.sum(axis=(1, 2))
+        pairs[pair[held]] += own[:, held].T
+    if problem.family == "poisson":
+        _judge(total, sum((p.scale for p in parts), np.zeros(k)))
+    mass = sum((p.mass for p in parts), np.zeros(3))
+    return Scores(
+        pairs=pairs,
+        rows=sum((p.rows for p in parts), np.zeros((k, k))),
+        groups=tuple(sum((p.groups[g] for p in parts), np.zeros((n, k))) for g, n in enumerate(sizes)),
+        information=sum((p.information for p in parts), np.zeros((k, k))),
+        deviance=sum(p.deviance for p in parts),
+        total=_constant(mass, problem.family),
+        detail=kept,
+    )
+
+
+def _empty_detail(cuts: Sequence[Cut], k: int) -> tuple[Detail, ...]:
+    shapes = [c.piece.outcome.shape for c in cuts]
+    return tuple(
+        Detail(
+            sample=np.ones(shape, dtype=bool) if c.sample is None else c.sample,
+            fitted=np.zeros(shape),
+            net=np.zeros((k, *shape)),
+        )
+        for c, shape in zip(cuts, shapes, strict=True)
+    )
+
+
+def _part(
+    family: Family,
+    solved: Solved,
+    groups: Sequence[Sequence[Ints]],
+    sizes: Sequence[int],
+    detail: Sequence[Detail],
+    slab: Slab,
+) -> _Part:
+    n, at, k = slab.piece, slab.periods, len(slab.regressors)
+    a, b = solved.rows[n][at], solved.columns[n][at]
+    p, q = solved.row_parts[n][at], solved.column_parts[n][at]
+    fitted = _fitted(family, solved.coefficients, slab, a, b)
+    error = slab.outcome - fitted
+    information, scale = np.zeros((k, k)), np.zeros(k)
+    weights = fitted if family == "poisson" else slab.weights
+    nets: list[Floats] = []
+    scores: list[Floats] = []
+    for i, x in enumerate(slab.regressors):
+        net = x - p[:, :, i, None]
+        net -= q[:, None, :, i]
+        weighted = net if weights is None else net * weights
+        for j, other in enumerate([*nets, net]):
+            information[i, j] = information[j, i] = np.vdot(weighted, other)
+        scale[i] = np.abs(weighted).sum()
+        nets.append(net)
+        scores.append(net * error)
+    rows = np.array([[np.vdot(one, two) for two in scores] for one in scores]).reshape(k, k)
+    if detail:
+        _keep(detail[n], at, slab, fitted, nets)
+    return _Part(
+        pairs=np.array([s.sum(axis=0) for s in scores]).reshape(k, *slab.shape[1:]),
+        rows=rows,
+        information=information,
+        scale=scale,
+        groups=[_group(codes[n], at, scores, size) for codes, size in zip(groups, sizes, strict=True)],
+        deviance=_deviance(family, slab, fitted, error),
+        mass=_mass(family, slab),
+    )
+
+
+def _fitted(family: Family, beta: Floats, slab: Slab, a: Floats, b: Floats) -> Floats:
+    """Fitted outcomes times the weights, shape (t, I, J)."""
+    if family == "poisson":
+        out = slab.expected(beta)
+        out *= a[:, :, None]
+        out *= b[:, None, :]
+        return out
+    out = slab.index(beta) + a[:, :, None]
+    out += b[:, None, :]
+    return out if slab.weights is None else np.asarray(out * slab.weights)
+
+
+def _keep(detail: Detail, at: slice, slab: Slab, fitted: Floats, nets: Sequence[Floats]) -> None:
+    """Write fitted outcomes, without their weights, and net regressors where the caller wants them."""
+    w = slab.weights
+    detail.fitted[at] = fitted if w is None else np.divide(fitted, w, out=np.zeros_like(fitted), where=w > 0)
+    for i, net in enumerate(nets):
+        detail.net[i, at] = net
+
+
+def _group(codes: Ints, at: slice, scores: Sequence[Floats], size: int) -> Floats:
+    out = np.zeros((size, len(scores)))
+    own = codes if len(codes) == 1 else codes[at]
+    for i, s in enumerate(scores):
+        out[:, i] = np.bincount(np.broadcast_to(own, s.shape).ravel(), weights=s.ravel(), minlength=size)
+    return out
+
+
+def _deviance(family: Family, slab: Slab, fitted: Floats, error: Floats) -> float:
+    if family == "poisson":
+        return 2 * float(np.vdot(slab.outcome, _logs(slab.outcome, fitted)) - error.sum())
+    if slab.weights is None:
+        return float(np.vdot(error, error))
+    return float((error**2)[slab.weights > 0] @ (1 / slab.weights[slab.weights > 0]))
+
+
+def _logs(outcome: Floats, fitted: Floats) -> Floats:
+    """Logs of outcome over fitted, 0 where either is 0; both times the same weights."""
+    out = np.divide(outcome, fitted, out=np.ones_like(fitted), where=(outcome > 0) & (fitted > 0))
+    return np.log(out, out=out)
+
+
+def _mass(family: Family, slab: Slab) -> Floats:
+    w, y = slab.weights, slab.outcome
+    count = float(y.size) if w is None else float(w.sum())
+    if family == "poisson":
+        return np.array([count, y.sum(), np.vdot(y, _logs(y, np.ones_like(y) if w is None else w))])
+    square = np.vdot(y, y) if w is None else float((y**2)[w > 0] @ (1 / w[w > 0]))
+    return np.array([count, y.sum(), square])
+
+
+def _constant(mass: Floats, family: Family) -> float:
+    """Deviance of a constant alone."""
+    count, total, logs = mass
+    if not count or (family == "poisson" and not total):
+        return 0.0
+    if family == "poisson":
+        return float(2 * (logs - total * np.log(total / count)))
+    return float(logs - total**2 / count)
+
+
+def _judge(score: Floats, scale: Floats) -> None:
+    """Accept a solution by its score, not by its last step alone."""
+    for k in np.flatnonzero(~(np.abs(score) <= SCORE_TOLERANCE * scale)):
+        msg = (
+            f"PPML did not converge: at the end the score of regressor {k + 1} is {score[k]:.3g} where "
+            f"{SCORE_TOLERANCE * scale[k]:.3g} is allowed. Rescale the outcome or the regressors, or drop regressors "
+            f"that are large or nearly collinear."
+        )
+        raise ConvergenceError(msg)
