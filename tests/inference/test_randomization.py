@@ -9,6 +9,7 @@ from tests.designs.panels import one_sided, two_sided
 from tests.inference import twins
 from tradelift.designs import compare
 from tradelift.designs.terms import read_controls
+from tradelift.inference import products
 from tradelift.inference.relabelling import draw_relabellings, under
 
 EXACT = 1e-9  # relative: sums of the same few thousand numbers in another order
@@ -135,6 +136,16 @@ def test_studentized_ols_draws_are_t_statistics_of_refits(kind, vcov):
     estimate = design.estimate(panel)
     expected = estimate.coefficients[0] / estimate.std_errors[0]
     np.testing.assert_allclose(found.statistics[0], expected, rtol=FITTED)
+
+
+def test_draws_in_parts_are_the_same(monkeypatch):
+    panel = staggered(seed=4, missing=0.1)[0]
+    whole = tl.randomize(tl.Gravity(vcov="pair"), panel, draws=23, studentized=True, interval=False)
+    for name, size in (("ENTRIES", 150), ("CELLS", 500), ("CACHED", 200)):
+        monkeypatch.setattr(products, name, size)
+    parts = tl.randomize(tl.Gravity(vcov="pair"), panel, draws=23, studentized=True, interval=False)
+    np.testing.assert_allclose(parts.draws, whole.draws, rtol=EXACT)
+    np.testing.assert_allclose(parts.statistics, whole.statistics, rtol=EXACT)
 
 
 def test_studentized_ppml_draws_are_over_the_dyadic_errors_of_newton_steps():

@@ -280,12 +280,13 @@ def standard_errors(
     Shape (B, K); NaN where the variance is not positive.
     """
     beta, shift = found.coefficients(), found.controls @ bread
+    inverse = found.solve(np.broadcast_to(np.eye(beta.shape[1]), found.gram.shape))
     n_terms, cells = beta.shape[1], max(field.shape[0] * field.shape[1] for field in fields)
     out = np.full(beta.shape, np.nan)
     for part in draws.parts(CELLS // (n_terms * cells)):
         some = replace(draws, first=draws.first[part], second=draws.second[part])
         scores = _scores(fields, some, beta[part], shift[part], len(influence.dyads.origin))
-        pairs = replace(found, gram=found.gram[part]).solve(scores)
+        pairs = inverse[part] @ scores
         columns = len(pairs) * n_terms
         blank = np.full((columns, columns), np.nan)
         flat = replace(influence, pairs=pairs.reshape(columns, -1).T, robust=blank, iid=blank)
@@ -303,17 +304,26 @@ def _scores(fields: Sequence[Field], draws: Draws, beta: Floats, shift: Floats, 
         terms = {id(plane): (on, v) for planes, on, v in _runs(field, spots, draws) for plane in planes}
         for plane in field.planes:
             on, values = terms.get(id(plane), (np.empty(0, dtype=np.intp), {}))
-            cell, weights = spots.cell[:, on], plane.weights.ravel()
+            cell, weights, residual = spots.cell[:, on], plane.weights.ravel(), plane.residual.ravel()
             effects = effects_of(plane.weights)
             explained = {k: effects.values(h) for k, h in _halves(plane, spots, on, values, field.shape).items()}
             for part in draws.parts(CACHED // size):
-                net = -np.matmul(shift[part], plane.controls.reshape(-1, size))
+                # one more cell for the pairs that the field does not hold
+                net = np.zeros((len(beta[part]), beta.shape[1], size + 1))
+                np.matmul(-shift[part], plane.controls.reshape(-1, size), out=net[:, :, :size])
                 for k, value in values.items():
-                    net[:, k] += _dense(value[part], cell[part], field.shape)[:, :-1]
-                    rows, columns = (x[part] for x in explained[k])
-                    net[:, k] -= (rows[:, :, None] + columns[:, None, :]).reshape(-1, size)
-                error = plane.residual.ravel() - weights * np.einsum("bk,bkp->bp", beta[part], net)
-                total[part] += net * error[:, None, :]
+                    np.put_along_axis(
+                        net[:, k], cell[part], value[part] + np.take_along_axis(net[:, k], cell[part], 1), 1
+                    )
+                    plain = net[:, k, :size].reshape(-1, *field.shape)
+                    rows, columns = explained[k]
+                    plain -= rows[part][:, :, None]
+                    plain -= columns[part][:, None, :]
+                error = np.einsum("bk,bkp->bp", beta[part], net[:, :, :size])
+                error *= -weights
+                error += residual
+                net[:, :, :size] *= error[:, None, :]
+                total[part] += net[:, :, :size]
         held = field.pair.ravel() >= 0
         out[:, :, field.pair.ravel()[held]] += total[:, :, held]
     return out
