@@ -197,18 +197,21 @@ def clustered(values: Floats, codes: Sequence[Ints]) -> Floats:
 
 
 def _outer(values: Floats, codes: Ints) -> Floats:
-    sums = np.zeros((int(codes.max(initial=-1)) + 1, values.shape[1]))
-    np.add.at(sums, codes, values)
+    sums = _sums(values, codes, int(codes.max(initial=-1)) + 1)
     return np.asarray(sums.T @ sums)
+
+
+def _sums(values: Floats, codes: Ints, n: int) -> Floats:
+    """Sums of values by code, shape (n, K)."""
+    columns = [np.bincount(codes, weights=column, minlength=n) for column in values.T]
+    return np.stack(columns, axis=1) if columns else np.zeros((n, 0))
 
 
 def _dyadic(values: Floats, origin: Ints, destination: Ints) -> Floats:
     """N'N - P'P: pairs covary when they share a region; a domestic flow counts once."""
     n = int(max(origin.max(initial=-1), destination.max(initial=-1))) + 1
-    sums = np.zeros((n, values.shape[1]))
-    np.add.at(sums, origin, values)
     between = origin != destination
-    np.add.at(sums, destination[between], values[between])
+    sums = _sums(values, origin, n) + _sums(values[between], destination[between], n)
     low, high = np.minimum(origin, destination)[between], np.maximum(origin, destination)[between]
     same = np.unique(low * n + high, return_inverse=True)[1]
     return np.asarray(sums.T @ sums - _outer(values[between], same))

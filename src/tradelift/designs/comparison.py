@@ -145,12 +145,14 @@ def compare(
     usual = default_effects(panel)
     names = check_effects(usual if effects is None else effects)
     _refuse_schemes(panel, cluster)
-    unknown = np.isnan(raw) | gaps(panel, [*names, *cluster])
-    for numbers in _numbers(panel, weights, offset):
-        unknown |= np.isnan(numbers)
-    reasons, used = _screen(panel, sample, unknown, not_positive, columns)
-    negative = int((raw[used] < 0).sum())
-    if chosen == "poisson" and negative:
+    by_cell = [raw, *_numbers(panel, weights, offset), *(c.values for c in columns if not c.fixed)]
+    unknown = [np.isnan(values) for values in by_cell if not _is_finite(values)]
+    unknown += [c.by_cell(panel.pair_of_cell) for c in _unknown_pairs(columns)]
+    unknown.append(gaps(panel, [*names, *cluster]))
+    near = [c.no_distance for c in columns if c.no_distance is not None]
+    reasons, used = _screen(sample, {"zero_distance": near, "missing": unknown, "not_positive": [not_positive]})
+    negative = int(np.count_nonzero((raw < 0) & used)) if chosen == "poisson" else 0
+    if negative:
         msg = f"PPML needs flows that are not negative; '{what.column}' is negative in {negative:,} cells."
         raise DesignError(msg)
     if not used.any():
@@ -159,7 +161,8 @@ def compare(
     # the usual effects need no codes to be recognised
     codes = [] if set(names) == set(usual) else [effect_codes(panel, name) for name in names]
     parts = Parts(
-        panel=panel, outcome=np.where(used, values, 0.0), columns=columns, used=used, family=chosen,
+        panel=panel, columns=columns, used=used, family=chosen,
+        outcome=values if used.all() else np.where(used, values, 0.0),
         weights=None if weights is None else np.where(used, panel.column(weights), 0.0).astype(float),
         offset=None if offset is None else np.where(used, panel.column(offset), 0.0).astype(float),
         groups=cluster_codes(panel, cluster),
@@ -217,7 +220,7 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
     """
     corrects = design.correction == "weidner-zylkin"
     if corrects:
-        check_problem(comparison.problem)
+        check_problem(comparison.problem, comparison.dyads)
     return settle(fit(comparison.problem, groups=comparison.clusters, detail=corrects), comparison, design)
 
 
@@ -323,19 +326,25 @@ def _numbers(panel: Panel, *names: str | None) -> list[Floats]:
     return out
 
 
-def _screen(
-    panel: Panel, sample: Bools, unknown: Bools, not_positive: Bools, columns: Sequence[Column]
-) -> tuple[dict[str, int], Bools]:
+def _is_finite(values: Floats) -> bool:
+    """Whether nothing is missing, by one sum; False where it cannot tell."""
+    return bool(np.isfinite(values.sum()))
+
+
+def _unknown_pairs(columns: Sequence[Column]) -> list[Column]:
+    """Where fixed regressors are missing, as columns of truth values."""
+    fixed = [c for c in columns if c.fixed and not _is_finite(c.values)]
+    return [Column(name=c.name, values=np.isnan(c.values), fixed=True) for c in fixed]
+
+
+def _screen(sample: Bools, masks: Mapping[str, Sequence[Bools]]) -> tuple[dict[str, int], Bools]:
     """Count what cannot be used, each cell under its first reason, and give what can."""
-    pair = panel.pair_of_cell
-    near = np.zeros(len(unknown), dtype=bool)
-    for column in columns:
-        if column.no_distance is not None:
-            near |= column.no_distance
-        unknown = unknown | np.isnan(column.by_cell(pair))
     left = sample.copy()
     reasons = {}
-    for reason, mask in (("zero_distance", near), ("missing", unknown), ("not_positive", not_positive)):
-        reasons[reason] = int((left & mask).sum())
-        left &= ~mask
+    for reason, found in masks.items():
+        lost = [mask for mask in found if mask.any()]
+        bad = left & np.logical_or.reduce(lost) if lost else None
+        reasons[reason] = 0 if bad is None else int(np.count_nonzero(bad))
+        if bad is not None:
+            left &= ~bad
     return reasons, left

@@ -36,7 +36,7 @@ def select(panel: Panel, direction: str, control_types: Sequence[int], where: Ma
     pairs = panel.pair_direction(direction)
     if panel.pairs.control_type is not None:
         pairs = pairs & np.isin(panel.pairs.control_type, [0, *control_types])
-    out: Bools = pairs[panel.pair_of_cell]
+    out: Bools = np.ones(panel.n_cells, dtype=bool) if pairs.all() else pairs[panel.pair_of_cell]
     for name, wanted in (where or {}).items():
         out = out & _matches(panel, name, wanted)
     return out

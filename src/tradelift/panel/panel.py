@@ -296,8 +296,8 @@ class Panel:
         if values.dtype.kind not in "iuf":
             msg = f"The outcome '{name}' is text; give a column of numbers."
             raise DesignError(msg)
-        values = values.astype(np.float64)
-        if np.isinf(values).any():
+        values = values.astype(np.float64, copy=False)
+        if not np.isfinite(values.sum()) and np.isinf(values).any():
             msg = f"The outcome '{name}' is infinite in {int(np.isinf(values).sum()):,} cells; correct or remove them."
             raise DesignError(msg)
         if self.absent is not None and not name.startswith(RATIOS):

@@ -29,9 +29,9 @@ def fit_dense(problem: DenseProblem, groups: Groups, *, detail: bool) -> Fit:
         refuse_negative([p.outcome for p in problem.pieces], given)
         samples, kept = _existing(problem.pieces, given)
     else:
-        samples, kept = given, _kept(problem.pieces, [_full(s, p) for s, p in zip(given, problem.pieces, strict=True)])
+        samples, kept = given, _kept(problem.pieces, given)
     # a singleton fits itself: it changes no coefficient and no score, and is only counted out
-    counted = [_without(s, singletons(_full(s, p))) for s, p in zip(samples, problem.pieces, strict=True)]
+    counted = [_without(s, _singletons(s, p)) for s, p in zip(samples, problem.pieces, strict=True)]
     solved = _solve(problem, cut(problem.pieces, samples, kept))
     found = score(problem, cut(problem.pieces, counted, kept), solved, groups, detail=detail)
     return _finish(problem, kept, solved, found, given, samples, counted)
@@ -49,9 +49,22 @@ def _full(sample: Bools | None, piece: Piece) -> Bools:
     return np.ones(piece.outcome.shape, dtype=bool) if sample is None else sample
 
 
-def _without(sample: Bools | None, lost: Bools) -> Bools | None:
+def _singletons(sample: Bools | None, piece: Piece) -> Bools | None:
+    if sample is None and min(piece.outcome.shape[1:]) > 1:
+        return None
+    return singletons(_full(sample, piece))
+
+
+def _rank(sample: Bools | None, piece: Piece) -> int:
+    if sample is not None:
+        return effect_rank(sample)
+    n, rows, columns = piece.outcome.shape
+    return int(n) * (int(rows) + int(columns) - 1)
+
+
+def _without(sample: Bools | None, lost: Bools | None) -> Bools | None:
     """A sample less some observations."""
-    if not lost.any():
+    if lost is None or not lost.any():
         return sample
     return ~lost if sample is None else sample & ~lost
 
@@ -71,22 +84,21 @@ def refuse_negative(outcomes: Sequence[Floats], samples: Sequence[Bools | None])
 def _existing(pieces: Sequence[Piece], given: list[Bools | None]) -> tuple[list[Bools | None], tuple[int, ...]]:
     """The observations for which a Poisson maximum exists, and the regressors that count on them."""
     positive = [p.outcome > 0 if s is None else (p.outcome > 0) & s for p, s in zip(pieces, given, strict=True)]
-    full = [_full(s, p) for s, p in zip(given, pieces, strict=True)]
-    apart = [separated_by_effects(y, s) for y, s in zip(positive, full, strict=True)]
+    apart = [separated_by_effects(y, s) for y, s in zip(positive, given, strict=True)]
     samples = [_without(s, a) for s, a in zip(given, apart, strict=True)]
     if plainly_independent(pieces, positive):  # then no combination of them is 0 on all positive flows
         return samples, tuple(range(len(pieces[0].regressors)))
-    kept = independent_regressors(pieces, full)
+    kept = independent_regressors(pieces, [_full(s, p) for s, p in zip(given, pieces, strict=True)])
     full = [_full(s, p) for s, p in zip(samples, pieces, strict=True)]
     found = separated_by_regressors(positive, full, [p.regressors[list(kept)] for p in pieces])
     samples = [_without(s, f) for s, f in zip(samples, found, strict=True)]
     return samples, independent_regressors(pieces, [_full(s, p) for s, p in zip(samples, pieces, strict=True)])
 
 
-def _kept(pieces: Sequence[Piece], samples: Sequence[Bools]) -> tuple[int, ...]:
+def _kept(pieces: Sequence[Piece], samples: Sequence[Bools | None]) -> tuple[int, ...]:
     if plainly_independent(pieces, samples):
         return tuple(range(len(pieces[0].regressors)))
-    return independent_regressors(pieces, samples)
+    return independent_regressors(pieces, [_full(s, p) for s, p in zip(samples, pieces, strict=True)])
 
 
 def _solve(problem: DenseProblem, cuts: Sequence[Cut]) -> Solved:
@@ -126,7 +138,7 @@ def _finish(
         meat_rows=found.rows,
         group_scores=found.groups,
         kept=kept,
-        effect_rank=sum(effect_rank(_full(s, p)) for s, p in zip(counted, pieces, strict=True)),
+        effect_rank=sum(_rank(s, p) for s, p in zip(counted, pieces, strict=True)),
         n_obs=n_obs,
         pairs_used=used,
         excluded={"separated": n_given - n_existing, "singleton": n_existing - n_obs},

@@ -16,7 +16,7 @@ COLLINEAR = 1e-10  # share of a regressor's variance that must be left, or it is
 PLAIN = 1e-6  # the same in a few periods alone, well above it
 
 
-def plainly_independent(pieces: Sequence[Piece], masks: Sequence[Bools]) -> bool:
+def plainly_independent(pieces: Sequence[Piece], masks: Sequence[Bools | None]) -> bool:
     """
     Tell whether three periods of each piece show already that no regressor is collinear; False leaves it open.
 
@@ -25,13 +25,16 @@ def plainly_independent(pieces: Sequence[Piece], masks: Sequence[Bools]) -> bool
     pieces
         The problem.
     masks
-        Observations, shape (T, I, J).
+        Observations, shape (T, I, J); None for all.
     """
     k = pieces[0].regressors.shape[0]
     if not k:
         return True
-    chosen = [sorted({0, len(m) // 2, len(m) - 1}) for m in masks]
-    few = [m[at] for m, at in zip(masks, chosen, strict=True)]
+    chosen = [sorted({0, len(p.outcome) // 2, len(p.outcome) - 1}) for p in pieces]
+    few = [
+        np.ones((len(at), *p.outcome.shape[1:]), dtype=bool) if m is None else m[at]
+        for p, m, at in zip(pieces, masks, chosen, strict=True)
+    ]
     values = [
         p.regressors if p.regressors.shape[1] == 1 else p.regressors[:, at]
         for p, at in zip(pieces, chosen, strict=True)

@@ -12,7 +12,7 @@ Ints = NDArray[Any]
 Floats = NDArray[Any]
 
 
-def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
+def separated_by_effects(positive: Bools, sample: Bools | None) -> Bools | None:
     """
     Find the zero flows that two-way effects fit perfectly, so that no Poisson maximum exists with them.
 
@@ -25,11 +25,11 @@ def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
     positive
         Where the outcome is positive, shape (T, I, J), within the sample.
     sample
-        Observations, shape (T, I, J).
+        Observations, shape (T, I, J); None for all.
 
     Returns
     -------
-    The separated observations, shape (T, I, J).
+    The separated observations, shape (T, I, J), or None where there are none.
 
     References
     ----------
@@ -37,19 +37,22 @@ def separated_by_effects(positive: Bools, sample: Bools) -> Bools:
     linear models.
     """
     rows, columns = np.asarray(positive.any(axis=2)), np.asarray(positive.any(axis=1))
-    out: Bools = sample & ~(rows[:, :, None] & columns[:, None, :])
-    left = sample & ~out
+    traded = bool(rows.all() and columns.all())
     # one origin that sells to every destination joins all: no further separation is possible
-    everywhere = (
-        np.asarray((positive | ~columns[:, None, :]).all(axis=2)),
-        np.asarray((positive | ~rows[:, :, None]).all(axis=1)),
-    )
-    joined = everywhere[0].any(axis=1) | everywhere[1].any(axis=1)
+    full = positive if traded else positive | ~columns[:, None, :]
+    joined = np.asarray(np.asarray(full.all(axis=2)).any(axis=1))
+    if not joined.all():
+        joined |= np.asarray((positive if traded else positive | ~rows[:, :, None]).all(axis=1)).any(axis=1)
+    if traded and joined.all():
+        return None
+    everything = np.ones(positive.shape, dtype=bool) if sample is None else sample
+    out: Bools = everything & ~(rows[:, :, None] & columns[:, None, :])
+    left = everything & ~out
     for t in np.flatnonzero(~joined):
         i, j = np.nonzero(left[t])
         apart = _between_components(i, j, positive[t, i, j])
         out[t, i[apart], j[apart]] = True
-    return out
+    return out if out.any() else None
 
 
 def _between_components(first: Ints, second: Ints, positive: Bools) -> Bools:
@@ -64,7 +67,7 @@ def _between_components(first: Ints, second: Ints, positive: Bools) -> Bools:
     return np.asarray(strong[start] != strong[end])
 
 
-def singletons(sample: Bools) -> Bools:
+def singletons(sample: Bools) -> Bools | None:
     """
     Find observations alone in an origin-period or destination-period, again and again until none is left.
 
@@ -72,13 +75,23 @@ def singletons(sample: Bools) -> Bools:
     ----------
     sample
         Observations, shape (T, I, J).
+
+    Returns
+    -------
+    Shape (T, I, J), or None where there are none.
     """
-    left = sample.copy()
+    left = sample
     while True:
-        alone = left & ((left.sum(axis=2) == 1)[:, :, None] | (left.sum(axis=1) == 1)[:, None, :])
-        if not alone.any():
-            return sample & ~left
-        left &= ~alone
+        rows, columns = _counts(left)
+        if not ((rows == 1).any() or (columns == 1).any()):
+            return None if left is sample else sample & ~left
+        left = left & ~((rows == 1)[:, :, None] | (columns == 1)[:, None, :])
+
+
+def _counts(sample: Bools) -> tuple[Ints, Ints]:
+    """Observations by origin and by destination, shapes (T, I) and (T, J)."""
+    small = sample.view(np.uint8)
+    return small.sum(axis=2, dtype=np.int32), small.sum(axis=1, dtype=np.int32)
 
 
 def effect_rank(sample: Bools) -> int:
@@ -92,7 +105,7 @@ def effect_rank(sample: Bools) -> int:
     """
     rows, columns = np.asarray(sample.any(axis=2)), np.asarray(sample.any(axis=1))
     rank = int(rows.sum() + columns.sum())
-    full = np.asarray((sample | ~columns[:, None, :]).all(axis=2)).any(axis=1)
+    full = np.asarray((sample if columns.all() else sample | ~columns[:, None, :]).all(axis=2)).any(axis=1)
     rank -= int((full & rows.any(axis=1)).sum())
     for t in np.flatnonzero(~full):
         i, j = np.nonzero(sample[t])

@@ -17,6 +17,7 @@ Floats = NDArray[Any]
 Bools = NDArray[Any]
 Ints = NDArray[Any]
 
+TINY, HUGE = 1e-300, 1e300
 SCORE_TOLERANCE = 1e-9  # of the absolute values that the score sums
 
 
@@ -55,7 +56,6 @@ class _Part:
     pairs: Floats
     rows: Floats
     information: Floats
-    scale: Floats
     groups: list[Floats]
     deviance: float
     mass: Floats  # weights, outcomes, and outcomes times their logs or squares: for the constant's deviance
@@ -98,14 +98,16 @@ def score(
         own = np.broadcast_to(own, (k, *pair.shape))
         total += own.sum(axis=(1, 2))
         pairs[pair[held]] += own[:, held].T
-    if problem.family == "poisson":
-        _judge(total, sum((p.scale for p in parts), np.zeros(k)))
     mass = sum((p.mass for p in parts), np.zeros(3))
+    information = sum((p.information for p in parts), np.zeros((k, k)))
+    if problem.family == "poisson":
+        # as large as the sum of the scores' absolute values can be
+        _judge(total, np.sqrt(np.diag(information) * mass[1]))
     return Scores(
         pairs=pairs,
         rows=sum((p.rows for p in parts), np.zeros((k, k))),
         groups=tuple(sum((p.groups[g] for p in parts), np.zeros((n, k))) for g, n in enumerate(sizes)),
-        information=sum((p.information for p in parts), np.zeros((k, k))),
+        information=information,
         deviance=sum(p.deviance for p in parts),
         total=_constant(mass, problem.family),
         detail=kept,
@@ -137,27 +139,25 @@ def _part(
     p, q = solved.row_parts[n][at], solved.column_parts[n][at]
     fitted = _fitted(family, solved.coefficients, slab, a, b)
     error = slab.outcome - fitted
-    information, scale = np.zeros((k, k)), np.zeros(k)
+    information = np.zeros((k, k))
     weights = fitted if family == "poisson" else slab.weights
     nets: list[Floats] = []
-    scores: list[Floats] = []
+    scores = np.empty((k, *slab.shape))
     for i, x in enumerate(slab.regressors):
         net = x - p[:, :, i, None]
         net -= q[:, None, :, i]
         weighted = net if weights is None else net * weights
         for j, other in enumerate([*nets, net]):
             information[i, j] = information[j, i] = np.vdot(weighted, other)
-        scale[i] = np.abs(weighted).sum()
         nets.append(net)
-        scores.append(net * error)
-    rows = np.array([[np.vdot(one, two) for two in scores] for one in scores]).reshape(k, k)
+        np.multiply(net, error, out=scores[i])
+    flat = scores.reshape(k, error.size)
     if detail:
         _keep(detail[n], at, slab, fitted, nets)
     return _Part(
-        pairs=np.array([s.sum(axis=0) for s in scores]).reshape(k, *slab.shape[1:]),
-        rows=rows,
+        pairs=scores.sum(axis=1),
+        rows=flat @ flat.T,
         information=information,
-        scale=scale,
         groups=[_group(codes[n], at, scores, size) for codes, size in zip(groups, sizes, strict=True)],
         deviance=_deviance(family, slab, fitted, error),
         mass=_mass(family, slab),
@@ -167,10 +167,7 @@ def _part(
 def _fitted(family: Family, beta: Floats, slab: Slab, a: Floats, b: Floats) -> Floats:
     """Fitted outcomes times the weights, shape (t, I, J)."""
     if family == "poisson":
-        out = slab.expected(beta)
-        out *= a[:, :, None]
-        out *= b[:, None, :]
-        return out
+        return slab.expected(beta, a, b)
     out = slab.index(beta) + a[:, :, None]
     out += b[:, None, :]
     return out if slab.weights is None else np.asarray(out * slab.weights)
@@ -184,7 +181,7 @@ def _keep(detail: Detail, at: slice, slab: Slab, fitted: Floats, nets: Sequence[
         detail.net[i, at] = net
 
 
-def _group(codes: Ints, at: slice, scores: Sequence[Floats], size: int) -> Floats:
+def _group(codes: Ints, at: slice, scores: Floats, size: int) -> Floats:
     out = np.zeros((size, len(scores)))
     own = codes if len(codes) == 1 else codes[at]
     for i, s in enumerate(scores):
@@ -200,17 +197,18 @@ def _deviance(family: Family, slab: Slab, fitted: Floats, error: Floats) -> floa
     return float((error**2)[slab.weights > 0] @ (1 / slab.weights[slab.weights > 0]))
 
 
-def _logs(outcome: Floats, fitted: Floats) -> Floats:
-    """Logs of outcome over fitted, 0 where either is 0; both times the same weights."""
-    out = np.divide(outcome, fitted, out=np.ones_like(fitted), where=(outcome > 0) & (fitted > 0))
-    return np.log(out, out=out)
+def _logs(outcome: Floats, fitted: Floats | None) -> Floats:
+    """Logs of outcome over fitted, finite where the outcome is 0; both times the same weights."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = np.fmax(outcome, TINY) if fitted is None else np.fmax(outcome / fitted, TINY)
+    return np.log(np.fmin(out, HUGE, out=out), out=out)
 
 
 def _mass(family: Family, slab: Slab) -> Floats:
     w, y = slab.weights, slab.outcome
     count = float(y.size) if w is None else float(w.sum())
     if family == "poisson":
-        return np.array([count, y.sum(), np.vdot(y, _logs(y, np.ones_like(y) if w is None else w))])
+        return np.array([count, y.sum(), np.vdot(y, _logs(y, w))])
     square = np.vdot(y, y) if w is None else float((y**2)[w > 0] @ (1 / w[w > 0]))
     return np.array([count, y.sum(), square])
 

@@ -61,12 +61,15 @@ class Slab:
             total = total + b * x  # those that do not move first: their sums are small
         return np.zeros(self.shape[1:]) if isinstance(total, float) else total
 
-    def expected(self, beta: Floats) -> Floats:
-        """Exponential of the index, times the weights, shape (t, I, J), newly allocated."""
+    def expected(self, beta: Floats, rows: Floats | None = None, columns: Floats | None = None) -> Floats:
+        """Exponential of the index, times weights and multipliers (t, I) and (t, J); a new array, shape (t, I, J)."""
         out = np.exp(self.index(beta))
+        if rows is not None and columns is not None:
+            out = out * rows[:, :, None]
+            out *= columns[:, None, :]
         if self.weights is not None:
-            return np.asarray(out * self.weights)
-        return out if out.ndim == 3 else np.repeat(out[None], self.shape[0], axis=0)
+            out = out * self.weights
+        return np.asarray(out if out.ndim == 3 else np.repeat(out[None], self.shape[0], axis=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,7 +1,7 @@
 """PPML from sums alone, all periods in matrix products: where regressors do not move and few cells are missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,14 @@ Floats = NDArray[Any]
 Bools = NDArray[Any]
 Ints = NDArray[Any]
 
-MAX_STEPS = 40
-MAX_HALVINGS = 20
-MAX_SWEEPS = 2000
-BALANCED = 1e-13  # relative change of the multipliers in a sweep
+MAX_STEPS = 20
+ROUGH_STEPS = 10
+MAX_SWEEPS = 500
+LOOSE, BALANCED = 1e-2, 1e-13  # relative change of the multipliers in the last sweep
+NEAR = 1e-5  # a step that short is followed by a tight one
+SETTLED = 1e-9  # step that the score asks for at the end, in units of the linear index
+LONGEST = 4.0  # step, in the same units
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
-SMALL = 1e-14  # a step, relative to the coefficients
-SETTLED = 1e-13  # of the score, relative to the absolute values that it sums
 MOST_MISSING = 0.2  # share of cells beyond which the tensor is faster
 CANCELS = 1e-6  # of a sum over all cells that must be left when the missing ones are taken out
 
@@ -56,10 +57,12 @@ class Block:
         Shape (I, J).
     rows, columns, pairs
         Sums of the outcome by (T, I), (T, J) and (I, J).
-    a, b
-        Multipliers of origins and destinations, shapes (T, I) and (T, J); 0 where nothing was traded.
     holes
         Missing cells, or None.
+    a, b
+        Multipliers of origins and destinations, shapes (T, I) and (T, J); 0 where nothing was traded.
+    p, q
+        Effects of origins and destinations in the regressors, shapes (K, T, I) and (K, T, J).
     """
 
     x: Floats
@@ -68,9 +71,16 @@ class Block:
     rows: Floats
     columns: Floats
     pairs: Floats
-    a: Floats
-    b: Floats
     holes: Holes | None = None
+    a: Floats = field(init=False)
+    b: Floats = field(init=False)
+    p: Floats = field(init=False)
+    q: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.a = np.zeros_like(self.rows)
+        self.b = (self.columns > 0).astype(np.float64)
+        self.p, self.q = np.zeros((len(self.x), *self.rows.shape)), np.zeros((len(self.x), *self.columns.shape))
 
     def kernel(self, beta: Floats) -> Floats:
         """What a pair trades apart from its multipliers, shape (I, J)."""
@@ -142,8 +152,6 @@ def _block(cut: Cut) -> Block | None:
         rows=rows,
         columns=columns,
         pairs=y.sum(axis=0),
-        a=np.zeros_like(rows),
-        b=(columns > 0).astype(np.float64),
         holes=holes,
     )
 
@@ -195,49 +203,74 @@ class _SlowError(Exception):
 
 
 def _newton(blocks: Sequence[Block]) -> Solved:
-    beta = np.zeros(len(blocks[0].x))
-    kernels = _balanced(blocks, beta)
-    likelihood = _likelihood(blocks, beta)
+    beta, spread = np.zeros(len(blocks[0].x)), _spread(blocks)
+    if len(beta) and max(len(block.rows) for block in blocks) > 1:
+        beta = _rough(blocks, beta, spread)
+    size, before = 1.0, -np.inf
     for step in range(1, MAX_STEPS + 1):
-        parts = [_profile(block, e) for block, e in zip(blocks, kernels, strict=True)]
-        score, scale = sum(f.score for f in parts), sum(f.scale for f in parts)
-        if np.all(np.abs(score) <= SETTLED * scale):
-            return _solved(blocks, parts, beta, step)
-        move = np.linalg.solve(np.asarray(sum(f.information for f in parts)), np.asarray(score))
-        before = [block.b for block in blocks]
-        for _ in range(MAX_HALVINGS):
-            for block, part, b in zip(blocks, parts, before, strict=True):
-                block.b = b * np.exp(-np.tensordot(move, part.q, 1))  # the effects move along with the coefficients
-            kernels = _balanced(blocks, beta + move)
-            value = _likelihood(blocks, beta + move)
-            if value >= likelihood - SLACK * abs(likelihood):
-                break
-            move = move / 2
-        beta, likelihood = beta + move, value
-        if np.abs(move).max(initial=0.0) <= SMALL * max(1.0, np.abs(beta).max(initial=0.0)):
-            return _solved(blocks, [_profile(o, e) for o, e in zip(blocks, kernels, strict=True)], beta, step)
+        tight = size <= NEAR or not len(beta)
+        enough = BALANCED if tight else min(LOOSE, size / 10)
+        parts = [_profile(block, beta, enough) for block in blocks]
+        value = sum(part.likelihood for part in parts)
+        if value < before - (SLACK + (0.0 if tight else enough**2)) * abs(before):
+            raise _SlowError  # a step too long: the tensor shortens it
+        before = value
+        move = np.linalg.solve(sum(f.information for f in parts), sum(f.score for f in parts))
+        size = float(np.abs(move * spread).max(initial=0.0))
+        if tight and size <= SETTLED:
+            return _solved(blocks, beta, step)
+        if not size <= LONGEST:
+            raise _SlowError
+        beta = beta + move
+        for block in blocks:
+            block.b = block.b * np.exp(-np.tensordot(move, block.q, 1))  # the effects move along with the coefficients
     raise _SlowError
 
 
-def _balanced(blocks: Sequence[Block], beta: Floats) -> list[Floats]:
-    """Kernels at the coefficients, with the blocks' multipliers balanced to them."""
-    kernels = [block.kernel(beta) for block in blocks]
-    if not (np.isfinite(beta).all() and all(_balance(o, e) for o, e in zip(blocks, kernels, strict=True))):
-        raise _SlowError
-    return kernels
+def _spread(blocks: Sequence[Block]) -> Floats:
+    """Largest value of each regressor, shape (K,)."""
+    return np.asarray(np.max([np.abs(block.x).max(axis=(1, 2), initial=0.0) for block in blocks], axis=0))
 
 
-def _balance(block: Block, e: Floats) -> bool:
-    """Proportional fitting of the multipliers to the sums; False where it takes too long or loses digits."""
+def _rough(blocks: Sequence[Block], beta: Floats, spread: Floats) -> Floats:
+    """Coefficients of all periods taken as one, to start from."""
+    whole = [
+        replace(
+            block,
+            rows=block.rows.sum(axis=0, keepdims=True),
+            columns=block.columns.sum(axis=0, keepdims=True),
+            holes=None,
+        )
+        for block in blocks
+    ]
+    for _ in range(ROUGH_STEPS):
+        parts = [_profile(block, beta, LOOSE * LOOSE) for block in whole]
+        move = np.linalg.solve(sum(f.information for f in parts), sum(f.score for f in parts))
+        size = float(np.abs(move * spread).max())
+        if not size < np.inf:
+            return np.zeros_like(beta)
+        move = move * min(1.0, LONGEST / size) if size else move
+        beta = beta + move
+        for block in whole:
+            block.b = block.b * np.exp(-np.tensordot(move, block.q, 1))
+        if size <= LOOSE:
+            break
+    return beta
+
+
+def _balance(block: Block, e: Floats, enough: float) -> None:
+    """Proportional fitting of the multipliers to the sums."""
     for _ in range(MAX_SWEEPS):
         block.a = ratio(block.rows, block.by_row(e, block.b))
         b = ratio(block.columns, block.by_column(e, block.a))
-        change = np.abs(b - block.b) > BALANCED * b
+        done = bool((np.abs(b - block.b) <= enough * b).all())
         block.b = b
-        if not change.any():
-            block.a = ratio(block.rows, block.by_row(e, block.b))
-            return block.holes is None or _keeps_digits(block, e)
-    return False
+        if done:
+            break
+    else:
+        raise _SlowError
+    if block.holes is not None and not _keeps_digits(block, e):
+        raise _SlowError
 
 
 def _keeps_digits(block: Block, e: Floats) -> bool:
@@ -246,56 +279,56 @@ def _keeps_digits(block: Block, e: Floats) -> bool:
     return bool((block.rows >= CANCELS * whole).all() and (block.columns >= CANCELS * (block.a @ e) * block.b).all())
 
 
-def _likelihood(blocks: Sequence[Block], beta: Floats) -> float:
-    """Log likelihood but for constants, at balanced multipliers."""
-    total = 0.0
-    for block in blocks:
-        for sums, multiplier in ((block.rows, block.a), (block.columns, block.b)):
-            total += float((sums * np.log(np.where(multiplier > 0, multiplier, 1.0))).sum())
-        total += float((block.pairs * (np.tensordot(beta, block.x, 1) + block.offset)).sum())
-    return total
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Profile:
-    """Effects of the regressors (p by origin, q by destination), score, its scale, and information."""
+    """Score, information and log likelihood but for constants, the effects solved for."""
 
-    p: Floats
-    q: Floats
     score: Floats
-    scale: Floats
     information: Floats
+    likelihood: float
 
 
-def _profile(block: Block, e: Floats) -> _Profile:
-    """Project the regressors on the effects, weighted by the fitted flows, and sum up what is left."""
+def _profile(block: Block, beta: Floats, enough: float) -> _Profile:
+    """Solve for the effects, project the regressors on them, and sum up what is left."""
+    e = block.kernel(beta)
+    _balance(block, e, enough)
+    fitted_rows = block.a * block.by_row(e, block.b)  # the columns fit exactly after the last sweep
+    by_row, by_column = _project(block, e, fitted_rows, enough)
+    fitted = block.by_pair(e)
+    flat = block.x.reshape(len(beta), e.size)
+    # what little the rows are off by enters to first order, so that the balance need not be exact on the way
+    score = flat @ (block.pairs - fitted).ravel() - np.einsum("kti,ti->k", block.p, block.rows - fitted_rows)
+    information = (flat * fitted.ravel()) @ flat.T
+    information -= np.einsum("kti,lti->kl", block.p, by_row) + np.einsum("ktj,ltj->kl", block.q, by_column)
+    logs = sum(
+        float((sums * np.log(np.where(multiplier > 0, multiplier, 1.0))).sum())
+        for sums, multiplier in ((block.rows, block.a), (block.columns, block.b))
+    )
+    index = np.tensordot(beta, block.x, 1) + block.offset
+    return _Profile(
+        score=score,
+        information=information,
+        likelihood=logs + float((block.pairs * index).sum()) - float(fitted_rows.sum()),
+    )
+
+
+def _project(block: Block, e: Floats, fitted_rows: Floats, enough: float) -> tuple[Floats, Floats]:
+    """Find the effects in the regressors from those that were found before; their sums by row and by column."""
     k = len(block.x)
     by_row = np.array([block.a * block.by_row(x * e, block.b) for x in block.x]).reshape(k, *block.a.shape)
     by_column = np.array([block.b * block.by_column(x * e, block.a) for x in block.x]).reshape(k, *block.b.shape)
-    rows, columns = block.a * inverse(block.rows), block.b * inverse(block.columns)
-    start, target = by_row * inverse(block.rows), by_column * inverse(block.columns)
-    q = np.zeros_like(by_column)
+    row_inverse, column_inverse = inverse(fitted_rows), inverse(block.columns)
+    start, target = by_row * row_inverse, by_column * column_inverse
+    rows, columns = block.a * row_inverse, block.b * column_inverse
     for _ in range(MAX_SWEEPS):
-        p = start - rows * _each(block.by_row, e, block.b * q)
-        new = target - columns * _each(block.by_column, e, block.a * p)
-        done = np.abs(new - q).max(initial=0.0) <= BALANCED * np.abs(new).max(initial=0.0)
-        q = new
+        block.p = start - rows * _each(block.by_row, e, block.b * block.q)
+        new = target - columns * _each(block.by_column, e, block.a * block.p)
+        done = np.abs(new - block.q).max(initial=0.0) <= enough * np.abs(new).max(initial=0.0)
+        block.q = new
         if done:
-            break
-    else:
-        raise _SlowError
-    p = start - rows * _each(block.by_row, e, block.b * q)
-    fitted = block.by_pair(e)
-    flat = block.x.reshape(k, e.size)
-    return _Profile(
-        p=p,
-        q=q,
-        score=flat @ (block.pairs - fitted).ravel(),
-        scale=np.abs(flat) @ (block.pairs + fitted).ravel(),
-        information=(flat * fitted.ravel()) @ flat.T
-        - np.einsum("kti,lti->kl", p, by_row)
-        - np.einsum("ktj,ltj->kl", q, by_column),
-    )
+            block.p = start - rows * _each(block.by_row, e, block.b * block.q)
+            return by_row, by_column
+    raise _SlowError
 
 
 def _each(sums: Any, e: Floats, values: Floats) -> Floats:
@@ -305,13 +338,13 @@ def _each(sums: Any, e: Floats, values: Floats) -> Floats:
     return np.stack([sums(e, v) for v in values])
 
 
-def _solved(blocks: Sequence[Block], parts: Sequence[_Profile], beta: Floats, steps: int) -> Solved:
+def _solved(blocks: Sequence[Block], beta: Floats, steps: int) -> Solved:
     return Solved(
         coefficients=beta,
         rows=[block.a for block in blocks],
         columns=[block.b for block in blocks],
-        row_parts=[np.ascontiguousarray(np.moveaxis(part.p, 0, -1)) for part in parts],
-        column_parts=[np.ascontiguousarray(np.moveaxis(part.q, 0, -1)) for part in parts],
+        row_parts=[np.ascontiguousarray(np.moveaxis(block.p, 0, -1)) for block in blocks],
+        column_parts=[np.ascontiguousarray(np.moveaxis(block.q, 0, -1)) for block in blocks],
         steps=steps,
         path="sums",
     )
