@@ -2,7 +2,33 @@
 
 import numpy as np
 
+from tradelift.covariance import Dyads
 from tradelift.solve import RowProblem, fit
+
+
+def dyads_of(shape, n_pairs, used=None):
+    """Directed pairs of small dense problems: in each block its own origins, then its own destinations."""
+    n_rows, n_columns = shape
+    pair = np.arange(n_pairs)
+    block, inside = np.divmod(pair, n_rows * n_columns)
+    origin = block * (n_rows + n_columns) + inside // n_columns
+    destination = block * (n_rows + n_columns) + n_rows + inside % n_columns
+    used = np.ones(n_pairs, bool) if used is None else used
+    return Dyads(origin=origin, destination=destination, dyad=pair, used=used, side=None, group=None)
+
+
+def both_ways(n, blocks):
+    """Directed pairs of n regions with each other, or with two blocks of n on one side with n on the other."""
+    pair = np.arange(blocks * n * n)
+    block, inside = np.divmod(pair, n * n)
+    origin, destination = inside // n, inside % n
+    if blocks == 2:
+        origin, destination = origin + np.where(block, n, 0), destination + np.where(block, 0, n)
+    low, high = np.minimum(origin, destination), np.maximum(origin, destination)
+    dyad = np.unique(low * 2 * n + high, return_inverse=True)[1]
+    return Dyads(
+        origin=origin, destination=destination, dyad=dyad, used=np.ones(len(pair), bool), side=None, group=None
+    )  # fmt: skip
 
 
 def dummies(codes):
@@ -81,28 +107,47 @@ def three_way_errors(o):
     return settle(o, lambda rows: information(o, rows) @ inner[np.ix_(rows, rows)])
 
 
-def bias(o, region_of):
-    """Bias of the coefficients; `region_of` gives by row the origin and the destination."""
+def projected_errors(o):
+    """L of all columns at once: regressors and the dummies of every effect, by directed pair."""
+    z = np.concatenate([o.x, *(dummies(c) for c in o.effects)], axis=1)
+    root = np.sqrt(o.mass)[:, None]
+    left, values, _ = np.linalg.svd(root * z / np.linalg.norm(root * z, axis=0), full_matrices=False)
+    basis = left[:, values > 1e-10]
+    hat = root * (basis @ basis.T) / root.T
+    return settle(o, lambda rows: hat[np.ix_(rows, rows)])
+
+
+def bias(o, sides, group=None):
+    """
+    Bias of the coefficients.
+
+    Each side is a list of (owner by row, effect by row): the effects of an owner are its incidental parameters.
+    """
+    group = o.pair if group is None else group
     k = o.x.shape[1]
     total = np.zeros(k)
-    for region, effect in zip(region_of, o.effects[:2], strict=True):
-        regions = np.unique(region)
+    for side in sides:
+        owners = np.unique(np.concatenate([owner for owner, _ in side]))
         part = np.zeros(k)
-        for i in regions:
-            codes = np.unique(effect[region == i])
+        for one in owners:
+            codes = sorted({(n, c) for n, (owner, effect) in enumerate(side) for c in effect[owner == one]})
             h, ss = np.zeros((2, len(codes), len(codes)))
             hxs, gx = np.zeros((2, k, len(codes), len(codes)))
-            for p in np.unique(o.pair[region == i]):
-                rows = np.flatnonzero((o.pair == p) & (region == i))
-                at = np.ix_(*[np.searchsorted(codes, effect[rows])] * 2)
-                s, own = o.score[rows], information(o, rows)
-                h[at] += own
-                ss[at] += np.outer(s, s)
+            for g in np.unique(np.concatenate([group[owner == one] for owner, _ in side])):
+                rows = np.flatnonzero(group == g)
+                d = np.zeros((len(rows), len(codes)))  # which of the owner's effects reach which observation
+                for n, (owner, effect) in enumerate(side):
+                    for at, row in enumerate(rows):
+                        if owner[row] == one:
+                            d[at, codes.index((n, effect[row]))] += 1
+                s, own, bent = o.score[rows], information(o, rows), third(o, rows)
+                h += d.T @ own @ d
+                ss += np.outer(d.T @ s, d.T @ s)
                 for q in range(k):
-                    hxs[q][at] += np.outer(own @ o.x[rows, q], s)
-                    gx[q][at] += third(o, rows) @ o.x[rows, q]
+                    hxs[q] += np.outer(d.T @ own @ o.x[rows, q], d.T @ s)
+                    gx[q] += d.T @ (bent @ o.x[rows, q]) @ d
             inverse = np.linalg.pinv(h, rcond=1e-12, hermitian=True)
             for q in range(k):
                 part[q] += -np.trace(inverse @ hxs[q]) + np.trace(gx[q] @ inverse @ ss @ inverse) / 2
-        total += part * len(regions) / (len(regions) - 1)
+        total += part * len(owners) / (len(owners) - 1)
     return np.linalg.inv(o.hessian) @ total

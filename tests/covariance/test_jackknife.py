@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import tradelift as tl
+from tests.covariance.brute_force import dyads_of
 from tests.designs.panels import one_sided, two_sided
 from tests.solve.problems import dense, in_rows
 from tradelift.covariance import Deleted, Dyads, covariance, without_each
@@ -45,23 +46,13 @@ def test_equals_pyfixest_without_each_region(outcome, make, options):
     assert got.se_type == "jackknife"
 
 
-def dyads_of(problem, used):
-    """Directed pairs of the small dense problems: in each block its own origins, then its own destinations."""
-    n_rows, n_columns = problem.pieces[0].pair.shape
-    pair = np.arange(problem.n_pairs)
-    block, inside = np.divmod(pair, n_rows * n_columns)
-    origin = block * (n_rows + n_columns) + inside // n_columns
-    destination = block * (n_rows + n_columns) + n_rows + inside % n_columns
-    return Dyads(origin=origin, destination=destination, dyad=pair, used=used, side=None, group=None)
-
-
 @pytest.mark.parametrize("family", ["poisson", "gaussian"])
 @pytest.mark.parametrize("options", [{}, {"missing": 0.2, "weights": True, "offset": True}, {"moving": True}])
 def test_blocks_and_rows_are_cut_alike(family, options):
     problem = dense(2, family, **options)
     rows = in_rows(problem, 5)
     found = fit(problem)
-    dyads = dyads_of(problem, found.pairs_used)
+    dyads = dyads_of(problem.pieces[0].pair.shape, problem.n_pairs, found.pairs_used)
     one, other = (without_each(p, dyads, found.kept) for p in (problem, rows))
     np.testing.assert_array_equal(one.lost, other.lost)
     assert len(one.coefficients) == 28 - len(one.lost)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tests.covariance.brute_force import both_ways
 from tradelift.covariance import weidner_zylkin
 from tradelift.solve import RowProblem, fit
 from tradelift.solve.row_projection import RowEffects
@@ -22,17 +23,20 @@ class Draws(NamedTuple):
     corrected: np.ndarray
 
 
-def flows(rng, n, periods, *, three_way):
+def flows(rng, n, periods, pairs):
     """
     Lognormal flows with variance equal to the mean and a memory of .3, and a regressor that knows the effects.
 
-    After Weidner and Zylkin (2021), their data generating process II; the coefficient is 1.
+    After Weidner and Zylkin (2021), their data generating process II; the coefficient is 1. `pairs` says which effects
+    pairs have: "none", "directed", or "shared" by both directions.
     """
     i, j, t = (a.ravel() for a in np.indices((n, n, periods)))
     i, j, t = (a[i != j] for a in (i, j, t))
     shape = (n, n, periods)
     effects = rng.normal(0, 0.25, (n, 1, periods)) + rng.normal(0, 0.25, (1, n, periods))
-    pair = rng.normal(0, 0.25, (n, n, 1)) if three_way else np.zeros((n, n, 1))
+    pair = rng.normal(0, 0.25, (n, n, 1)) * (pairs != "none")
+    if pairs == "shared":
+        pair = (pair + pair.transpose(1, 0, 2)) / np.sqrt(2)
     effects = effects + pair
     x, z = np.zeros(shape), np.zeros(shape)
     before, noise = pair[:, :, 0] + rng.normal(0, 0.5, (n, n)), rng.normal(size=(n, n))
@@ -43,7 +47,8 @@ def flows(rng, n, periods, *, three_way):
     mean = np.exp(x + effects)
     spread = np.log1p(1 / mean)
     y = mean * np.exp(-spread / 2 + np.sqrt(spread) * z)
-    codes = (t * n + i, t * n + j) + ((np.unique(i * n + j, return_inverse=True)[1],) if three_way else ())
+    unit = i * n + j if pairs == "directed" else np.minimum(i, j) * n + np.maximum(i, j)
+    codes = (t * n + i, t * n + j) + ((np.unique(unit, return_inverse=True)[1],) if pairs != "none" else ())
     problem = RowProblem(
         outcome=y[i, j, t], regressors=x[i, j, t][:, None], effects=codes, pair=i * n + j, family="poisson",
         n_pairs=n * n,
@@ -51,18 +56,18 @@ def flows(rng, n, periods, *, three_way):
     return problem, mean[i, j, t]
 
 
-def simulate(n, periods, draws, *, three_way):
+def simulate(n, periods, draws, pairs):
     """The linear part has mean zero, so that the error less it shows the bias with far fewer draws."""
     rng = np.random.default_rng(20210)
     out = []
     for _ in range(draws):
-        problem, mean = flows(rng, n, periods, three_way=three_way)
+        problem, mean = flows(rng, n, periods, pairs)
         found = fit(problem, detail=True)
         net = RowEffects(codes=problem.effects, weights=mean).residual(problem.regressors.T)[0]
         linear = net @ (problem.outcome - mean) / (net @ (mean * net))
         influence, count = found.scores @ found.bread, n * (n - 1)
         plain = np.sqrt((influence.T @ influence)[0, 0] * count / (count - 1))
-        got = weidner_zylkin(problem, found)
+        got = weidner_zylkin(problem, found, both_ways(n, 1))
         bias = 0.0 if got.bias is None else got.bias[0]
         out.append((found.coefficients[0] - 1, linear, bias, plain, np.sqrt(got.covariance[0, 0])))
     return Draws(*np.array(out).T)
@@ -72,10 +77,11 @@ def mean_and_error(values):
     return values.mean(), values.std() / np.sqrt(len(values))
 
 
-def test_the_bias_of_three_way_coefficients_shrinks_faster_than_one_over_the_regions():
+@pytest.mark.parametrize("pairs", ["directed", "shared"])
+def test_the_bias_of_three_way_coefficients_shrinks_faster_than_one_over_the_regions(pairs):
     left = {}
     for n, draws in ((16, 200), (32, 60)):
-        d = simulate(n, 3, draws, three_way=True)
+        d = simulate(n, 3, draws, pairs)
         raw, raw_error = mean_and_error(d.error - d.linear)
         rest, rest_error = mean_and_error(d.error - d.bias - d.linear)
         assert raw > 8 * raw_error
@@ -86,10 +92,10 @@ def test_the_bias_of_three_way_coefficients_shrinks_faster_than_one_over_the_reg
     assert left[32][1] < left[16][1] / 2
 
 
-@pytest.mark.parametrize("three_way", [True, False])
-def test_corrected_errors_are_nearer_to_the_spread_of_the_coefficients(three_way):
+@pytest.mark.parametrize("pairs", ["directed", "shared", "none"])
+def test_corrected_errors_are_nearer_to_the_spread_of_the_coefficients(pairs):
     n, draws = 16, 400
-    d = simulate(n, 3, draws, three_way=three_way)
+    d = simulate(n, 3, draws, pairs)
     spread = (d.error - d.bias).std()
     tolerance = 3 / np.sqrt(2 * draws)  # three standard errors of a standard deviation, in shares
     assert d.plain.mean() < spread * (1 - 0.08)

@@ -7,16 +7,38 @@ import pandas as pd
 import pytest
 
 import tradelift as tl
-from tests.covariance.brute_force import Observations, bias, dummies, three_way_errors, two_way_errors
+from tests.covariance.brute_force import (
+    Observations,
+    bias,
+    both_ways,
+    dummies,
+    dyads_of,
+    projected_errors,
+    three_way_errors,
+    two_way_errors,
+)
 from tests.designs.panels import one_sided, two_sided
 from tests.solve.problems import dense, in_rows
-from tradelift.covariance import weidner_zylkin
+from tradelift.covariance import check_problem, weidner_zylkin
 from tradelift.covariance.observed import observed
 from tradelift.covariance.weidner_zylkin import effect_leverage
 from tradelift.solve import DenseProblem, Detail, fit
 
-SAME = {"rtol": 1e-8}  # two fits of the same problem, by blocks and by rows
+SAME = 1e-8  # two fits of the same problem, by blocks and by rows; covariances as shares of the errors
 EXACT = {"rtol": 1e-8, "atol": 1e-10}  # the same fit; third derivatives by finite differences in the bias
+
+
+def corrected(problem, found=None, shape=None):
+    """The corrections of a small problem, by default of its own fit."""
+    shape = problem.pieces[0].pair.shape if shape is None else shape
+    found = fit(problem, detail=True) if found is None else found
+    return weidner_zylkin(problem, found, dyads_of(shape[-2:], problem.n_pairs))
+
+
+def assert_same(got, expected):
+    size = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(got / np.outer(size, size), expected / np.outer(size, size), rtol=0, atol=SAME)
+
 
 KINDS = {
     "complete": {},
@@ -32,12 +54,13 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_two_way_errors_equal_explicit_matrices(kind, seed):
-    problem = dense(seed, **({"shape": (3, 5, 4)} | KINDS[kind]))
+    options = {"shape": (3, 5, 4)} | KINDS[kind]
+    problem = dense(seed, **options)
     rows = in_rows(problem, seed)
     expected = two_way_errors(Observations(rows))
     for same in (problem, rows):
-        got = weidner_zylkin(same, fit(same, detail=True))
-        np.testing.assert_allclose(got.covariance, expected, **SAME)
+        got = corrected(same, shape=options["shape"])
+        assert_same(got.covariance, expected)
         assert got.bias is None
 
 
@@ -52,10 +75,11 @@ def three_way(seed, **options):
     )  # fmt: skip
     n_cells, n_columns = shape[1] * shape[2], shape[2]
 
-    def regions(o):
-        return o.pair // n_columns, o.pair // n_cells * n_columns + o.pair % n_columns
+    def sides(o):
+        origin, destination = o.pair // n_columns, o.pair // n_cells * n_columns + o.pair % n_columns
+        return [[(origin, o.effects[0])], [(destination, o.effects[1])]]
 
-    return rows, regions
+    return rows, sides, shape
 
 
 THREE = {
@@ -72,39 +96,100 @@ THREE = {
 @pytest.mark.parametrize("kind", THREE)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_three_way_errors_and_bias_equal_explicit_tensors(kind, seed):
-    rows, regions = three_way(seed, **THREE[kind])
+    rows, sides, shape = three_way(seed, **THREE[kind])
     o = Observations(rows)
     assert len(o.mass) > 30
-    got = weidner_zylkin(rows, o.found)
+    got = corrected(rows, o.found, shape)
     np.testing.assert_allclose(got.covariance, three_way_errors(o), **EXACT)
-    np.testing.assert_allclose(got.bias, bias(o, regions(o)), **EXACT)
+    np.testing.assert_allclose(got.covariance, projected_errors(o), **EXACT)
+    np.testing.assert_allclose(got.bias, bias(o, sides(o)), **EXACT)
     assert got.alone == 0
 
 
 def test_effects_of_groups_of_regions_are_larger_blocks():
-    rows, regions = three_way(6, blocks=1, shape=(3, 8, 6))
+    rows, sides, shape = three_way(6, blocks=1, shape=(3, 8, 6))
     pair = rows.pair
     period = np.unique(rows.effects[0], return_inverse=True)[1] // 8
     group = pair // 6 // 2  # two origins each
     for effects in ((group * 3 + period, *rows.effects[1:]), (rows.effects[0], pair % 6 // 2 * 3 + period, pair)):
         coarse = replace(rows, effects=tuple(np.unique(e, return_inverse=True)[1] for e in effects))
         o = Observations(coarse)
-        got = weidner_zylkin(coarse, o.found)
+        got = corrected(coarse, o.found, shape)
         np.testing.assert_allclose(got.covariance, three_way_errors(o), **EXACT)
-        origin, destination = regions(o)
+        (origin, first), (destination, second) = (side[0] for side in sides(o))
         owners = (origin // 2, destination) if effects[1] is rows.effects[1] else (origin, destination // 2)
-        np.testing.assert_allclose(got.bias, bias(o, owners), **EXACT)
+        grouped = [[(owners[0], first)], [(owners[1], second)]]
+        np.testing.assert_allclose(got.bias, bias(o, grouped), **EXACT)
         two = replace(coarse, effects=coarse.effects[:2])
         expected = two_way_errors(Observations(two))
-        np.testing.assert_allclose(weidner_zylkin(two, fit(two, detail=True)).covariance, expected, **SAME)
+        assert_same(corrected(two, shape=shape).covariance, expected)
+
+
+SHARED = {
+    "one-sided": (1, {}),
+    "one-sided, no domestic flows": (1, {"diagonal": False}),
+    "gaps and weights": (1, {"missing": 0.2, "weights": True}),
+    "two sides": (2, {"missing": 0.1}),
+    "few flows": (2, {"mean": 0.5}),
+}
+
+
+@pytest.mark.parametrize("kind", SHARED)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pair_effects_that_both_directions_share_equal_explicit_tensors(kind, seed):
+    blocks, options = SHARED[kind]
+    n = 6
+    rows, _, _ = three_way(seed, blocks=blocks, shape=(3, n, n), **options)
+    dyads = both_ways(n, blocks)
+    group = np.unique(dyads.dyad[rows.pair], return_inverse=True)[1]
+    for order in ((0, 1, 2), (1, 2, 0)):
+        effects = (*rows.effects[:2], group)
+        shared = replace(rows, effects=tuple(effects[k] for k in order))
+        o = Observations(replace(rows, effects=effects))
+        got = weidner_zylkin(shared, fit(shared, detail=True), dyads)
+        np.testing.assert_allclose(got.covariance, projected_errors(o), rtol=1e-7)
+        # a region's effects as origin and as destination are one block
+        side = [(dyads.origin[o.pair], o.effects[0]), (dyads.destination[o.pair], o.effects[1])]
+        np.testing.assert_allclose(got.bias, bias(o, [side], dyads.dyad[o.pair]), rtol=1e-6, atol=1e-9)
+
+
+def test_pairs_at_once_do_not_matter(monkeypatch):
+    rows, _, _ = three_way(1, blocks=1, shape=(3, 6, 6))
+    dyads = both_ways(6, 1)
+    shared = replace(rows, effects=(*rows.effects[:2], dyads.dyad[rows.pair]))
+    found = fit(shared, detail=True)
+    whole = weidner_zylkin(shared, found, dyads)
+    monkeypatch.setattr("tradelift.covariance.undirected.AT_ONCE", 100)
+    np.testing.assert_allclose(weidner_zylkin(shared, found, dyads).covariance, whole.covariance, rtol=1e-12)
+
+
+def test_shared_effects_of_one_direction_are_directed():
+    panel, frame, chosen = two_sided()
+    frame["dyad"] = [" ".join(sorted(p)) for p in zip(frame["origin"], frame["destination"], strict=True)]
+    partners, regions = pd.DataFrame(chosen), sides_of(frame)
+    named = tl.Panel.from_frame(frame, partners=partners, regions=regions)
+    found = [
+        with_pair_effects(pair=pair, direction="east->west").estimate(named) for pair in ("dyad", "origin^destination")
+    ]
+    np.testing.assert_allclose(found[0].covariance, found[1].covariance, rtol=1e-7)
+    np.testing.assert_allclose(found[0].coefficients, found[1].coefficients, rtol=1e-8)
+    both = with_pair_effects(pair="dyad").estimate(named)
+    plain = with_pair_effects(pair="dyad", correction="clusters").estimate(named)
+    assert both.diagnostics.uncorrected == pytest.approx(plain.coefficients.tolist(), rel=1e-8)
+    assert both.std_errors[0] > plain.std_errors[0]
+
+
+def sides_of(frame):
+    ids = sorted(set(frame["origin"]))
+    return pd.DataFrame({"region": ids, "side": ["east" if r.startswith("e") else "west" for r in ids]})
 
 
 def test_the_order_of_the_effects_does_not_matter():
-    rows, _ = three_way(4)
-    first = weidner_zylkin(rows, fit(rows, detail=True))
+    rows, _, shape = three_way(4)
+    first = corrected(rows, shape=shape)
     for order in ((2, 0, 1), (1, 2, 0)):
         turned = replace(rows, effects=tuple(rows.effects[n] for n in order))
-        got = weidner_zylkin(turned, fit(turned, detail=True))
+        got = corrected(turned, shape=shape)
         np.testing.assert_allclose(got.covariance, first.covariance, rtol=1e-7)
         np.testing.assert_allclose(got.bias, first.bias, rtol=1e-6)
 
@@ -128,19 +213,20 @@ def test_blocks_with_pair_effects_are_the_rows():
         net[:, ok] = by_rows.detail[0].net[:, part]
         details.append(Detail(sample=sample, fitted=fitted, net=net))
         start += ok.sum()
-    got = weidner_zylkin(grouped, replace(by_rows, detail=tuple(details)))
-    expected = weidner_zylkin(rows, by_rows)
+    shape = pieces[0].pair.shape
+    got = corrected(grouped, replace(by_rows, detail=tuple(details)), shape)
+    expected = corrected(rows, by_rows, shape)
     np.testing.assert_allclose(got.covariance, expected.covariance, rtol=1e-10)
     np.testing.assert_allclose(got.bias, expected.bias, rtol=1e-9)
 
 
 def test_the_unit_of_the_flows_does_not_matter():
-    rows, _ = three_way(5)
+    rows, _, shape = three_way(5)
     two = replace(rows, effects=rows.effects[:2])
     for problem in (rows, two):
-        one = weidner_zylkin(problem, fit(problem, detail=True))
+        one = corrected(problem, shape=shape)
         other = replace(problem, outcome=problem.outcome * 1e6)
-        got = weidner_zylkin(other, fit(other, detail=True))
+        got = corrected(other, shape=shape)
         np.testing.assert_allclose(got.covariance, one.covariance, rtol=1e-7)
         if one.bias is not None:
             np.testing.assert_allclose(got.bias, one.bias, rtol=1e-6)
@@ -149,10 +235,10 @@ def test_the_unit_of_the_flows_does_not_matter():
 def test_leverage_is_the_diagonal_of_the_projection():
     problem = dense(3, missing=0.3, weights=True)
     rows = in_rows(problem, 1)
-    o = observed(rows, fit(rows, detail=True))
-    d = np.concatenate([dummies(o.origin), dummies(o.destination)], axis=1)
+    o = observed(rows, fit(rows, detail=True), dyads_of(problem.pieces[0].pair.shape, problem.n_pairs))
+    d = np.concatenate([dummies(o.first), dummies(o.second)], axis=1)
     hat = d @ np.linalg.pinv(d.T @ (d * o.mass[:, None]), rcond=1e-12) @ d.T * o.mass
-    got = effect_leverage(o.mass, o.origin, o.destination, o.pair)
+    got = effect_leverage(o.mass, o.first, o.second)
     np.testing.assert_allclose(got, np.diag(hat), rtol=1e-9, atol=1e-12)
     assert got.sum() == pytest.approx(np.linalg.matrix_rank(d), rel=1e-9)
 
@@ -165,12 +251,12 @@ def test_an_observation_that_the_effects_fit_whole_tells_nothing():
     held[0, 0, 5] = 1
     problem = replace(problem, pieces=(replace(problem.pieces[0], weights=held),))
     rows = in_rows(problem)
-    o = observed(rows, fit(rows, detail=True))
-    bridge = effect_leverage(o.mass, o.origin, o.destination, o.pair)[o.pair == 5]
+    o = observed(rows, fit(rows, detail=True), dyads_of((6, 6), 36))
+    bridge = effect_leverage(o.mass, o.first, o.second)[o.pair == 5]
     assert np.sum(np.abs(bridge - 1) < 1e-12) == 1
     expected = two_way_errors(Observations(rows))
     for same in (problem, rows):
-        np.testing.assert_allclose(weidner_zylkin(same, fit(same, detail=True)).covariance, expected, **SAME)
+        assert_same(corrected(same, shape=(6, 6)).covariance, expected)
 
 
 def test_errors_grow_and_approach_the_clusters_where_regions_are_many():
@@ -181,14 +267,16 @@ def test_errors_grow_and_approach_the_clusters_where_regions_are_many():
         influence = found.scores @ found.bread
         count = found.pairs_used.sum()
         plain = np.diag(influence.T @ influence) * count / (count - 1)
-        ratios.append(np.sqrt(np.diag(weidner_zylkin(problem, found).covariance) / plain))
+        ratios.append(np.sqrt(np.diag(corrected(problem, found).covariance) / plain))
     assert np.all(np.array(ratios) > 1)
     assert ratios[0].mean() > ratios[1].mean() > ratios[2].mean()
     assert ratios[2].mean() < 1.1
 
 
-def with_pair_effects(vcov="directed-pair", correction="weidner-zylkin", **options):
-    effects = ["origin^period", "destination^period", "origin^destination"]
+def with_pair_effects(
+    vcov="directed-pair", correction="weidner-zylkin", pair="origin^destination", **options
+):  # fmt: skip
+    effects = ["origin^period", "destination^period", pair]
     return tl.Gravity(
         treatment="shock", controls=[], effects=effects, vcov=vcov, correction=correction, **options
     )  # fmt: skip
@@ -268,9 +356,9 @@ BAD = {
     "ols": ({"outcome": "log(trade)"}, "this is OLS. Use correction='clusters'"),
     "one effect": ({"effects": ["origin^period"]}, "found 1 effects"),
     "none": ({"effects": []}, "found 0 effects"),
-    "undirected": (
-        {"effects": ["origin^period", "destination^period", "dyad"]},
-        "none of the three effects has one value for each directed pair. An effect that both directions share",
+    "no pair effect": (
+        {"effects": ["origin^period", "destination^period", "period"]},
+        "none of the three effects has one value for each pair. Use origin.destination or a column",
     ),
     "twice": (
         {"effects": ["origin^period", "destination^origin", "origin^destination"]},
@@ -279,7 +367,7 @@ BAD = {
     "across periods": ({"effects": ["origin", "destination"]}, "observations of one pair share an effect"),
     "no origin": (
         {"effects": ["period", "destination^period", "origin^destination"]},
-        "the bias needs two regions on each side, found 1 origin",
+        "the bias needs two regions with effects of their own on each side, found 1",
     ),
     "origin over time": (
         {"effects": ["origin", "destination^period", "origin^destination"]},
@@ -291,22 +379,18 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_it_is_not_for_is_refused(name):
     options, message = BAD[name]
-    _, frame, chosen = two_sided()
-    frame["dyad"] = [" ".join(sorted(p)) for p in zip(frame["origin"], frame["destination"], strict=True)]
-    panel = tl.Panel.from_frame(frame, partners=pd.DataFrame(chosen))
+    panel = two_sided()[0]
     base = {"treatment": "shock", "controls": [], "vcov": "directed-pair", "correction": "weidner-zylkin"}
     with pytest.raises(tl.DesignError, match=message):
         tl.Gravity(**(base | options)).estimate(panel)
 
 
-def test_undirected_pair_effects_of_blocks_are_refused():
+def test_other_groups_of_blocks_are_refused():
     problem = dense(1, moving=True)
-    shared = tuple(replace(p, group=problem.pieces[0].pair) for p in problem.pieces)
+    shared = tuple(replace(p, group=problem.pieces[0].pair // 2) for p in problem.pieces)
     grouped = DenseProblem(pieces=shared, family="poisson", n_pairs=problem.n_pairs)
-    from tradelift.covariance import check_problem
-
-    with pytest.raises(tl.DesignError, match="An effect that both directions share is not covered"):
-        check_problem(grouped)
+    with pytest.raises(tl.DesignError, match="none of the three effects has one value for each pair"):
+        check_problem(grouped, dyads_of(problem.pieces[0].pair.shape, problem.n_pairs))
 
 
 def test_without_the_data_it_is_refused():

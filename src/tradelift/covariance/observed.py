@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from tradelift.covariance.dyads import Dyads
 from tradelift.errors import DesignError
 from tradelift.solve import DenseProblem, Fit, RowProblem
 
@@ -16,8 +17,8 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 
 WISH = (
-    "correction='weidner-zylkin' is for PPML with effects origin^period and destination^period, with or without "
-    "origin^destination"
+    "correction='weidner-zylkin' is for PPML with effects origin^period and destination^period, with or without an "
+    "effect of the pairs"
 )
 
 
@@ -36,53 +37,85 @@ class Observed:
         Regressors net of the effects, shape (K, N).
     pair
         Directed pair, from 0 without gaps, shape (N,).
-    origin, destination
+    first, second
         Codes of the two effects by period, from 0 without gaps, shape (N,).
-    has_pair_effects
-        Whether each directed pair has an effect of its own too.
+    first_region, second_region
+        The region that either effect is of, shape (N,).
+    group
+        Code of the pair effect, from 0 without gaps, shape (N,); None with two effects.
     """
 
     mass: Floats
     score: Floats
     net: Floats
     pair: Ints
-    origin: Ints
-    destination: Ints
-    has_pair_effects: bool
+    first: Ints
+    second: Ints
+    first_region: Ints
+    second_region: Ints
+    group: Ints | None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether both directions of a pair share its effect."""
+        return self.group is not None and not _one_to_one(self.group, self.pair)
 
 
-def observed(problem: DenseProblem | RowProblem, found: Fit) -> Observed:
+def observed(problem: DenseProblem | RowProblem, found: Fit, dyads: Dyads) -> Observed:
     """
     Gather the observations of a fit with detail.
+
+    Parameters
+    ----------
+    problem, found
+        What was fitted, and the fit.
+    dyads
+        The directed pairs.
 
     Raises
     ------
     DesignError
-        If the effects are not two-way by period, alone or with an effect for each directed pair.
+        If the effects are not two-way by period, alone or with an effect of the pairs.
     """
     parts = _rows(problem, found) if isinstance(problem, RowProblem) else _blocks(problem, found)
-    third = pair_effect(problem)
+    third = pair_effect(problem, dyads)
     first, second = (_number(codes) for n, codes in enumerate(parts["effects"]) if n != third)
     weights, fitted = parts["weights"], parts["fitted"]
+    ends = dyads.origin[parts["pair"]], dyads.destination[parts["pair"]]
     return Observed(
         mass=weights * fitted,
         score=weights * (parts["outcome"] - fitted),
         net=parts["net"],
         pair=_number(parts["pair"]),
-        origin=first,
-        destination=second,
-        has_pair_effects=third is not None,
+        first=first,
+        second=second,
+        first_region=_owner(first, ends),
+        second_region=_owner(second, ends),
+        group=None if third is None else _number(parts["effects"][third]),
     )
 
 
-def check_problem(problem: DenseProblem | RowProblem) -> None:
+def _owner(codes: Ints, ends: tuple[Ints, Ints]) -> Ints:
+    """The end of the pair whose regions an effect keeps apart."""
+    counts = [len(np.unique(components(codes, end))) for end in ends]
+    return ends[0] if counts[0] >= counts[1] else ends[1]
+
+
+def check_problem(problem: DenseProblem | RowProblem, dyads: Dyads) -> None:
     """
     Refuse before the fit what no leverage correction is for.
+
+    Parameters
+    ----------
+    problem
+        What is to be fitted.
+    dyads
+        The directed pairs.
 
     Raises
     ------
     DesignError
-        If the family is not Poisson, or the effects are not two, or three with one for each directed pair.
+        If the family is not Poisson, or the effects are not two, or three with one of the pairs.
     """
     if problem.family != "poisson":
         msg = f"{WISH}; this is OLS. Use correction='clusters', or family='poisson'."
@@ -91,17 +124,17 @@ def check_problem(problem: DenseProblem | RowProblem) -> None:
     if count not in (2, 3):
         msg = f"{WISH}; found {count} effects. Use correction='clusters'."
         raise DesignError(msg)
-    pair_effect(problem)
+    pair_effect(problem, dyads)
 
 
-def pair_effect(problem: DenseProblem | RowProblem) -> int | None:
+def pair_effect(problem: DenseProblem | RowProblem, dyads: Dyads) -> int | None:
     """
-    Position of the effect that each directed pair has for its own among three; None with two effects.
+    Position of the pair effect among three effects, directed or the same in both directions; None with two effects.
 
     Raises
     ------
     DesignError
-        If there is none: an effect that both directions share, or pairs by category, are another model.
+        If there is none or more than one: pairs by category, say, are another model.
     """
     if isinstance(problem, DenseProblem):
         if problem.pieces[0].group is None:
@@ -109,17 +142,17 @@ def pair_effect(problem: DenseProblem | RowProblem) -> int | None:
         held = [piece.pair >= 0 for piece in problem.pieces]
         pair = _join([p.pair[h] for p, h in zip(problem.pieces, held, strict=True)])
         group = _join([p.group[h] for p, h in zip(problem.pieces, held, strict=True) if p.group is not None])
-        third = [2] if _one_to_one(_number(group), _number(pair)) else []
+        effects = {2: group}
     elif len(problem.effects) == 2:
         return None
     else:
-        pair = _number(problem.pair)
-        third = [n for n, codes in enumerate(problem.effects) if _one_to_one(_number(codes), pair)]
+        pair, effects = problem.pair, dict(enumerate(problem.effects))
+    same = [_number(pair), _number(dyads.dyad[pair])]
+    third = [n for n, codes in effects.items() if any(_one_to_one(_number(codes), units) for units in same)]
     if len(third) != 1:
         msg = (
-            f"{WISH}; {'none' if not third else 'more than one'} of the three effects has one value for each directed "
-            f"pair. An effect that both directions share is not covered: use origin^destination, or "
-            f"correction='clusters'."
+            f"{WISH}; {'none' if not third else 'more than one'} of the three effects has one value for each pair. Use "
+            f"origin^destination or a column that is the same in both directions, or correction='clusters'."
         )
         raise DesignError(msg)
     return third[0]

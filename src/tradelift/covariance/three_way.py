@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance.observed import WISH, Observed, components, refuse_repeats
-from tradelift.errors import DesignError
+from tradelift.covariance.linear import inverse_on_range, members
+from tradelift.covariance.observed import Observed, components
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 
-NULL = 1e-10  # of an effect's own information: directions below it are not identified
 ALONE = 1e-8  # of one: what is fitted but for this share is fitted whole
 
 
@@ -22,9 +21,8 @@ class Table:
     """
     Pairs by periods, of origins and destinations that pairs join; cells off the sample hold zeros.
 
-    The likelihood of a pair given its total is multinomial with shares theta = mass / total. With S periods and score
-    s, its information on the linear predictors is H = diag(mass) - mass theta', its third derivative against a
-    regressor x (of weighted mean zero in the pair) -(diag(mass x) - mass (theta x)' - (mass x) theta').
+    The likelihood of a pair given its total is multinomial with shares theta = mass / total, and its information on the
+    linear predictors is H = diag(mass) - mass theta'.
 
     Parameters
     ----------
@@ -32,8 +30,8 @@ class Table:
         Shape (G, S).
     net
         Regressors net of the effects, shape (K, G, S).
-    origin, destination
-        Of each pair, from 0 without gaps, shape (G,).
+    first, second
+        Region of either effect of each pair, from 0 without gaps, shape (G,).
     pair
         Codes of the pairs, shape (G,).
     """
@@ -42,29 +40,19 @@ class Table:
     theta: Floats
     score: Floats
     net: Floats
-    origin: Ints
-    destination: Ints
+    first: Ints
+    second: Ints
     pair: Ints
 
 
 def tables(data: Observed) -> list[Table]:
-    """
-    Lay the observations out by pair and period.
-
-    Raises
-    ------
-    DesignError
-        If observations of a pair share an effect of the origin or destination.
-    """
-    slot = components(data.origin, data.destination)
-    refuse_repeats(slot, data.pair)
+    """Lay the observations out by pair and period, apart where no pair joins the regions."""
+    slot = components(data.first, data.second)
     # effects that share pairs are of one region, whatever the periods are called
-    origin, destination = components(data.origin, data.pair), components(data.destination, data.pair)
-    part = components(origin, destination)
-    order = np.argsort(part, kind="stable")
+    first, second = components(data.first, data.pair), components(data.second, data.pair)
     out = []
-    for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
-        pairs, first, g = np.unique(data.pair[rows], return_index=True, return_inverse=True)
+    for rows in members(components(first, second)):
+        pairs, one, g = np.unique(data.pair[rows], return_index=True, return_inverse=True)
         s = np.unique(slot[rows], return_inverse=True)[1]
         shape = (len(pairs), int(s.max()) + 1)
         mass, score, net = np.zeros(shape), np.zeros(shape), np.zeros((len(data.net), *shape))
@@ -75,53 +63,11 @@ def tables(data: Observed) -> list[Table]:
                 theta=mass / mass.sum(axis=1, keepdims=True),
                 score=score,
                 net=net,
-                origin=np.unique(origin[rows[first]], return_inverse=True)[1],
-                destination=np.unique(destination[rows[first]], return_inverse=True)[1],
+                first=np.unique(first[rows[one]], return_inverse=True)[1],
+                second=np.unique(second[rows[one]], return_inverse=True)[1],
                 pair=pairs,
             )
         )
-    return out
-
-
-def bias_of(data: Observed) -> Floats:
-    """
-    Bias of the score of the coefficients through the noise of the origin-period and destination-period effects.
-
-    With N origins, N/(N-1) times the sum over them of - tr(H^+ sum H x s') + tr(H^+ G H^+ sum s s') / 2, where H and G
-    are the information and the third derivative against x summed over the pairs of the origin; and the same over
-    destinations.
-
-    Returns
-    -------
-    Shape (K,); times the bread it is the bias of the coefficients.
-
-    Raises
-    ------
-    DesignError
-        If there are not two origins and two destinations.
-    """
-    found = tables(data)
-    total = np.zeros(len(data.net))
-    for side in ("origin", "destination"):
-        count = sum(int(getattr(table, side).max()) + 1 for table in found)
-        if count < 2:
-            msg = f"{WISH}; the bias needs two regions on each side, found {count} {side}."
-            raise DesignError(msg)
-        total += count / (count - 1) * sum(_score_bias(table, getattr(table, side)) for table in found)
-    return np.asarray(total)
-
-
-def _score_bias(table: Table, owner: Ints) -> Floats:
-    out = np.zeros(len(table.net))
-    for pairs in _members(owner):
-        mass, theta, score = table.mass[pairs], table.theta[pairs], table.score[pairs]
-        inverse = _inverse(_information(table, pairs))
-        noise = inverse @ (score.T @ score) @ inverse
-        for k, net in enumerate(table.net):
-            moved = mass * net[pairs]
-            cross = moved.T @ theta
-            third = cross + cross.T - np.diag(moved.sum(axis=0))
-            out[k] += np.sum(third * noise) / 2 - np.sum(inverse * (moved.T @ score))
     return out
 
 
@@ -174,18 +120,19 @@ def _spreads(table: Table) -> Iterator[tuple[Ints, Floats]]:
     It comes from the normal equations of all origin-period and destination-period effects net of the pair effects,
     reduced to the side with fewer regions: as large as (regions x periods) squared.
     """
-    outer, inner = table.origin, table.destination
+    outer, inner = table.first, table.second
     if inner.max() > outer.max():
         outer, inner = inner, outer
     n, s = int(inner.max()) + 1, table.mass.shape[1]
     reduced = np.zeros((n * s, n * s))
-    for j, pairs in enumerate(_members(inner)):
-        reduced[j * s : (j + 1) * s, j * s : (j + 1) * s] = _information(table, pairs)
-    for pairs in _members(outer):
+    for j, pairs in enumerate(members(inner)):
+        mass, theta = table.mass[pairs], table.theta[pairs]
+        reduced[j * s : (j + 1) * s, j * s : (j + 1) * s] = np.diag(mass.sum(axis=0)) - mass.T @ theta
+    for pairs in members(outer):
         mixed, inverse = _mixed(table, pairs, inner)
         reduced -= mixed.T @ (inverse @ mixed)
-    covariance = _inverse(reduced)
-    for pairs in _members(outer):
+    covariance = inverse_on_range(reduced)
+    for pairs in members(outer):
         mixed, inverse = _mixed(table, pairs, inner)
         share = inverse @ mixed
         across = share @ covariance
@@ -205,25 +152,4 @@ def _mixed(table: Table, pairs: Ints, inner: Ints) -> tuple[Floats, Floats]:
     by_inner = np.zeros((int(inner.max()) + 1, s, s))
     np.add.at(by_inner, inner[pairs], blocks)  # with effects coarser than regions, pairs share both
     mixed = by_inner.transpose(1, 0, 2)
-    return mixed.reshape(s, -1), _inverse(mixed.sum(axis=1))
-
-
-def _information(table: Table, pairs: Ints) -> Floats:
-    mass, theta = table.mass[pairs], table.theta[pairs]
-    return np.asarray(np.diag(mass.sum(axis=0)) - mass.T @ theta)
-
-
-def _inverse(matrix: Floats) -> Floats:
-    """Inverse of a positive semi-definite matrix on its range, each variable in its own scale."""
-    scale = np.sqrt(np.diag(matrix).clip(0.0))
-    scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    values, vectors = np.linalg.eigh(matrix * np.outer(scale, scale))
-    kept = values > NULL
-    turned = vectors[:, kept] * scale[:, None]
-    return np.asarray((turned / values[kept]) @ turned.T)
-
-
-def _members(owner: Ints) -> Iterator[Ints]:
-    """Pairs of each region, in the order of the regions."""
-    order = np.argsort(owner, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(owner[order])) + 1)
+    return mixed.reshape(s, -1), inverse_on_range(mixed.sum(axis=1))

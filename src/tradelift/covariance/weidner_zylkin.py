@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.covariance.bias import bias_of
+from tradelift.covariance.dyads import Dyads
 from tradelift.covariance.observed import Observed, components, observed, refuse_repeats
-from tradelift.covariance.three_way import bias_of, pair_terms
+from tradelift.covariance.three_way import pair_terms
+from tradelift.covariance.undirected import shared_terms
 from tradelift.solve import DenseProblem, Fit, RowProblem
 
 Floats = NDArray[Any]
@@ -36,7 +39,7 @@ class Corrected:
     alone: int
 
 
-def weidner_zylkin(problem: DenseProblem | RowProblem, found: Fit) -> Corrected:
+def weidner_zylkin(problem: DenseProblem | RowProblem, found: Fit, dyads: Dyads) -> Corrected:
     """
     Correct the errors of PPML with two-way or three-way effects, and with three-way effects the coefficients.
 
@@ -46,25 +49,28 @@ def weidner_zylkin(problem: DenseProblem | RowProblem, found: Fit) -> Corrected:
         As it was fitted, by Poisson.
     found
         The fit, with detail.
+    dyads
+        The directed pairs.
 
     Raises
     ------
     DesignError
-        If the effects are not two-way by period, alone or with an effect for each directed pair.
+        If the effects are not two-way by period, alone or with an effect of the pairs.
 
     References
     ----------
     Weidner and Zylkin (2021), Bias and consistency in three-way gravity models, Journal of International Economics
     132, 103513.
     """
-    data = observed(problem, found)
+    data = observed(problem, found, dyads)
     bread = found.bread
-    if data.has_pair_effects:
-        c, m = pair_terms(data)
-        bias = bread @ bias_of(data)
-    else:
+    refuse_repeats(components(data.first, data.second), data.pair)
+    if data.group is None:
         c, m = _two_way_terms(data)
         bias = None
+    else:
+        c, m = shared_terms(data) if data.is_shared else pair_terms(data)
+        bias = bread @ bias_of(data)
     a = pair_sums(data.net * data.score, data.pair)
     b, alone = _inflated(c, m, bread)
     meat = a.T @ b
@@ -86,7 +92,7 @@ def _two_way_terms(data: Observed) -> tuple[Floats, Floats]:
 
     The effects live within one period, so their leverage is diagonal within a pair.
     """
-    left = 1 - effect_leverage(data.mass, data.origin, data.destination, data.pair)
+    left = 1 - effect_leverage(data.mass, data.first, data.second)
     inflated = np.divide(1.0, left, out=np.zeros_like(left), where=left > ALONE)  # else fitted whole: no residual
     c = pair_sums(data.net * (data.score * inflated), data.pair)
     k = len(data.net)
@@ -94,7 +100,7 @@ def _two_way_terms(data: Observed) -> tuple[Floats, Floats]:
     return c, pair_sums(products, data.pair).reshape(len(c), k, k)
 
 
-def effect_leverage(mass: Floats, origin: Ints, destination: Ints, pair: Ints) -> Floats:
+def effect_leverage(mass: Floats, first: Ints, second: Ints) -> Floats:
     """
     Leverage of each observation on its own fitted value through two effects, shape (N,).
 
@@ -102,28 +108,20 @@ def effect_leverage(mass: Floats, origin: Ints, destination: Ints, pair: Ints) -
     ----------
     mass
         Weights of the projection, positive, shape (N,).
-    origin, destination
+    first, second
         Codes of the effects, shape (N,).
-    pair
-        Directed pair, shape (N,).
-
-    Raises
-    ------
-    DesignError
-        If two observations of a pair share an effect, directly or through others.
     """
-    slot = components(origin, destination)
-    refuse_repeats(slot, pair)
+    slot = components(first, second)
     out = np.empty(len(mass))
     order = np.argsort(slot, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(slot[order])) + 1):
-        out[rows] = _leverage(mass[rows], origin[rows], destination[rows])
+        out[rows] = _leverage(mass[rows], first[rows], second[rows])
     return out
 
 
-def _leverage(mass: Floats, origin: Ints, destination: Ints) -> Floats:
+def _leverage(mass: Floats, first: Ints, second: Ints) -> Floats:
     """Leverage within one connected component, from the normal equations reduced to the side with fewer effects."""
-    i, j = (np.unique(codes, return_inverse=True)[1] for codes in (origin, destination))
+    i, j = (np.unique(codes, return_inverse=True)[1] for codes in (first, second))
     if j.max() > i.max():
         i, j = j, i
     w = np.zeros((i.max() + 1, j.max() + 1))

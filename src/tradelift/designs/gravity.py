@@ -57,7 +57,7 @@ class Gravity:
         "spatial", this also as "spatial(union, uniform, 400)"; or a list of one or two columns.
     correction
         "none"; "clusters": G/(G-1); "full": also (N-1)/(N-K); or "weidner-zylkin", with vcov="directed-pair" for PPML:
-        errors with two-way effects, errors and coefficients with an effect of each directed pair too.
+        errors with two-way effects, errors and coefficients with pair effects too.
 
     References
     ----------

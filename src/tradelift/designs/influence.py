@@ -37,7 +37,7 @@ def influence_of(
         n_obs=found.n_obs,
         rank=rank,
         deleted=without_each(problem, used, found.kept) if vcov == "jackknife" else None,
-        corrected=weidner_zylkin(problem, found) if correction == "weidner-zylkin" else None,
+        corrected=weidner_zylkin(problem, found, used) if correction == "weidner-zylkin" else None,
     )
 
 
