@@ -13,7 +13,7 @@ from tests.pipeline.studies import write_study
 from tradelift.errors import DataError, DesignError
 from tradelift.panel.opening import open_parquet
 
-SAME = {"rtol": 1e-9, "atol": 1e-11}  # coefficients of two exact solvers
+SAME = {"rtol": 1e-9, "atol": 2e-9}  # in memory, steps end where the score asks for one below 1e-9
 SAME_ERRORS = {"rtol": 1e-7}  # errors start from what the solvers leave of the scores
 
 

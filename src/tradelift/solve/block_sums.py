@@ -30,8 +30,10 @@ class Sums:
         Shape (I, J).
     pair
         Directed pairs, shape (I, J).
+    parts
+        Numbers of the parts that have the block.
     rows, columns
-        Sums of the outcome by (T, I) and (T, J), a part at a time.
+        Sums of the outcome by (T, I) and (T, J), by those parts.
     pairs
         Sums of the outcome by pair, shape (I, J).
     """
@@ -40,13 +42,18 @@ class Sums:
     mask: Bools
     offset: Floats
     pair: Ints
+    parts: list[int] = field(default_factory=list)
     rows: list[Floats] = field(default_factory=list)
     columns: list[Floats] = field(default_factory=list)
     pairs: Floats
 
 
-def add_sums(sums: list[Sums] | None, pieces: Sequence[Piece], samples: Sequence[Samples]) -> list[Sums] | None:
+def add_sums(
+    sums: list[Sums] | None, part: int, pieces: Sequence[Piece], samples: Sequence[Samples]
+) -> list[Sums] | None:
     """Add the sums of a part; None where they do not say all, or the blocks are not those of the parts before."""
+    if not pieces:
+        return sums
     if sums is None or (sums and len(sums) != len(pieces)):
         return None
     if not sums:
@@ -55,6 +62,7 @@ def add_sums(sums: list[Sums] | None, pieces: Sequence[Piece], samples: Sequence
         if not _fits(block, piece, sample):
             return None
         y = np.where(sample.whole, piece.outcome, 0.0)
+        block.parts.append(part)
         block.rows.append(y.sum(axis=2))
         block.columns.append(y.sum(axis=1))
         block.pairs += y.sum(axis=0)

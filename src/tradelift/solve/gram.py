@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.dense import independent
 from tradelift.solve.projection import two_way
+from tradelift.solve.rank import independent
 
 Floats = NDArray[Any]
 

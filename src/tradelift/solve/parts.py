@@ -82,10 +82,13 @@ def samples_of(piece: Piece, family: Family, separated: Bools | None = None) -> 
     given = np.ones(piece.outcome.shape, dtype=bool) if piece.weights is None else np.asarray(piece.weights > 0)
     whole = given
     if family == "poisson":
-        whole = given & ~separated_by_effects(given & (piece.outcome > 0), given)
-    if separated is not None:
-        whole = whole & ~separated
-    return Samples(given=given, whole=whole, used=whole & ~singletons(whole))
+        whole = _without(whole, separated_by_effects(given & (piece.outcome > 0), given))
+    whole = _without(whole, separated)
+    return Samples(given=given, whole=whole, used=_without(whole, singletons(whole)))
+
+
+def _without(sample: Bools, lost: Bools | None) -> Bools:
+    return sample if lost is None else sample & ~lost
 
 
 def weights_of(piece: Piece, sample: Bools) -> Floats:

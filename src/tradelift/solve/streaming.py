@@ -1,56 +1,83 @@
 """Problems with two-way effects by period that do not fit in memory: a few periods at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.errors import ConvergenceError
-from tradelift.solve.deviance import poisson_deviance
-from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of, weights_of
-from tradelift.solve.problem import Fit, Piece
-from tradelift.solve.projection import two_way
-from tradelift.solve.streamed_newton import fit_effects, solve_streamed
+from tradelift.solve.least_squares import _cross
+from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of
+from tradelift.solve.problem import Fit
+from tradelift.solve.profile import Solved, _slabs
+from tradelift.solve.scores import _constant, _judge, _part
+from tradelift.solve.slabs import Cut, Slab, each, periods
+from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
-from tradelift.solve.survey import Survey, near, separated_in_parts, survey
+from tradelift.solve.survey import Survey, separated_in_parts, survey
 
 __all__ = ["Part", "StreamedProblem", "fit_streamed"]
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]
 
-SCORE_TOLERANCE = 1e-9  # of the absolute values that the score sums
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
-    """A piece in the last pass: number of its part, place in it, observations and weights."""
+class Plan:
+    """
+    What all readings after the first share.
 
-    part: int
-    place: int
-    piece: Piece
-    used: Bools
-    weights: Floats
+    Parameters
+    ----------
+    problem, found, flags
+        The parts, what the first reading found, and the observations that regressors separate.
+    kept
+        Positions of the regressors.
+    """
 
+    problem: StreamedProblem
+    found: Survey
+    flags: Flags
+    kept: tuple[int, ...]
 
-At = Callable[[View], tuple[Floats, Floats]]
-"""Fitted outcome, shape (T, I, J), and net regressors, shape (K, T, I, J), of a piece."""
+    @property
+    def centre(self) -> Floats:
+        """About which the kept regressors are measured, shape (K,)."""
+        own = np.zeros(0) if self.found.centre is None else self.found.centre
+        return np.asarray(own[list(self.kept)])
+
+    def cuts(self) -> Iterator[list[Cut]]:
+        """Read the parts: their pieces, on the observations used, with the kept regressors about the centre."""
+        centre = self.centre
+        for n, part in enumerate(self.problem.parts()):
+            pieces = []
+            for m, piece in enumerate(part.pieces):
+                flags = None if self.flags is None else self.flags[n][m]
+                used = samples_of(piece, self.problem.family, flags).used
+                near = [piece.regressors[k] - c for k, c in zip(self.kept, centre, strict=True)]
+                pieces.append(
+                    Cut(
+                        piece=piece,
+                        sample=None if used.all() and piece.weights is None else used,
+                        regressors=tuple(x[0] if len(x) == 1 else x for x in near),
+                    )
+                )
+            yield pieces
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Totals:
-    """What the last pass adds up: see `Fit`; `judged` and `scale` are the score and what it sums."""
+    """What the last reading adds up, as `tradelift.solve.scores` has it; and the pairs used, shape (P,)."""
 
-    scores: Floats
-    meat: Floats
-    cross: Floats
+    pairs: Floats
+    rows: Floats
+    information: Floats
     used: Bools
-    judged: Floats
-    scale: Floats
+    score: Floats
+    mass: Floats
     deviance: float = 0.0
-    total: float = 0.0
 
 
 def fit_streamed(problem: StreamedProblem) -> Fit:
@@ -58,7 +85,8 @@ def fit_streamed(problem: StreamedProblem) -> Fit:
     Estimate a problem by OLS or PPML without having it in memory.
 
     Poisson with regressors that do not move and the same pairs in every period is solved from the sums of a first
-    pass; Poisson else takes a pass for each Newton step, OLS none. A last pass gives scores, errors and deviance.
+    reading; Poisson else takes a reading for each Newton step, OLS none. A last reading gives scores, errors and
+    deviance.
 
     Parameters
     ----------
@@ -87,114 +115,103 @@ def _fit(problem: StreamedProblem) -> Fit:
         found = survey(problem, flags)
     if found.counts["separated"] or found.counts["singleton"]:
         kept = found.used.independent()
-    coefficients, at, path, steps = _solve(problem, found, kept, flags)
-    sums = _last_pass(problem, found, len(kept), flags, at)
-    if problem.family == "poisson":
-        _judge(sums)
+    plan = Plan(problem=problem, found=found, flags=flags, kept=kept)
+    solved, at = _solve(plan)
+    sums = _last_reading(plan, at)
     return Fit(
-        coefficients=coefficients,
-        bread=np.linalg.inv(sums.cross) if kept else sums.cross,
-        scores=sums.scores,
-        meat_rows=sums.meat,
+        coefficients=solved.coefficients,
+        bread=np.linalg.inv(sums.information) if kept else sums.information,
+        scores=sums.pairs,
+        meat_rows=sums.rows,
         kept=kept,
         effect_rank=found.effect_rank,
         n_obs=found.n_obs,
         pairs_used=sums.used,
         excluded=dict(found.counts),
-        path=path,
-        iterations=steps,
+        path=solved.path,
+        iterations=solved.steps,
         deviance=sums.deviance,
-        total=sums.total,
+        total=_constant(sums.mass, problem.family),
     )
 
 
-def _solve(
-    problem: StreamedProblem, found: Survey, kept: tuple[int, ...], flags: Flags
-) -> tuple[Floats, At, Literal["sums", "tensor"], int]:
-    """Coefficients, how to evaluate a piece at them, the path, and the number of steps."""
-    if problem.family == "gaussian":
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """Coefficients, the path to them, and its number of steps."""
+
+    coefficients: Floats
+    path: Any
+    steps: int
+
+
+At = Callable[[int, Sequence[Cut], Sequence[Slab]], Solved]
+"""The solution in a part: its number, pieces and slabs."""
+
+
+def _solve(plan: Plan) -> tuple[Solution, At]:
+    found, kept = plan.found, plan.kept
+    if plan.problem.family == "gaussian":
         own = list(kept)
         cross, moment = found.weighted.cross[np.ix_(own, own)], found.weighted.moment[own]
         beta = np.linalg.solve(cross, moment) if kept else moment
-
-        def linear(view: View) -> tuple[Floats, Floats]:
-            way, piece = two_way(view.weights), view.piece
-            net = way.residual(near(piece, kept, found))
-            offset = 0.0 if piece.offset is None else piece.offset
-            left = way.residual(np.where(view.used, piece.outcome - offset, 0.0)[None])[0]
-            return piece.outcome - (left - np.tensordot(beta, net, 1)), net
-
-        return beta, linear, "tensor", 1
-    if kept and found.sums and flags is None:
-        solved = solve_sums(found.sums, kept)
-        if solved is not None:
-            firsts = [np.concatenate([[0], np.cumsum([len(r) for r in s.rows])]) for s in found.sums]
-
-            def from_sums(view: View) -> tuple[Floats, Floats]:
-                first = firsts[view.place]
-                return solved.at(view.place, int(first[view.part]), int(first[view.part + 1]))
-
-            return solved.coefficients, from_sums, "sums", solved.steps
-    state, steps = solve_streamed(problem, found, kept, flags)
-
-    def at_effects(view: View) -> tuple[Floats, Floats]:
-        x = near(view.piece, kept, found)
-        effects = state.effects[view.part][view.place]
-        mu = fit_effects(view.piece, view.used, view.weights, x, state.beta, effects)[1]
-        return mu, two_way(view.weights * mu).residual(x)
-
-    return state.beta, at_effects, "tensor", steps
-
-
-def _last_pass(problem: StreamedProblem, found: Survey, k: int, flags: Flags, at: At) -> Totals:
-    """Scores by pair, the meat of robust errors, the bread's inverse, and the deviances."""
-    sums = Totals(
-        scores=np.zeros((problem.n_pairs, k)),
-        meat=np.zeros((k, k)),
-        cross=np.zeros((k, k)),
-        used=np.zeros(problem.n_pairs, dtype=bool),
-        judged=np.zeros(k),
-        scale=np.zeros(k),
-    )
-    mean = found.total / found.weight if found.weight else 0.0
-    for n, part in enumerate(problem.parts()):
-        for m, piece in enumerate(part.pieces):
-            used = samples_of(piece, problem.family, None if flags is None else flags[n][m]).used
-            view = View(part=n, place=m, piece=piece, used=used, weights=weights_of(piece, used))
-            fitted, net = at(view)
-            _collect(sums, view, fitted, net, poisson=problem.family == "poisson", mean=mean)
-    return sums
-
-
-def _collect(sums: Totals, view: View, fitted: Floats, net: Floats, *, poisson: bool, mean: float) -> None:
-    piece, used, w = view.piece, view.used, view.weights
-    k = len(net)
-    y = np.where(used, piece.outcome, 0.0)
-    mu = np.where(used, fitted, 0.0)
-    rows = net * (w * (y - mu))
-    flat = rows.reshape(k, w.size)
-    sums.meat += flat @ flat.T
-    final = (net * (w * mu if poisson else w)).reshape(k, w.size)
-    sums.cross += final @ net.reshape(k, w.size).T
-    held = piece.pair >= 0
-    sums.scores[piece.pair[held]] += rows.sum(axis=1)[:, held].T
-    sums.used[piece.pair[held & used.any(axis=0)]] = True
-    sums.judged += flat.sum(axis=1)
-    sums.scale += np.abs(net).reshape(k, w.size) @ (w * (y + mu)).ravel()
-    if poisson:
-        sums.deviance += poisson_deviance(y, mu, w)
-        sums.total += poisson_deviance(y, np.full(y.shape, mean), w) if mean else 0.0
-    else:
-        sums.deviance += float((w * (y - mu) ** 2).sum())
-        sums.total += float((w * (y - mean) ** 2).sum())
-
-
-def _judge(sums: Totals) -> None:
-    """Accept a solution by its score, not by its last step alone."""
-    for k, (score, scale) in enumerate(zip(sums.judged, SCORE_TOLERANCE * sums.scale, strict=True)):
-        if not abs(score) <= scale:
-            msg = (
-                f"PPML did not converge: the score of regressor {k + 1} is {score:.3g} where {scale:.3g} is allowed. "
-                f"Rescale the outcome or the regressors, or drop regressors that are large or nearly collinear."
+        return Solution(coefficients=beta, path="tensor", steps=1), partial(_linear, beta)
+    if kept and found.sums and plan.flags is None:
+        by_sums = solve_sums(found.sums, kept, plan.centre)
+        if by_sums is not None:
+            solved = by_sums.solved
+            return (
+                Solution(coefficients=solved.coefficients, path="sums", steps=solved.steps),
+                lambda n, _cuts, _slabs: by_sums.part(n),
             )
-            raise ConvergenceError(msg)
+    streamed = solve_streamed(plan.cuts, found.spread[list(kept)])
+    return (
+        Solution(coefficients=streamed.coefficients, path="tensor", steps=streamed.steps),
+        lambda n, _cuts, slabs: streamed.settle(n, slabs),
+    )
+
+
+def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -> Solved:
+    """Effects of OLS in a part at the coefficients."""
+    k = len(beta)
+    shapes = [c.piece.outcome.shape for c in cuts]
+    rows, columns = [np.zeros((t, i, k + 1)) for t, i, _ in shapes], [np.zeros((t, j, k + 1)) for t, _, j in shapes]
+    each(partial(_cross, cuts, rows, columns), slabs)
+    return Solved(
+        coefficients=beta,
+        rows=[r[..., k] - r[..., :k] @ beta for r in rows],
+        columns=[c[..., k] - c[..., :k] @ beta for c in columns],
+        row_parts=[r[..., :k] for r in rows],
+        column_parts=[c[..., :k] for c in columns],
+        steps=1,
+        path="tensor",
+    )
+
+
+def _last_reading(plan: Plan, at: At) -> Totals:
+    """Scores by pair, the meat of robust errors, the bread's inverse, and the deviance."""
+    family, k, n_pairs = plan.problem.family, len(plan.kept), plan.problem.n_pairs
+    sums = Totals(
+        pairs=np.zeros((n_pairs, k)), rows=np.zeros((k, k)), information=np.zeros((k, k)),
+        used=np.zeros(n_pairs, dtype=bool), score=np.zeros(k), mass=np.zeros(3),
+    )  # fmt: skip
+    for n, cuts in enumerate(plan.cuts()):
+        slabs = _slabs(cuts, [periods(c.piece) for c in cuts])
+        solved = at(n, cuts, slabs)
+        for slab, own in zip(slabs, each(partial(_part, family, solved, (), (), ()), slabs), strict=True):
+            pair = cuts[slab.piece].piece.pair
+            held = pair >= 0
+            sums.pairs[pair[held]] += own.pairs[:, held].T
+            sums.score += own.pairs.sum(axis=(1, 2))
+            sums.rows += own.rows
+            sums.information += own.information
+            sums.mass += own.mass
+            sums.deviance += own.deviance
+        for cut in cuts:
+            there = cut.piece.pair >= 0
+            if cut.sample is not None:
+                there = there & cut.sample.any(axis=0)
+            sums.used[cut.piece.pair[there]] = True
+    if family == "poisson":
+        # as large as the sum of the scores' absolute values can be
+        _judge(sums.score, np.sqrt(np.diag(sums.information) * sums.mass[1]))
+    return sums

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from tradelift.errors import DesignError
 from tradelift.solve.block_sums import Sums, add_sums
-from tradelift.solve.dense import refuse_negative
 from tradelift.solve.gram import Gram, gram, no_gram
 from tradelift.solve.parts import Flags, Samples, StreamedProblem, samples_of, weights_of
 from tradelift.solve.problem import Family, Piece
 from tradelift.solve.sample import effect_rank
 from tradelift.solve.separation import FULL_RANK, separated_by_regressors
+from tradelift.solve.usable import refuse_negative
 
 Floats = NDArray[Any]
 
@@ -32,16 +32,14 @@ class Survey:
     given, used, positive, weighted
         The regression on the observations given, on those used, on the positive ones, and on those used with their
         weights.
-    peak
-        Largest absolute value of each regressor, shape (K,).
+    peak, spread
+        Largest absolute value of each regressor, and about the centre, shape (K,).
     counts
         Observations by reason, with "separated" and "singleton".
     n_obs, cells, zeros
         Observations used; cells of all parts; zero flows that are not separated by the effects.
     effect_rank
         Rank of the effects on the observations used.
-    weight, total
-        Sums of the weights, and of the outcomes by weight.
     centre
         A point near the regressors' means, shape (K,).
     settled
@@ -54,6 +52,7 @@ class Survey:
     used: Gram
     positive: Gram
     peak: Floats
+    spread: Floats
     weighted: Gram
     centre: Floats | None = None
     counts: Counter[str] = field(default_factory=Counter)
@@ -61,17 +60,8 @@ class Survey:
     cells: int = 0
     zeros: int = 0
     effect_rank: int = 0
-    weight: float = 0.0
-    total: float = 0.0
     settled: bool = False
     sums: list[Sums] | None = field(default_factory=list)
-
-
-def near(piece: Piece, kept: Sequence[int], found: "Survey") -> Floats:
-    """Kept regressors about a point near their means, so that their products keep their digits."""
-    centre = np.zeros(len(piece.regressors)) if found.centre is None else found.centre
-    own = list(kept)
-    return np.asarray(piece.regressors[own] - centre[own][:, None, None, None])
 
 
 def survey(problem: StreamedProblem, flags: Flags = None) -> Survey:
@@ -97,12 +87,19 @@ def survey(problem: StreamedProblem, flags: Flags = None) -> Survey:
             _add(out, piece, sample, problem.family)
         if problem.family == "poisson":
             _settle(out, part.pieces, samples)
-            out.sums = add_sums(out.sums, part.pieces, samples)
+            out.sums = add_sums(out.sums, n, part.pieces, samples)
     return out
 
 
 def _empty(k: int) -> Survey:
-    return Survey(given=no_gram(k), used=no_gram(k), positive=no_gram(k), weighted=no_gram(k), peak=np.zeros(k))
+    return Survey(
+        given=no_gram(k),
+        used=no_gram(k),
+        positive=no_gram(k),
+        weighted=no_gram(k),
+        peak=np.zeros(k),
+        spread=np.zeros(k),
+    )
 
 
 def _add(out: Survey, piece: Piece, sample: Samples, family: Family) -> None:
@@ -120,15 +117,16 @@ def _add(out: Survey, piece: Piece, sample: Samples, family: Family) -> None:
     if family == "gaussian":
         plain = piece.weights is None or np.array_equal(w, sample.used)
         out.weighted += used if plain else gram(x, w, target, out.centre)
-    out.peak = np.maximum(out.peak, np.abs(np.where(sample.whole, x, 0.0)).max(axis=(1, 2, 3), initial=0.0))
+    whole = np.where(sample.whole, x, 0.0)
+    out.peak = np.maximum(out.peak, np.abs(whole).max(axis=(1, 2, 3), initial=0.0))
+    about = np.where(sample.whole, x - out.centre[:, None, None, None], 0.0)
+    out.spread = np.maximum(out.spread, np.abs(about).max(axis=(1, 2, 3), initial=0.0))
     out.counts["separated"] += n_given - n_whole
     out.counts["singleton"] += n_whole - n_used
     out.n_obs += n_used
     out.cells += w.size
     out.zeros += int((sample.whole & (piece.outcome <= 0)).sum())
     out.effect_rank += effect_rank(sample.used)
-    out.weight += float(w.sum())
-    out.total += float((w * y).sum())
 
 
 def _settle(out: Survey, pieces: Sequence[Piece], samples: Sequence[Samples]) -> None:
