@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance.linear import inverse_on_range, members
+from tradelift.covariance.linear import inflated, inverse_on_range, members, net_of
 from tradelift.covariance.observed import Observed, components
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
-
-ALONE = 1e-8  # of one: what is fitted but for this share is fitted whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,32 +83,12 @@ def pair_terms(data: Observed) -> tuple[Floats, Floats]:
     for table in tables(data):
         for pairs, spread in _spreads(table):
             codes = table.pair[pairs]
-            c[codes], m[codes] = _inflated(table, pairs, spread)
+            # H = F F', F = diag(mass)^1/2 (I - q q'), q = theta^1/2, turns I - H D into symmetric I - F' D F
+            root, q = np.sqrt(table.mass[pairs]), np.sqrt(table.theta[pairs])
+            leverage = net_of(q, root[:, :, None] * spread * root[:, None, :])
+            residual = np.divide(table.score[pairs], root, out=np.zeros_like(root), where=root > 0)
+            c[codes], m[codes] = inflated(leverage, residual, table.net[:, pairs] * root)
     return c, m
-
-
-def _inflated(table: Table, pairs: Ints, spread: Floats) -> tuple[Floats, Floats]:
-    """
-    Solve with I - H D in symmetric form: H = F F', F = diag(mass)^1/2 (I - q q'), q = theta^1/2.
-
-    Directions that the effects fit whole hold neither residual nor regressor.
-    """
-    root, q = np.sqrt(table.mass[pairs]), np.sqrt(table.theta[pairs])
-    inner = root[:, :, None] * spread * root[:, None, :]
-    inner = _off(_off(inner, q).transpose(0, 2, 1), q)
-    values, vectors = np.linalg.eigh((inner + inner.transpose(0, 2, 1)) / 2)
-    left = 1 - values
-    inflated = np.divide(1.0, left, out=np.zeros_like(left), where=left > ALONE)
-    residual = np.divide(table.score[pairs], root, out=np.zeros_like(root), where=root > 0)
-    turned = np.einsum("gst,gs->gt", vectors, residual)
-    x = np.einsum("gst,kgs->kgt", vectors, table.net[:, pairs] * root)
-    c = np.einsum("kgt,gt,gt->gk", x, inflated, turned)
-    return c, np.einsum("kgt,gt,lgt->gkl", x, inflated, x)
-
-
-def _off(matrices: Floats, q: Floats) -> Floats:
-    """(I - q q') times each matrix."""
-    return np.asarray(matrices - q[:, :, None] * np.einsum("gs,gst->gt", q, matrices)[:, None, :])
 
 
 def _spreads(table: Table) -> Iterator[tuple[Ints, Floats]]:

@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance.linear import inverse_on_range, members
+from tradelift.covariance.linear import inflated, inverse_on_range, members, net_of
 from tradelift.covariance.observed import Observed, components
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 
-ALONE = 1e-8  # of one: what is fitted but for this share is fitted whole
 AT_ONCE = 2**22  # elements of matrices of pairs in memory at once
 
 
@@ -32,10 +31,10 @@ def shared_terms(data: Observed) -> tuple[Floats, Floats]:
     c, m = np.zeros((count, k)), np.zeros((count, k, k))
     second = data.second + int(data.first.max()) + 1
     for rows in members(components(second, components(data.first, data.group))):
-        first, own = np.unique(np.concatenate([data.first[rows], second[rows]]), return_inverse=True)
+        effects, own = np.unique(np.concatenate([data.first[rows], second[rows]]), return_inverse=True)
         codes = own.reshape(2, len(rows))
         group = np.unique(data.group[rows], return_inverse=True)[1]
-        covariance = inverse_on_range(_information(codes, group, data.mass[rows], len(first)))
+        covariance = inverse_on_range(_information(codes, group, data.mass[rows], len(effects)))
         held = list(members(group))
         widest = max(map(len, held))
         step = max(1, AT_ONCE // widest**2)
@@ -70,26 +69,14 @@ def _add(data: Observed, rows: Ints, codes: Ints, held: list[Ints], covariance: 
     for one in codes[:, place]:
         for other in codes[:, place]:
             spread += covariance[one[:, :, None], other[:, None, :]]
-    inner = _off(_off(root[:, :, None] * spread * root[:, None, :], q).transpose(0, 2, 1), q)
-    inner += q[:, :, None] * q[:, None, :]
+    leverage = net_of(q, root[:, :, None] * spread * root[:, None, :]) + q[:, :, None] * q[:, None, :]
     residual = np.divide(data.score[at], root, out=np.zeros_like(root), where=root > 0)
     scaled = data.net[:, at] * root
     pair = np.where(inside > 0, data.pair[at], -1)
-    low = data.pair[at[:, 0]]
-    for of_low in (True, False):
-        own = (pair >= 0) & ((pair == low[:, None]) == of_low)
+    one_way = pair == data.pair[at[:, :1]]
+    for own in (one_way, ~one_way & (pair >= 0)):
         some = np.flatnonzero(own.any(axis=1))
         mask = own[some].astype(float)
-        values, vectors = np.linalg.eigh(inner[some] * mask[:, :, None] * mask[:, None, :])
-        left = 1 - values
-        inflated = np.divide(1.0, left, out=np.zeros_like(left), where=left > ALONE)
-        turned = np.einsum("gst,gs->gt", vectors, residual[some] * mask)
-        x = np.einsum("gst,kgs->kgt", vectors, scaled[:, some] * mask)
         which = pair[some, own[some].argmax(axis=1)]
-        c[which] = np.einsum("kgt,gt,gt->gk", x, inflated, turned)
-        m[which] = np.einsum("kgt,gt,lgt->gkl", x, inflated, x)
-
-
-def _off(matrices: Floats, q: Floats) -> Floats:
-    """(I - q q') times each matrix."""
-    return np.asarray(matrices - q[:, :, None] * np.einsum("gs,gst->gt", q, matrices)[:, None, :])
+        block = leverage[some] * mask[:, :, None] * mask[:, None, :]
+        c[which], m[which] = inflated(block, residual[some] * mask, scaled[:, some] * mask)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tradelift.covariance.bias import bias_of
 from tradelift.covariance.dyads import Dyads
+from tradelift.covariance.linear import larger
 from tradelift.covariance.observed import Observed, components, observed, refuse_repeats
 from tradelift.covariance.three_way import pair_terms
 from tradelift.covariance.undirected import shared_terms
@@ -15,8 +16,6 @@ from tradelift.solve import DenseProblem, Fit, RowProblem
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
-
-ALONE = 1e-8  # of one: an observation or pair that is fitted but for this share is fitted whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,10 +92,10 @@ def _two_way_terms(data: Observed) -> tuple[Floats, Floats]:
     The effects live within one period, so their leverage is diagonal within a pair.
     """
     left = 1 - effect_leverage(data.mass, data.first, data.second)
-    inflated = np.divide(1.0, left, out=np.zeros_like(left), where=left > ALONE)  # else fitted whole: no residual
-    c = pair_sums(data.net * (data.score * inflated), data.pair)
+    factor = larger(left)
+    c = pair_sums(data.net * (data.score * factor), data.pair)
     k = len(data.net)
-    products = (data.net[:, None] * data.net).reshape(k * k, len(left)) * (data.mass * inflated)
+    products = (data.net[:, None] * data.net).reshape(k * k, len(left)) * (data.mass * factor)
     return c, pair_sums(products, data.pair).reshape(len(c), k, k)
 
 
@@ -150,8 +149,6 @@ def _inflated(c: Floats, m: Floats, bread: Floats) -> tuple[Floats, int]:
     root = np.linalg.cholesky(bread)  # H = root^-T root^-1
     own = root.T @ m @ root
     values, vectors = np.linalg.eigh((own + own.transpose(0, 2, 1)) / 2)
-    left = 1 - values
-    whole = left < ALONE
-    inflated = np.divide(1.0, left, out=np.zeros_like(left), where=~whole)
-    turned = np.einsum("pkl,pk->pl", vectors, c @ root) * inflated
-    return np.einsum("pkl,pl->pk", vectors, turned) @ np.linalg.inv(root), int(whole.any(axis=1).sum())
+    factor = larger(1 - values)
+    turned = np.einsum("pkl,pk->pl", vectors, c @ root) * factor
+    return np.einsum("pkl,pl->pk", vectors, turned) @ np.linalg.inv(root), int((factor == 0).any(axis=1).sum())
