@@ -84,6 +84,14 @@ def test_estimates_as_in_memory(tmp_path, name, design):
     assert_same(gravity.estimate(stored(panel, tmp_path)), gravity.estimate(panel))
 
 
+def test_a_window_of_periods_is_solved_from_sums(tmp_path):
+    panel, _, _ = two_sided(periods=6)
+    gravity = tl.Gravity(where={"period": {"from": "2017-03", "to": "2017-05"}})
+    got = gravity.estimate(stored(panel, tmp_path))
+    assert got.diagnostics.path == "sums"
+    assert_same(got, gravity.estimate(panel))
+
+
 def test_one_sided_panels_with_domestic_flows(tmp_path):
     panel, _ = one_sided(n=8, periods=4)
     opened = stored(panel, tmp_path, part_cells=64)
@@ -339,6 +347,7 @@ def test_all_cells_at_once_are_refused(tmp_path):
         opened.to_arrow,
         lambda: opened.pair_of_cell,
         lambda: tl.Gravity().compare(opened),
+        lambda: tl.randomize(tl.Gravity(), opened, draws=9, seed=1),
     ):
         with pytest.raises(DesignError, match=f"stay in their files.*{LOAD}"):
             ask()

@@ -158,8 +158,9 @@ def read(group: RowGroup, names: Sequence[str], *, coded: bool = False) -> Itera
         Leave text as the dictionary that the file keeps.
     """
     texts = list(names) if coded else None
+    threads = group.rows > BATCH  # a small row group is read before threads are woken
     with pq.ParquetFile(group.path, read_dictionary=texts, pre_buffer=False) as file:
-        yield from file.iter_batches(BATCH, row_groups=[group.number], columns=list(names))
+        yield from file.iter_batches(BATCH, row_groups=[group.number], columns=list(names), use_threads=threads)
 
 
 def encode_batch(column: pa.Array, *, period: bool = False) -> tuple[Ints, list[str | None]]:
