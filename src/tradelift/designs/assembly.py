@@ -77,21 +77,21 @@ def in_rows(parts: Parts, codes: Sequence[Ints]) -> tuple[RowProblem, tuple[Ints
     return problem, tuple(g[rows] for g in parts.groups)
 
 
-def in_blocks(parts: Parts, blocks: Sequence[Block]) -> tuple[DenseProblem, tuple[Any, ...]]:
-    """One tensor a block, with two-way effects by period; and the groups shaped likewise."""
+def in_blocks(parts: Parts, blocks: Sequence[Block], third: Ints | None = None) -> tuple[DenseProblem, tuple[Any, ...]]:
+    """One tensor a block, with two-way effects by period and a third by pair (P,); and the groups shaped likewise."""
     pieces = []
     groups: list[list[Ints]] = [[] for _ in parts.groups]
     for block in blocks:
         if not parts.used[block.start : block.stop].any():
             continue
-        pieces.append(_piece(parts, block))
+        pieces.append(_piece(parts, block, third))
         for collected, codes in zip(groups, parts.groups, strict=True):
             collected.append(block.tensor(codes, fill=0))
     problem = DenseProblem(pieces=tuple(pieces), family=parts.family, n_pairs=len(parts.panel.pairs))
     return problem, tuple(groups)
 
 
-def _piece(parts: Parts, block: Block) -> Piece:
+def _piece(parts: Parts, block: Block, third: Ints | None) -> Piece:
     pair = _pair_matrix(block, parts.panel.pair_of_cell)
     weights = None
     if parts.weights is not None or block.position is not None or not parts.used[block.start : block.stop].all():
@@ -112,6 +112,7 @@ def _piece(parts: Parts, block: Block) -> Piece:
         weights=weights,
         offset=None if parts.offset is None else block.tensor(parts.offset),
         pair=pair,
+        group=None if third is None else third[pair],  # where the panel has no pair, nothing is observed
     )
 
 

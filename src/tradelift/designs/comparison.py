@@ -16,7 +16,7 @@ from tradelift.covariance import (
     covariance,
 )
 from tradelift.designs.assembly import Parts, cluster_codes, in_blocks, in_rows
-from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes, gaps
+from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes, gaps, third_effect
 from tradelift.designs.influence import influence_of, notes_of
 from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
 from tradelift.errors import DesignError
@@ -158,8 +158,9 @@ def compare(
     if not used.any():
         msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())
         raise NoObservationError(msg, reasons)
+    third = third_effect(panel, names)
     # the usual effects need no codes to be recognised
-    codes = [] if set(names) == set(usual) else [effect_codes(panel, name) for name in names]
+    codes = [] if set(names) == set(usual) or third is not None else [effect_codes(panel, name) for name in names]
     parts = Parts(
         panel=panel, columns=columns, used=used, family=chosen,
         outcome=values if used.all() else np.where(used, values, 0.0),
@@ -169,9 +170,9 @@ def compare(
     )  # fmt: skip
     blocks = panel.cells.blocks
     problem: DenseProblem | RowProblem
-    is_two_way = set(names) == set(usual) or are_two_way(panel, codes, used)
-    if blocks is not None and is_two_way:
-        problem, clusters = in_blocks(parts, blocks)
+    is_dense = third is not None or set(names) == set(usual) or are_two_way(panel, codes, used)
+    if blocks is not None and is_dense:
+        problem, clusters = in_blocks(parts, blocks, third)
     else:
         problem, clusters = in_rows(parts, codes or [effect_codes(panel, name) for name in names])
     return Comparison(

@@ -52,6 +52,47 @@ def effect_codes(panel: Panel, name: str) -> Ints:
     return _rank(code)
 
 
+def third_effect(panel: Panel, names: Sequence[str]) -> Ints | None:
+    """
+    Code the effect of the pairs that stands beside the usual two.
+
+    Parameters
+    ----------
+    panel
+        Where the columns are.
+    names
+        The effects.
+
+    Returns
+    -------
+    Codes from 0 by directed pair, shape (P,); None where the effects are others, or the third moves in time.
+    """
+    usual = default_effects(panel)
+    others = [name for name in names if name not in usual]
+    if len(names) != 3 or len(others) != 1:
+        return None
+    code = np.zeros(len(panel.pairs), dtype=np.int64)
+    for part in others[0].split("^"):
+        values = _by_pair(panel, part.strip())
+        if values is None:
+            return None
+        own = _rank(values)
+        code = _rank(code * (int(own.max(initial=0)) + 1) + own)
+    return code
+
+
+def _by_pair(panel: Panel, name: str) -> Ints | None:
+    """A column by directed pair, or None where it moves in time."""
+    if name in ("origin", "destination"):
+        return panel.pairs.origin if name == "origin" else panel.pairs.destination
+    if panel.is_fixed(name):
+        return panel.pair_column(name)
+    values, pair = panel.column(name), panel.pair_of_cell
+    out = np.zeros(len(panel.pairs), dtype=values.dtype)
+    out[pair] = values
+    return out if (out[pair] == values).all() else None
+
+
 def gaps(panel: Panel, names: Sequence[str]) -> Bools:
     """Mark the cells where a column of an effect or cluster is missing, shape (N,)."""
     out = np.zeros(panel.n_cells, dtype=bool)

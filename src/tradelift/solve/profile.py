@@ -21,7 +21,7 @@ MAX_HELP = 60
 LOOSE, TIGHT = 1e-2, 1e-13  # relative change of the multipliers in the last sweep
 NOISE = 1e-15  # rounding of a sum, relative to the largest sum of its period
 NEAR = 1e-5  # a step that short is followed by a tight one
-SETTLED = 1e-9  # step that the score asks for at the end, in units of the linear index
+SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
 COARSE = 8  # one of so many periods gives the start
 LONGEST = 2.0  # step, in units of the linear index
@@ -41,6 +41,8 @@ class Solved:
         nothing was traded), terms for OLS.
     row_parts, column_parts
         The same effects in the regressors, shapes (T, I, K) and (T, J, K).
+    pairs, pair_parts
+        The third effect likewise, shapes (I, J) and (I, J, K); None where there is none.
     steps
         Newton steps.
     path
@@ -52,6 +54,8 @@ class Solved:
     columns: list[Floats]
     row_parts: list[Floats]
     column_parts: list[Floats]
+    pairs: list[Floats] | None = None
+    pair_parts: list[Floats] | None = None
     steps: int
     path: Path
 
@@ -121,7 +125,7 @@ def _start(cuts: Sequence[Cut], k: int) -> Solved:
 
 def _newton(slabs: list[Slab], state: Solved, spread: Floats, *, rough: bool) -> Solved | None:
     """Newton steps until the score asks for none; the state's effects change in place."""
-    flows = each(_flows, slabs)
+    flows = each(flows_of, slabs)
     beta, move, size = state.coefficients, np.zeros_like(state.coefficients), 1.0
     before, halvings = -np.inf, 0
     for step in range(1, MAX_STEPS + 1):
@@ -155,7 +159,8 @@ def _newton(slabs: list[Slab], state: Solved, spread: Floats, *, rough: bool) ->
     return None
 
 
-def _flows(slab: Slab) -> Flows:
+def flows_of(slab: Slab) -> Flows:
+    """Sum up the outcome of a slab."""
     y = slab.outcome
     return Flows(
         rows=y.sum(axis=2),

@@ -82,13 +82,13 @@ def singletons(sample: Bools) -> Bools | None:
     """
     left = sample
     while True:
-        rows, columns = _counts(left)
+        rows, columns = counts(left)
         if not ((rows == 1).any() or (columns == 1).any()):
             return None if left is sample else sample & ~left
         left = left & ~((rows == 1)[:, :, None] | (columns == 1)[:, None, :])
 
 
-def _counts(sample: Bools) -> tuple[Ints, Ints]:
+def counts(sample: Bools) -> tuple[Ints, Ints]:
     """Observations by origin and by destination, shapes (T, I) and (T, J)."""
     small = sample.view(np.uint8)
     return small.sum(axis=2, dtype=np.int32), small.sum(axis=1, dtype=np.int32)

@@ -137,7 +137,9 @@ def _part(
     n, at, k = slab.piece, slab.periods, len(slab.regressors)
     a, b = solved.rows[n][at], solved.columns[n][at]
     p, q = solved.row_parts[n][at], solved.column_parts[n][at]
-    fitted = _fitted(family, solved.coefficients, slab, a, b)
+    third = None if solved.pairs is None else solved.pairs[n]
+    third_parts = None if solved.pair_parts is None else solved.pair_parts[n]
+    fitted = _fitted(family, solved.coefficients, slab, a, b, third)
     error = slab.outcome - fitted
     information = np.zeros((k, k))
     weights = fitted if family == "poisson" else slab.weights
@@ -146,6 +148,8 @@ def _part(
     for i, x in enumerate(slab.regressors):
         net = x - p[:, :, i, None]
         net -= q[:, None, :, i]
+        if third_parts is not None:
+            net -= third_parts[..., i]
         weighted = net if weights is None else net * weights
         for j, other in enumerate([*nets, net]):
             information[i, j] = information[j, i] = np.vdot(weighted, other)
@@ -164,12 +168,14 @@ def _part(
     )
 
 
-def _fitted(family: Family, beta: Floats, slab: Slab, a: Floats, b: Floats) -> Floats:
+def _fitted(family: Family, beta: Floats, slab: Slab, a: Floats, b: Floats, third: Floats | None) -> Floats:
     """Fitted outcomes times the weights, shape (t, I, J)."""
     if family == "poisson":
-        return slab.expected(beta, a, b)
+        return slab.expected(beta, a, b, third)
     out = slab.index(beta) + a[:, :, None]
     out += b[:, None, :]
+    if third is not None:
+        out += third
     return out if slab.weights is None else np.asarray(out * slab.weights)
 
 

@@ -61,9 +61,13 @@ class Slab:
             total = total + b * x  # those that do not move first: their sums are small
         return np.zeros(self.shape[1:]) if isinstance(total, float) else total
 
-    def expected(self, beta: Floats, rows: Floats | None = None, columns: Floats | None = None) -> Floats:
-        """Exponential of the index, times weights and multipliers (t, I) and (t, J); a new array, shape (t, I, J)."""
+    def expected(
+        self, beta: Floats, rows: Floats | None = None, columns: Floats | None = None, pairs: Floats | None = None
+    ) -> Floats:
+        """Exponential of the index times weights and multipliers (t, I), (t, J) and (I, J); new, shape (t, I, J)."""
         out = np.exp(self.index(beta))
+        if pairs is not None:
+            out = out * pairs
         if rows is not None and columns is not None:
             out = out * rows[:, :, None]
             out *= columns[:, None, :]

@@ -1,0 +1,394 @@
+"""OLS and PPML with a third effect, of the pairs, that ties the periods together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.solve.profile import Flows, Solved, flows_of
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, periods, ratio
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+
+MAX_STEPS = 60
+MAX_SWEEPS = 3000
+LOOSE, TIGHT = 1e-2, 1e-12  # change of the third effect in the last sweep
+ROUGH = 1e-6  # the same where only the rank is asked for
+NEAR = 1e-4  # a step that short is followed by a tight one
+FASTEST = 0.999  # rate of shrinking beyond which more turns hardly help
+SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
+SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
+LONGEST = 2.0  # step, in units of the linear index
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class State:
+    """
+    The effects, changed in place; lists are by piece.
+
+    Parameters
+    ----------
+    weights
+        By slab: fitted outcomes (PPML) or weights (OLS), shape (t, I, J).
+    rows, columns
+        Multipliers of origins (T, I) and destinations (T, J).
+    group
+        Multiplier of each code of the third effect, shape (G,).
+    row_parts, column_parts, group_parts
+        Effects in the regressors, shapes (T, I, K), (T, J, K) and (G, K).
+    """
+
+    weights: list[Floats]
+    rows: list[Floats]
+    columns: list[Floats]
+    group: Floats
+    row_parts: list[Floats]
+    column_parts: list[Floats]
+    group_parts: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sums:
+    """Weighted sums of K values by origin (t, I, K) and destination (t, J, K), and by pair (I, J, K), of a slab."""
+
+    rows: Floats
+    columns: Floats
+    pairs: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """Slabs, the codes of the third effect by piece, shape (I, J), and how many codes there are."""
+
+    slabs: list[Slab]
+    codes: list[Ints]
+    n_codes: int
+
+    def by_code(self, pairs: Sequence[Floats]) -> Floats:
+        """Sums of the slabs' pair sums (I, J, ...) by code, shape (G, ...)."""
+        first = pairs[0]
+        out = np.zeros((self.n_codes, *first.shape[2:]))
+        for n, codes in enumerate(self.codes):
+            own = [p for p, s in zip(pairs, self.slabs, strict=True) if s.piece == n]
+            total = np.sum(own, axis=0).reshape(codes.size, -1)
+            flat = out.reshape(self.n_codes, -1)
+            for k in range(total.shape[1]):
+                flat[:, k] += np.bincount(codes.ravel(), weights=total[:, k], minlength=self.n_codes)
+        return out
+
+
+def _job(cuts: Sequence[Cut]) -> Job:
+    slabs = [s for n, c in enumerate(cuts) for s in c.slabs(n, periods(c.piece))]
+    groups = [c.piece.group for c in cuts if c.piece.group is not None]
+    assert len(groups) == len(cuts), "every piece has a third effect"
+    return Job(slabs=slabs, codes=groups, n_codes=1 + max(int(g.max(initial=-1)) for g in groups))
+
+
+def _start(cuts: Sequence[Cut], job: Job, k: int) -> State:
+    shapes = [c.piece.outcome.shape for c in cuts]
+    return State(
+        weights=[],
+        rows=[np.ones((t, i)) for t, i, _ in shapes],
+        columns=[np.ones((t, j)) for t, _, j in shapes],
+        group=np.ones(job.n_codes),
+        row_parts=[np.zeros((t, i, k)) for t, i, _ in shapes],
+        column_parts=[np.zeros((t, j, k)) for t, _, j in shapes],
+        group_parts=np.zeros((job.n_codes, k)),
+    )
+
+
+def ordinary(cuts: Sequence[Cut]) -> Solved | None:
+    """
+    OLS.
+
+    Parameters
+    ----------
+    cuts
+        The pieces; each has a third effect.
+
+    Returns
+    -------
+    The solution, or None where the effects mix too slowly.
+    """
+    job, k = _job(cuts), len(cuts[0].regressors)
+    state = _start(cuts, job, k + 1)
+    cross = _net_cross(job, state, [_with_outcome(cuts, s) for s in job.slabs], TIGHT)
+    if cross is None:
+        return None
+    beta = np.linalg.solve(cross[:k, :k], cross[:k, k]) if k else np.zeros(0)
+    solved = _solved(job, state, beta, 1)
+
+    def own(parts: Floats) -> Floats:
+        return np.asarray(parts[..., k] - parts[..., :k] @ beta)
+
+    third = state.group_parts
+    return replace(
+        solved,
+        rows=[own(p) for p in state.row_parts],
+        columns=[own(p) for p in state.column_parts],
+        pairs=[own(third)[codes] for codes in job.codes],
+        row_parts=[p[..., :k] for p in state.row_parts],
+        column_parts=[p[..., :k] for p in state.column_parts],
+        pair_parts=[third[codes][..., :k] for codes in job.codes],
+    )
+
+
+def net_cross(cuts: Sequence[Cut]) -> tuple[Floats | None, Floats]:
+    """
+    Cross product of the regressors net of the effects (None where they mix too slowly), and sums of squares before.
+
+    Parameters
+    ----------
+    cuts
+        The pieces; each has a third effect.
+    """
+    job, k = _job(cuts), len(cuts[0].regressors)
+    values = [list(s.regressors) for s in job.slabs]
+    cross = _net_cross(job, _start(cuts, job, k), values, ROUGH)
+    weights = [np.ones(s.shape) if s.weights is None else s.weights for s in job.slabs]
+    count = max(sum(float(w.sum()) for w in weights), 1.0)
+    first, second = np.zeros(k), np.zeros(k)
+    for w, own in zip(weights, values, strict=True):
+        for i, x in enumerate(own):
+            first[i] += float(by_row(w, x).sum())
+            second[i] += float(by_row(w, x**2).sum())
+    return cross, second - first**2 / count
+
+
+def _net_cross(job: Job, state: State, values: Sequence[list[Floats]], enough: float) -> Floats | None:
+    state.weights = [np.ones(s.shape) if s.weights is None else s.weights for s in job.slabs]
+    try:
+        _project(job, state, values, enough)
+    except _SlowError:
+        return None
+    return np.asarray(np.sum([_cross(job, state, n, v) for n, v in enumerate(values)], axis=0))
+
+
+def _with_outcome(cuts: Sequence[Cut], slab: Slab) -> list[Floats]:
+    outcome = cuts[slab.piece].piece.outcome[slab.periods]  # not yet times the weights
+    return [*slab.regressors, outcome if slab.offset is None else outcome - slab.offset]
+
+
+def _cross(job: Job, state: State, n: int, values: Sequence[Floats]) -> Floats:
+    slab, w = job.slabs[n], state.weights[n]
+    p, q = state.row_parts[slab.piece][slab.periods], state.column_parts[slab.piece][slab.periods]
+    third = state.group_parts[job.codes[slab.piece]]
+    nets = [x - p[:, :, i, None] - q[:, None, :, i] - third[..., i] for i, x in enumerate(values)]
+    flat = np.array(nets).reshape(len(nets), -1)
+    return np.asarray((flat * w.ravel()) @ flat.T)
+
+
+def poisson(cuts: Sequence[Cut]) -> Solved | None:
+    """
+    PPML: Newton's method on the coefficients, the effects fitted proportionally at each.
+
+    Parameters
+    ----------
+    cuts
+        The pieces; no observation is separated, and each piece has a third effect.
+
+    Returns
+    -------
+    The solution, or None where the effects mix too slowly or Newton's method does not settle.
+    """
+    job, k = _job(cuts), len(cuts[0].regressors)
+    state = _start(cuts, job, k)
+    spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
+    flows = each(flows_of, job.slabs)
+    traded = job.by_code([s.outcome.sum(axis=0) for s in job.slabs])
+    for slab, sums in zip(job.slabs, flows, strict=True):
+        state.rows[slab.piece][slab.periods] = sums.rows > 0
+        state.columns[slab.piece][slab.periods] = sums.columns > 0
+    try:
+        return _newton(job, state, spread, flows, traded)
+    except (_SlowError, np.linalg.LinAlgError):
+        return None
+
+
+class _SlowError(Exception):
+    """The effects mix too slowly, or the steps do not settle."""
+
+
+def _newton(job: Job, state: State, spread: Floats, flows: Sequence[Flows], traded: Floats) -> Solved:
+    k = len(spread)
+    beta, move, size, before = np.zeros(k), np.zeros(k), 1.0, -np.inf
+    for step in range(1, MAX_STEPS + 1):
+        tight = size <= NEAR or not k
+        enough = TIGHT if tight else min(LOOSE, size / 10)
+        _balance(job, state, beta, flows, traded, enough)
+        value = _likelihood(job, state, beta, flows, traded)
+        if value < before - (SLACK + (0.0 if tight else enough)) * abs(before):
+            move = move / 2
+            beta = beta - move
+            _shift(state, -move)
+            continue
+        before = value
+        _project(job, state, [list(s.regressors) for s in job.slabs], max(enough, TIGHT))
+        score, information = _step(job, state)
+        move = np.linalg.solve(information, score)
+        size = float(np.abs(move * spread).max(initial=0.0))
+        if tight and size <= SETTLED:
+            return _solved(job, state, beta, step)
+        move = move * min(1.0, LONGEST / size) if size else move
+        if not np.isfinite(move).all():
+            raise _SlowError
+        beta = beta + move
+        _shift(state, move)
+    raise _SlowError
+
+
+def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
+    return Solved(
+        coefficients=beta,
+        rows=state.rows,
+        columns=state.columns,
+        row_parts=state.row_parts,
+        column_parts=state.column_parts,
+        pairs=[state.group[codes] for codes in job.codes],
+        pair_parts=[state.group_parts[codes] for codes in job.codes],
+        steps=steps,
+        path="tensor",
+    )
+
+
+def _shift(state: State, move: Floats) -> None:
+    """Move the effects along with the coefficients."""
+    for values, parts in ((state.rows, state.row_parts), (state.columns, state.column_parts)):
+        for n, part in enumerate(parts):
+            values[n] *= np.exp(-(part @ move))
+    state.group *= np.exp(-(state.group_parts @ move))
+
+
+def _balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
+    """Proportional fitting of the multipliers to the sums; the fitted outcomes stay in the state."""
+    state.weights = each(partial(_fitted, job, state, beta), job.slabs)
+    scale, last = np.ones(job.n_codes), np.full(1, np.inf)
+    total = max(float(traded.sum()), 1e-300)
+    for _ in range(MAX_SWEEPS):
+        factors = [scale[codes] for codes in job.codes]
+        swept = each(partial(_sweep, state, factors), job.slabs, flows, state.weights)
+        scale = ratio(traded, job.by_code([pairs for pairs, _ in swept]))
+        state.group *= scale
+        # on what is traded, for a code of little trade matters as little
+        moved = traded @ np.where(traded > 0, scale - 1, 0.0) ** 2 + sum(change for _, change in swept)
+        change = np.sqrt(np.atleast_1d(moved / total))
+        left, last = _to_go(change, last), change
+        if left[0] <= enough:
+            for n, slab in enumerate(job.slabs):
+                state.weights[n] *= scale[job.codes[slab.piece]]
+            return
+    raise _SlowError
+
+
+def _to_go(change: Floats, last: Floats) -> Floats:
+    """How far a sequence is from its limit, if it goes on to shrink as it did in the last turn."""
+    rate = np.minimum(np.divide(change, last, out=np.zeros_like(change), where=last > 0), FASTEST)
+    return np.asarray(change * np.where(np.isfinite(last), rate / (1 - rate), 1.0))
+
+
+def _fitted(job: Job, state: State, beta: Floats, slab: Slab) -> Floats:
+    n, at = slab.piece, slab.periods
+    return slab.expected(beta, state.rows[n][at], state.columns[n][at], state.group[job.codes[n]])
+
+
+def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, w: Floats) -> tuple[Floats, float]:
+    """Fit one slab's rows and columns in place; its fitted sums by pair, and how far the columns moved."""
+    n, at = slab.piece, slab.periods
+    w *= factors[n]
+    by_rows = ratio(flows.rows, w.sum(axis=2))
+    w *= by_rows[:, :, None]
+    by_columns = ratio(flows.columns, w.sum(axis=1))
+    w *= by_columns[:, None, :]
+    state.rows[n][at] *= by_rows
+    state.columns[n][at] *= by_columns
+    moved = flows.columns * np.where(flows.columns > 0, by_columns - 1, 0.0) ** 2
+    return np.asarray(w.sum(axis=0)), float(moved.sum())
+
+
+def _likelihood(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats) -> float:
+    total = float(traded @ np.log(np.where(state.group > 0, state.group, 1.0)))
+    for slab, sums, w in zip(job.slabs, flows, state.weights, strict=True):
+        a, b = state.rows[slab.piece][slab.periods], state.columns[slab.piece][slab.periods]
+        for own, multiplier in ((sums.rows, a), (sums.columns, b)):
+            total += float((own * np.log(np.where(multiplier > 0, multiplier, 1.0))).sum())
+        total += float(sums.regressors @ beta) + sums.offset - float(w.sum())
+    return total
+
+
+def _project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float) -> None:
+    """Find the effects in values, from those that were found before, by turns."""
+    if not state.group_parts.shape[1]:
+        return
+    sums = each(_sums, job.slabs, values, state.weights)
+    target, mass = job.by_code([s.pairs for s in sums]), job.by_code([w.sum(axis=0) for w in state.weights])
+    weight = inverse(mass)[:, None]
+    size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
+    inverses = [(inverse(w.sum(axis=2))[..., None], inverse(w.sum(axis=1))[..., None]) for w in state.weights]
+    last = np.full(len(size), np.inf)
+    for _ in range(MAX_SWEEPS):
+        thirds = [state.group_parts[codes] for codes in job.codes]
+        turned = each(partial(_turn, state, thirds), job.slabs, sums, state.weights, inverses)
+        new = (target - job.by_code([pairs for pairs, _ in turned])) * weight
+        moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([c for _, c in turned], axis=0)
+        change = np.sqrt(moved)
+        state.group_parts = new
+        left, last = _to_go(change, last), change
+        if np.all(left <= enough * size):
+            thirds = [state.group_parts[codes] for codes in job.codes]
+            each(partial(_turn, state, thirds), job.slabs, sums, state.weights, inverses)
+            return
+    raise _SlowError
+
+
+def _sums(slab: Slab, values: Sequence[Floats], w: Floats) -> Sums:
+    del slab
+    return Sums(
+        rows=np.stack([by_row(w, x) for x in values], axis=-1),
+        columns=np.stack([by_column(w, x) for x in values], axis=-1),
+        pairs=np.stack([np.einsum("tij,ij->ij" if x.ndim == 2 else "tij,tij->ij", w, x) for x in values], axis=-1),
+    )
+
+
+def _turn(
+    state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, w: Floats, inverses: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Update one slab's other effects in place, given the third; their sums by pair, and how far they moved."""
+    n, at = slab.piece, slab.periods
+    third, q = thirds[n], state.column_parts[n][at]
+    # sums of weights times what differs by pair are products of a matrix for each origin
+    by_origin = np.matmul(w.transpose(1, 0, 2), third).transpose(1, 0, 2)
+    p = (sums.rows - by_origin - np.matmul(w, q)) * inverses[0]
+    by_destination = np.stack([by_column(w, third[..., k]) for k in range(third.shape[2])], axis=-1)
+    before = q
+    q = (sums.columns - by_destination - np.matmul(w.transpose(0, 2, 1), p)) * inverses[1]
+    moved = (w.sum(axis=1)[..., None] * (q - before) ** 2).sum(axis=(0, 1))
+    state.row_parts[n][at], state.column_parts[n][at] = p, q
+    out = np.matmul(w.transpose(1, 2, 0), p.transpose(1, 0, 2))
+    for k in range(third.shape[2]):
+        out[..., k] += np.einsum("tij,tj->ij", w, q[..., k])
+    return np.asarray(out), np.asarray(moved)
+
+
+def _step(job: Job, state: State) -> tuple[Floats, Floats]:
+    """Score and information."""
+    parts = each(partial(_slab_step, job, state), job.slabs, state.weights)
+    return np.sum([p[0] for p in parts], axis=0), np.sum([p[1] for p in parts], axis=0)
+
+
+def _slab_step(job: Job, state: State, slab: Slab, w: Floats) -> tuple[Floats, Floats]:
+    n, at = slab.piece, slab.periods
+    p, q, third = state.row_parts[n][at], state.column_parts[n][at], state.group_parts[job.codes[n]]
+    nets = np.empty((len(slab.regressors), *slab.shape))
+    for i, x in enumerate(slab.regressors):
+        np.subtract(x, p[:, :, i, None], out=nets[i])
+        nets[i] -= q[:, None, :, i]
+        nets[i] -= third[..., i]
+    flat = nets.reshape(len(nets), -1)
+    weighted = flat * w.ravel()
+    # net regressors: what little the effects are off by enters to second order, so they need not be exact on the way
+    score = flat @ (slab.outcome - w).ravel()
+    return score, np.asarray(weighted @ flat.T)
