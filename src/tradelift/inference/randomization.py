@@ -92,7 +92,25 @@ def randomize(
     >>> tl.randomize(tl.Gravity(), panel, draws=99).n_draws
     99
     """
+    from threadpoolctl import threadpool_limits
+
     _check(design, draws, seed)
+    # a period's matrices are small: threads would wait for each other longer than they work
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _randomize(design, panel, scheme, draws, seed, studentized=studentized, refit=refit, interval=interval)
+
+
+def _randomize(
+    design: Comparing,
+    panel: Panel,
+    scheme: str,
+    draws: int,
+    seed: int,
+    *,
+    studentized: bool,
+    refit: bool,
+    interval: bool,
+) -> Randomized:
     relabelled = draw_relabellings(panel, scheme, draws, np.random.default_rng(seed))
     comparison = design.compare(panel)
     check_comparison(comparison)
