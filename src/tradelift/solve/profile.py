@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import solve_effects
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums
 
 Floats = NDArray[Any]
 
@@ -18,7 +18,7 @@ MAX_STEPS = 60
 MAX_HALVINGS = 20
 MAX_SWEEPS = 20  # of proportional fitting, before Newton's steps help
 MAX_HELP = 60
-LOOSE, TIGHT = 1e-2, 1e-13  # relative change of the multipliers in the last sweep
+LOOSE, TIGHT = 1e-2, 1e-12  # relative change of the multipliers in the last sweep
 NOISE = 1e-15  # rounding of a sum, relative to the largest sum of its period
 NEAR = 1e-5  # a step that short is followed by a tight one
 SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
@@ -163,7 +163,7 @@ def flows_of(slab: Slab) -> Flows:
     """Sum up the outcome of a slab."""
     y = slab.outcome
     return Flows(
-        rows=y.sum(axis=2),
+        rows=row_sums(y),
         columns=y.sum(axis=1),
         regressors=np.array([float(by_row(y, x).sum()) for x in slab.regressors]),
         offset=0.0 if slab.offset is None else float(by_row(y, slab.offset).sum()),
@@ -191,7 +191,7 @@ def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab
     noise = _noise(flows) * spread
     p, q = solve_effects(mu, rows, columns, state.column_parts[n][at], noise, max(enough, TIGHT))
     state.row_parts[n][at], state.column_parts[n][at] = p, q
-    off_rows, off_columns = flows.rows - mu.sum(axis=2), flows.columns - mu.sum(axis=1)
+    off_rows, off_columns = flows.rows - row_sums(mu), flows.columns - mu.sum(axis=1)
     # what little the effects are off by enters to first order, so that they need not be exact on the way
     score = (
         flows.regressors
@@ -256,7 +256,7 @@ def balance(e: Floats, flows: Flows, a: Floats, b: Floats, enough: float) -> boo
 def _help(e: Floats, flows: Flows, a: Floats, b: Floats) -> None:
     """A Newton step on the multipliers, where proportional fitting mixes slowly."""
     mu = e * a[:, :, None] * b[:, None, :]
-    rows, columns = (flows.rows - mu.sum(axis=2))[..., None], (flows.columns - mu.sum(axis=1))[..., None]
+    rows, columns = (flows.rows - row_sums(mu))[..., None], (flows.columns - mu.sum(axis=1))[..., None]
     nothing = np.zeros((*b.shape, 1))
     q = solve_effects(mu, rows, columns, nothing, _noise(flows), LOOSE * LOOSE)[1][..., 0]
     b *= np.exp(np.clip(q - q.mean(axis=1, keepdims=True), -LONGEST, LONGEST))

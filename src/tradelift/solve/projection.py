@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
-from tradelift.solve.slabs import CELLS, by_column, by_row, inverse
+from tradelift.solve.slabs import CELLS, by_column, by_row, inverse, row_sums
 
 Floats = NDArray[Any]
 
@@ -53,7 +53,7 @@ def solve_effects(
     -------
     Origin and destination effects, shapes (t, I, K) and (t, J, K).
     """
-    row_weight, column_weight = weights.sum(axis=2)[..., None], weights.sum(axis=1)[..., None]
+    row_weight, column_weight = row_sums(weights)[..., None], weights.sum(axis=1)[..., None]
     row_inverse, column_inverse = inverse(row_weight), inverse(column_weight)
     turned = weights.transpose(0, 2, 1)
     scaled = rows * row_inverse

@@ -166,6 +166,11 @@ def each(work: Callable[..., Result], slabs: Sequence[Slab], *others: Sequence[A
         return list(pool.map(work, slabs, *others))
 
 
+def row_sums(values: Floats) -> Floats:
+    """Sums over the destinations, shape (t, I)."""
+    return np.asarray(values @ np.ones(values.shape[2]))
+
+
 def by_row(values: Floats, x: Floats) -> Floats:
     """Sums over the destinations of values times x, shape (t, I)."""
     return np.asarray(np.einsum("tij,ij->ti" if x.ndim == 2 else "tij,tij->ti", values, x))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve.profile import Solved
-from tradelift.solve.slabs import Cut, inverse, ratio
+from tradelift.solve.slabs import Cut, inverse, ratio, row_sums
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]
@@ -17,7 +17,7 @@ Ints = NDArray[Any]
 MAX_STEPS = 20
 ROUGH_STEPS = 10
 MAX_SWEEPS = 500
-LOOSE, BALANCED = 1e-2, 1e-13  # relative change of the multipliers in the last sweep
+LOOSE, BALANCED = 1e-2, 1e-12  # relative change of the multipliers in the last sweep
 NEAR = 1e-5  # a step that short is followed by a tight one
 SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
 LONGEST = 4.0  # step, in the same units
@@ -140,7 +140,7 @@ def _block(cut: Cut) -> Block | None:
     if sample is not None:
         y = np.where(sample, y, 0.0)
         mask = np.asarray(sample.any(axis=0), dtype=np.float64)
-    rows, columns = y.sum(axis=2), y.sum(axis=1)
+    rows, columns = row_sums(y), y.sum(axis=1)
     holes = None if sample is None else _holes(sample, rows > 0, columns > 0, mask > 0)
     if holes is not None and len(holes.pair) > MOST_MISSING * y.size:
         return None

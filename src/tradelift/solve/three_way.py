@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve.profile import Flows, Solved, flows_of
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, periods, ratio
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, periods, ratio, row_sums
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 
 MAX_STEPS = 60
 MAX_SWEEPS = 3000
-LOOSE, TIGHT = 1e-2, 1e-12  # change of the third effect in the last sweep
+LOOSE, TIGHT = 1e-2, 1e-10  # change of the effects still to come; it enters the coefficients squared
 ROUGH = 1e-6  # the same where only the rank is asked for
 NEAR = 1e-4  # a step that short is followed by a tight one
+OVER = 1.1  # relaxation of the third effect: a tenth further than each turn asks halves the turns
 FASTEST = 0.999  # rate of shrinking beyond which more turns hardly help
 SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
@@ -271,7 +272,7 @@ def _balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], trade
     for _ in range(MAX_SWEEPS):
         factors = [scale[codes] for codes in job.codes]
         swept = each(partial(_sweep, state, factors), job.slabs, flows, state.weights)
-        scale = ratio(traded, job.by_code([pairs for pairs, _ in swept]))
+        scale = ratio(traded, job.by_code([pairs for pairs, _ in swept])) ** OVER
         state.group *= scale
         # on what is traded, for a code of little trade matters as little
         moved = traded @ np.where(traded > 0, scale - 1, 0.0) ** 2 + sum(change for _, change in swept)
@@ -299,7 +300,7 @@ def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, w:
     """Fit one slab's rows and columns in place; its fitted sums by pair, and how far the columns moved."""
     n, at = slab.piece, slab.periods
     w *= factors[n]
-    by_rows = ratio(flows.rows, w.sum(axis=2))
+    by_rows = ratio(flows.rows, row_sums(w))
     w *= by_rows[:, :, None]
     by_columns = ratio(flows.columns, w.sum(axis=1))
     w *= by_columns[:, None, :]
@@ -327,7 +328,7 @@ def _project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough:
     target, mass = job.by_code([s.pairs for s in sums]), job.by_code([w.sum(axis=0) for w in state.weights])
     weight = inverse(mass)[:, None]
     size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
-    inverses = [(inverse(w.sum(axis=2))[..., None], inverse(w.sum(axis=1))[..., None]) for w in state.weights]
+    inverses = [(inverse(row_sums(w))[..., None], inverse(w.sum(axis=1))[..., None]) for w in state.weights]
     last = np.full(len(size), np.inf)
     for _ in range(MAX_SWEEPS):
         thirds = [state.group_parts[codes] for codes in job.codes]
@@ -335,7 +336,7 @@ def _project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough:
         new = (target - job.by_code([pairs for pairs, _ in turned])) * weight
         moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([c for _, c in turned], axis=0)
         change = np.sqrt(moved)
-        state.group_parts = new
+        state.group_parts = state.group_parts + OVER * (new - state.group_parts)
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
             thirds = [state.group_parts[codes] for codes in job.codes]
