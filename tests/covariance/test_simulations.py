@@ -80,7 +80,7 @@ def mean_and_error(values):
 @pytest.mark.parametrize("pairs", ["directed", "shared"])
 def test_the_bias_of_three_way_coefficients_shrinks_faster_than_one_over_the_regions(pairs):
     left = {}
-    for n, draws in ((16, 200), (32, 60)):
+    for n, draws in ((16, 200), (32, 40)):
         d = simulate(n, 3, draws, pairs)
         raw, raw_error = mean_and_error(d.error - d.linear)
         rest, rest_error = mean_and_error(d.error - d.bias - d.linear)
@@ -94,7 +94,7 @@ def test_the_bias_of_three_way_coefficients_shrinks_faster_than_one_over_the_reg
 
 @pytest.mark.parametrize("pairs", ["directed", "shared", "none"])
 def test_corrected_errors_are_nearer_to_the_spread_of_the_coefficients(pairs):
-    n, draws = 16, 400
+    n, draws = 16, 300
     d = simulate(n, 3, draws, pairs)
     spread = (d.error - d.bias).std()
     tolerance = 3 / np.sqrt(2 * draws)  # three standard errors of a standard deviation, in shares
