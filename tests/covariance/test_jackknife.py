@@ -78,6 +78,17 @@ def test_a_region_that_is_origin_and_destination_of_one_block():
         np.testing.assert_allclose(got.coefficients[region], fit(alone).coefficients, **SAME)
 
 
+def test_with_pair_effects():
+    panel, frame, chosen = two_sided(seed=4, n_east=5, n_west=6, partners=6, periods=3)
+    effects = ["origin^period", "destination^period", "origin^destination"]
+    design = tl.Gravity(treatment="shock", controls=[], effects=effects, vcov="jackknife")
+    got = design.estimate(panel).influence.deleted.coefficients
+    for one, region in zip(got, panel.regions.ids, strict=True):
+        rest = frame[(frame["origin"] != region) & (frame["destination"] != region)]
+        alone = replace(design, vcov="pair").estimate(tl.Panel.from_frame(rest))
+        np.testing.assert_allclose(one, alone.coefficients, **SAME)
+
+
 def test_regions_that_identify_the_treatment_alone_are_named():
     rng = np.random.default_rng(5)
     ids = [f"r{i}" for i in range(8)]
