@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.solve.problems import dense, in_rows, with_dummies
 from tests.solve.test_fit import solvable_rows
 from tradelift.errors import ConvergenceError, DesignError
-from tradelift.solve import fit, scores, streamed_newton, streaming, survey
+from tradelift.solve import fit, newton, scores, streaming, survey
 from tradelift.solve.streaming import Part, StreamedProblem, fit_streamed
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}  # beside explicit dummies
@@ -186,7 +186,7 @@ def test_negative_flows_are_refused():
 
 
 def test_steps_that_do_not_settle_raise(monkeypatch):
-    monkeypatch.setattr(streamed_newton, "MAX_STEPS", 1)
+    monkeypatch.setattr(newton, "MAX_STEPS", 1)
     with pytest.raises(ConvergenceError, match=r"did not converge.*Rescale"):
         fit_streamed(in_parts(dense(1, moving=True)))
 

@@ -92,19 +92,20 @@ def in_blocks(parts: Parts, blocks: Sequence[Block], third: Ints | None = None) 
 
 
 def _piece(parts: Parts, block: Block, third: Ints | None) -> Piece:
-    pair = _pair_matrix(block, parts.panel.pair_of_cell)
+    pair = _pair_matrix(block, parts.panel)
     weights = None
-    if parts.weights is not None or block.position is not None or not parts.used[block.start : block.stop].all():
-        given = parts.used.astype(np.float64) if parts.weights is None else parts.weights
-        weights = block.tensor(given)
+    if parts.weights is not None:
+        weights = block.tensor(parts.weights)
+    elif block.position is not None or not parts.used[block.start : block.stop].all():
+        weights = block.tensor(parts.used, fill=False)
     fixed = all(c.fixed for c in parts.columns)
     tensors = []
     for c in parts.columns:
         if c.fixed:
-            matrix = np.where(pair >= 0, np.nan_to_num(c.values)[pair], 0.0)[None]
+            matrix = np.where(pair >= 0, _numbers(c.values)[pair], 0.0)[None]
             tensors.append(matrix if fixed else np.broadcast_to(matrix, block.shape))
         else:
-            tensors.append(block.tensor(np.nan_to_num(c.values)))
+            tensors.append(block.tensor(_numbers(c.values)))
     empty = np.empty((0, 1, *pair.shape))
     return Piece(
         outcome=block.tensor(parts.outcome),
@@ -116,12 +117,17 @@ def _piece(parts: Parts, block: Block, third: Ints | None) -> Piece:
     )
 
 
-def _pair_matrix(block: Block, pair: Ints) -> Ints:
+def _numbers(values: Floats) -> Floats:
+    """Values with 0 where they are missing; what is missing is not used."""
+    return values if np.isfinite(values.sum()) else np.nan_to_num(values)
+
+
+def _pair_matrix(block: Block, panel: Panel) -> Ints:
     """Directed pair of each origin and destination of a block, shape (I, J); -1 where the panel has none."""
-    _, n_rows, n_columns = block.shape
-    own = pair[block.start : block.stop]
-    if block.position is None:
-        return own[: n_rows * n_columns].reshape(n_rows, n_columns)
-    out = np.full(n_rows * n_columns, -1)
-    out[block.position % (n_rows * n_columns)] = own
-    return out.reshape(n_rows, n_columns)
+    row, column = np.full(len(panel.regions), -1), np.full(len(panel.regions), -1)
+    row[block.origins], column[block.destinations] = np.arange(len(block.origins)), np.arange(len(block.destinations))
+    i, j = row[panel.pairs.origin], column[panel.pairs.destination]
+    here = np.flatnonzero((i >= 0) & (j >= 0))
+    out = np.full((len(block.origins), len(block.destinations)), -1)
+    out[i[here], j[here]] = here
+    return out

@@ -37,7 +37,7 @@ def fit_dense(problem: DenseProblem, groups: Groups, *, detail: bool) -> Fit:
 
 def _solve(problem: DenseProblem, cuts: Sequence[Cut]) -> Solved:
     if problem.family == "gaussian":
-        return least_squares.solve(cuts)
+        return sums.ordinary(cuts) or least_squares.solve(cuts)
     solved = sums.solve(cuts) or profile.solve(cuts)
     if solved is None:
         msg = (

@@ -26,7 +26,8 @@ class Piece:
     regressors
         Shape (K, T, I, J), or (K, 1, I, J) where none moves in time; finite everywhere.
     weights
-        Shape (T, I, J), 0 off the sample; None where every cell counts once.
+        Shape (T, I, J), 0 off the sample, or truth values where the sample is all there is to say; None where every
+        cell counts once.
     offset
         Shape (T, I, J) or (1, I, J), or None.
     pair

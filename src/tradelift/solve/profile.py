@@ -8,23 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import solve_effects
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums
 
 Floats = NDArray[Any]
 
-MAX_STEPS = 60
-MAX_HALVINGS = 20
 MAX_SWEEPS = 20  # of proportional fitting, before Newton's steps help
 MAX_HELP = 60
-LOOSE, TIGHT = 1e-2, 1e-12  # relative change of the multipliers in the last sweep
+TIGHT = 1e-12  # relative change of the multipliers in the last sweep
 NOISE = 1e-15  # rounding of a sum, relative to the largest sum of its period
-NEAR = 1e-5  # a step that short is followed by a tight one
-SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
-SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
 COARSE = 8  # one of so many periods gives the start
-LONGEST = 2.0  # step, in units of the linear index
+LONGEST = 2.0  # Newton step on the logs of multipliers
+CLOSE = 1e-4  # of the residual of such a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +40,8 @@ class Solved:
         The same effects in the regressors, shapes (T, I, K) and (T, J, K).
     pairs, pair_parts
         The third effect likewise, shapes (I, J) and (I, J, K); None where there is none.
+    information
+        Cross product of the regressors net of effects, shape (K, K), where it is known.
     steps
         Newton steps.
     path
@@ -56,6 +55,7 @@ class Solved:
     column_parts: list[Floats]
     pairs: list[Floats] | None = None
     pair_parts: list[Floats] | None = None
+    information: Floats | None = None
     steps: int
     path: Path
 
@@ -71,13 +71,36 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Step:
-    """What a slab adds: score, information, log likelihood but for constants; and whether its effects were found."""
+class Slabs:
+    """
+    The effects of slabs, as Newton's method wants them.
 
-    score: Floats
-    information: Floats
-    likelihood: float
-    found: bool
+    Parameters
+    ----------
+    slabs, flows
+        With the sums of their outcomes.
+    state
+        The effects, changed in place.
+    spread
+        Largest absolute value of each regressor, shape (K,).
+    """
+
+    slabs: list[Slab]
+    flows: list[Flows]
+    state: Solved
+    spread: Floats
+
+    def solve(self, beta: Floats, enough: float) -> Step | None:
+        """Solve for the effects of every slab."""
+        parts = each(partial(_step, self.state, self.spread, beta, enough), self.slabs, self.flows)
+        return add(parts, len(beta))
+
+    def shift(self, move: Floats) -> None:
+        """Move the effects along with the coefficients."""
+        for slab in self.slabs:
+            n, at = slab.piece, slab.periods
+            self.state.rows[n][at] *= np.exp(-(self.state.row_parts[n][at] @ move))
+            self.state.columns[n][at] *= np.exp(-(self.state.column_parts[n][at] @ move))
 
 
 def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
@@ -96,22 +119,34 @@ def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
     The solution, or None where Newton's method does not settle.
     """
     k = len(cuts[0].regressors)
-    state = _start(cuts, k)
     spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
+    state, start = start_of(cuts), np.zeros(k)
     thin = [[slice(t, t + 1) for t in range(0, len(c.piece.outcome), COARSE)] for c in cuts]
     if k and max(len(t) for t in thin) > 1:
-        coarse = _newton(_slabs(cuts, thin), state, spread, rough=True)
-        state = coarse or _start(cuts, k)
-    found = _newton(_slabs(cuts, [periods(c.piece) for c in cuts]), state, spread, rough=False)
-    return None if found is None else replace(found, path=path)
+        coarse = climb(effects_of(slabs_of(cuts, thin), state, spread), start, spread, TIGHT, rough=True)
+        if coarse is None:
+            state = start_of(cuts)
+        else:
+            start = coarse.coefficients
+    whole = effects_of(slabs_of(cuts), state, spread)
+    found = climb(whole, start, spread, TIGHT)
+    return None if found is None else replace(state, coefficients=found.coefficients, steps=found.steps, path=path)
 
 
-def _slabs(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]]) -> list[Slab]:
-    return [slab for n, (c, at) in enumerate(zip(cuts, pieces, strict=True)) for slab in c.slabs(n, at)]
+def effects_of(slabs: list[Slab], state: Solved, spread: Floats) -> Slabs:
+    """Sum up the outcomes of slabs."""
+    return Slabs(slabs=slabs, flows=each(flows_of, slabs), state=state, spread=spread)
 
 
-def _start(cuts: Sequence[Cut], k: int) -> Solved:
-    shapes = [c.piece.outcome.shape for c in cuts]
+def slabs_of(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]] | None = None) -> list[Slab]:
+    """Cut pieces, at their usual places unless others are given."""
+    at = [periods(c.piece) for c in cuts] if pieces is None else pieces
+    return [slab for n, (c, own) in enumerate(zip(cuts, at, strict=True)) for slab in c.slabs(n, own)]
+
+
+def start_of(cuts: Sequence[Cut]) -> Solved:
+    """Effects before anything is known of them."""
+    k, shapes = len(cuts[0].regressors), [c.piece.outcome.shape for c in cuts]
     return Solved(
         coefficients=np.zeros(k),
         rows=[np.zeros((t, i)) for t, i, _ in shapes],
@@ -121,42 +156,6 @@ def _start(cuts: Sequence[Cut], k: int) -> Solved:
         steps=0,
         path="tensor",
     )
-
-
-def _newton(slabs: list[Slab], state: Solved, spread: Floats, *, rough: bool) -> Solved | None:
-    """Newton steps until the score asks for none; the state's effects change in place."""
-    flows = each(flows_of, slabs)
-    beta, move, size = state.coefficients, np.zeros_like(state.coefficients), 1.0
-    before, halvings = -np.inf, 0
-    for step in range(1, MAX_STEPS + 1):
-        tight = not rough and (size <= NEAR or not len(beta))
-        enough = TIGHT if tight else min(LOOSE, size / 10)
-        parts = each(partial(_step, state, spread, beta, enough), slabs, flows)
-        if not all(p.found for p in parts):
-            return None
-        value = sum(p.likelihood for p in parts)
-        if value < before - SLACK * abs(before) - (0 if tight else enough**2 * abs(before)):
-            halvings += 1
-            if halvings > MAX_HALVINGS:
-                return None
-            move = move / 2
-            beta = beta - move
-            _shift(state, slabs, -move)
-            continue
-        before = value
-        try:
-            move = np.linalg.solve(sum(p.information for p in parts), sum(p.score for p in parts))
-        except np.linalg.LinAlgError:
-            return None
-        if not np.isfinite(move).all():
-            return None
-        size = float(np.abs(move * spread).max(initial=0.0))
-        if size <= (NEAR * 10 if rough else SETTLED) and (tight or rough):
-            return replace(state, coefficients=beta + move if rough else beta, steps=step)
-        move = move * min(1.0, LONGEST / size) if size else move
-        beta = beta + move
-        _shift(state, slabs, move)
-    return None
 
 
 def flows_of(slab: Slab) -> Flows:
@@ -170,19 +169,12 @@ def flows_of(slab: Slab) -> Flows:
     )
 
 
-def _shift(state: Solved, slabs: Sequence[Slab], move: Floats) -> None:
-    """Move the effects along with the coefficients."""
-    for slab in slabs:
-        n, at = slab.piece, slab.periods
-        state.rows[n][at] *= np.exp(-(state.row_parts[n][at] @ move))
-        state.columns[n][at] *= np.exp(-(state.column_parts[n][at] @ move))
-
-
-def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab, flows: Flows) -> Step:
+def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab, flows: Flows) -> Step | None:
     """Solve for the effects of one slab, in place, and sum up what a step needs."""
     n, at, k = slab.piece, slab.periods, len(beta)
     mu = slab.expected(beta)
-    found = balance(mu, flows, state.rows[n][at], state.columns[n][at], enough)
+    if not balance(mu, flows, state.rows[n][at], state.columns[n][at], enough):
+        return None
     a, b = state.rows[n][at], state.columns[n][at]
     mu *= a[:, :, None]
     mu *= b[:, None, :]
@@ -191,24 +183,33 @@ def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab
     noise = _noise(flows) * spread
     p, q = solve_effects(mu, rows, columns, state.column_parts[n][at], noise, max(enough, TIGHT))
     state.row_parts[n][at], state.column_parts[n][at] = p, q
-    off_rows, off_columns = flows.rows - row_sums(mu), flows.columns - mu.sum(axis=1)
-    # what little the effects are off by enters to first order, so that they need not be exact on the way
-    score = (
-        flows.regressors
-        - rows.sum(axis=(0, 1))
-        - np.einsum("tik,ti->k", p, off_rows)
-        - np.einsum("tjk,tj->k", q, off_columns)
-    )
-    information = -np.einsum("tik,til->kl", p, rows) - np.einsum("tjk,tjl->kl", q, columns)
+    step = net_step(slab, mu, p, q)
+    likelihood = _likelihood(flows, a, b, beta, float(mu.sum()))
+    return replace(step, likelihood=likelihood)
+
+
+def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | None = None) -> Step:
+    """
+    Score and information of a slab from net regressors; what little the effects are off by enters to second order.
+
+    Parameters
+    ----------
+    slab, fitted
+        With its fitted outcomes, shape (t, I, J).
+    p, q, third
+        Effects in the regressors, shapes (t, I, K), (t, J, K) and (I, J, K).
+    """
+    nets = np.empty((len(slab.regressors), *slab.shape))
     for i, x in enumerate(slab.regressors):
-        weighted = mu * x
-        for j in range(i + 1):
-            value = float(by_row(weighted, slab.regressors[j]).sum())
-            information[i, j] += value
-            if i != j:
-                information[j, i] += value
+        np.subtract(x, p[:, :, i, None], out=nets[i])
+        nets[i] -= q[:, None, :, i]
+        if third is not None:
+            nets[i] -= third[..., i]
+    flat = nets.reshape(len(nets), fitted.size)
     return Step(
-        score=score, information=information, likelihood=_likelihood(flows, a, b, beta, float(mu.sum())), found=found
+        score=flat @ (slab.outcome - fitted).ravel(),
+        information=np.asarray((flat * fitted.ravel()) @ flat.T),
+        likelihood=0.0,
     )
 
 
@@ -258,7 +259,7 @@ def _help(e: Floats, flows: Flows, a: Floats, b: Floats) -> None:
     mu = e * a[:, :, None] * b[:, None, :]
     rows, columns = (flows.rows - row_sums(mu))[..., None], (flows.columns - mu.sum(axis=1))[..., None]
     nothing = np.zeros((*b.shape, 1))
-    q = solve_effects(mu, rows, columns, nothing, _noise(flows), LOOSE * LOOSE)[1][..., 0]
+    q = solve_effects(mu, rows, columns, nothing, _noise(flows), CLOSE)[1][..., 0]
     b *= np.exp(np.clip(q - q.mean(axis=1, keepdims=True), -LONGEST, LONGEST))
 
 

@@ -99,7 +99,9 @@ def score(
         total += own.sum(axis=(1, 2))
         pairs[pair[held]] += own[:, held].T
     mass = sum((p.mass for p in parts), np.zeros(3))
-    information = sum((p.information for p in parts), np.zeros((k, k)))
+    information = solved.information
+    if information is None:
+        information = sum((p.information for p in parts), np.zeros((k, k)))
     if problem.family == "poisson":
         # as large as the sum of the scores' absolute values can be
         _judge(total, np.sqrt(np.diag(information) * mass[1]))
@@ -150,9 +152,10 @@ def _part(
         net -= q[:, None, :, i]
         if third_parts is not None:
             net -= third_parts[..., i]
-        weighted = net if weights is None else net * weights
-        for j, other in enumerate([*nets, net]):
-            information[i, j] = information[j, i] = np.vdot(weighted, other)
+        if solved.information is None:
+            weighted = net if weights is None else net * weights
+            for j, other in enumerate([*nets, net]):
+                information[i, j] = information[j, i] = np.vdot(weighted, other)
         nets.append(net)
         np.multiply(net, error, out=scores[i])
     flat = scores.reshape(k, error.size)

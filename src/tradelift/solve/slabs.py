@@ -99,7 +99,9 @@ class Cut:
         """Yield the slabs of piece `n`."""
         piece = self.piece
         for at in periods:
-            weights = None if piece.weights is None else piece.weights[at]
+            weights = None
+            if piece.weights is not None and piece.weights.dtype != bool:
+                weights = piece.weights[at]
             if self.sample is not None:
                 mask = self.sample[at]
                 weights = mask.astype(np.float64) if weights is None else np.where(mask, weights, 0.0)

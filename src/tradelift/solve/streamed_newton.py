@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -10,23 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
-from tradelift.solve.profile import (
-    LONGEST,
-    LOOSE,
-    MAX_HALVINGS,
-    MAX_STEPS,
-    NEAR,
-    SETTLED,
-    SLACK,
-    TIGHT,
-    Solved,
-    Step,
-    _slabs,
-    _start,
-    _step,
-    flows_of,
-)
-from tradelift.solve.slabs import Cut, Slab, each, periods
+from tradelift.solve.newton import Step, add, climb
+from tradelift.solve.profile import TIGHT, Solved, effects_of, slabs_of, start_of
+from tradelift.solve.slabs import Cut, Slab
 
 Floats = NDArray[Any]
 Cuts = Callable[[], Iterator[list[Cut]]]
@@ -59,7 +44,7 @@ class Streamed:
     def settle(self, n: int, slabs: Sequence[Slab]) -> Solved:
         """Solve for the effects of a part at the coefficients."""
         state = replace(self.parts[n], coefficients=self.coefficients)
-        each(partial(_step, state, self.spread, self.coefficients, TIGHT), slabs, each(flows_of, slabs))
+        effects_of(list(slabs), state, self.spread).solve(self.coefficients, TIGHT)
         return state
 
 
@@ -80,14 +65,16 @@ def solve_streamed(cuts: Cuts, spread: Floats) -> Streamed:
         If Newton's method does not settle.
     """
     zero = np.zeros(len(spread))
-    first = _newton(lambda: islice(cuts(), 1), zero, spread, rough=True) if len(spread) else None
+    first = Parts(cuts=lambda: islice(cuts(), 1), parts=[], spread=spread)
+    rough = climb(first, zero, spread, TIGHT, rough=True) if len(spread) else None
     starts = [zero]
-    if first is not None and np.abs(first.coefficients * spread).max(initial=0.0) <= FAR:
-        starts.insert(0, first.coefficients)
+    if rough is not None and np.abs(rough.coefficients * spread).max(initial=0.0) <= FAR:
+        starts.insert(0, rough.coefficients)
     for start in starts:
-        found = _newton(cuts, start, spread, rough=False)
+        effects = Parts(cuts=cuts, parts=[], spread=spread)
+        found = climb(effects, start, spread, TIGHT)
         if found is not None:
-            return found
+            return Streamed(coefficients=found.coefficients, parts=effects.parts, spread=spread, steps=found.steps)
     msg = (
         "PPML did not converge: the score does not vanish. Rescale the outcome or the regressors, drop regressors that "
         "are large or nearly collinear."
@@ -95,64 +82,38 @@ def solve_streamed(cuts: Cuts, spread: Floats) -> Streamed:
     raise ConvergenceError(msg)
 
 
-def _newton(cuts: Cuts, beta: Floats, spread: Floats, *, rough: bool) -> Streamed | None:
-    """Newton steps until the score asks for none; the last that it asks for is taken too."""
-    move, size, before, halvings = np.zeros_like(beta), 1.0, -np.inf, 0
-    parts: list[Solved] = []
-    for step in range(1, MAX_STEPS + 1):
-        tight = not rough and (size <= NEAR or not len(beta))
-        enough = TIGHT if tight else min(LOOSE, size / 10)
-        here = _read(cuts, parts, beta, spread, enough)
-        if not here.found:
-            return None
-        if here.likelihood < before - SLACK * abs(before) - (0 if tight else enough**2 * abs(before)):
-            halvings += 1
-            if halvings > MAX_HALVINGS:
-                return None
-            move = move / 2
-            beta = beta - move
-            _shift(parts, -move)
-            continue
-        before = here.likelihood
-        asked = _move(here)
-        if asked is None:
-            return None
-        size = float(np.abs(asked * spread).max(initial=0.0))
-        move = asked * min(1.0, LONGEST / size) if size else asked
-        beta = beta + move
-        _shift(parts, move)
-        if size <= (NEAR * 10 if rough else SETTLED) and (tight or rough):
-            return Streamed(coefficients=beta, parts=parts, spread=spread, steps=step)
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """
+    The effects of parts that are read anew at each step, as Newton's method wants them.
 
+    Parameters
+    ----------
+    cuts
+        Gives the pieces of each part.
+    parts
+        The effects of those read before, changed in place.
+    spread
+        As in `Streamed`.
+    """
 
-def _read(cuts: Cuts, parts: list[Solved], beta: Floats, spread: Floats, enough: float) -> Step:
-    """Read all parts once: solve for their effects and sum up what a step needs."""
-    k = len(beta)
-    score, information, likelihood, found = np.zeros(k), np.zeros((k, k)), 0.0, True
-    for n, pieces in enumerate(cuts()):
-        if n == len(parts):
-            parts.append(_start(pieces, k))
-        slabs = _slabs(pieces, [periods(c.piece) for c in pieces])
-        for s in each(partial(_step, parts[n], spread, beta, enough), slabs, each(flows_of, slabs)):
-            score += s.score
-            information += s.information
-            likelihood += s.likelihood
-            found &= s.found
-    return Step(score=score, information=information, likelihood=likelihood, found=found)
+    cuts: Cuts
+    parts: list[Solved]
+    spread: Floats
 
+    def solve(self, beta: Floats, enough: float) -> Step | None:
+        """Read all parts once and solve for their effects."""
+        return add(self._steps(beta, enough), len(beta))
 
-def _move(step: Step) -> Floats | None:
-    try:
-        move = np.linalg.solve(step.information, step.score)
-    except np.linalg.LinAlgError:
-        return None
-    return move if np.isfinite(move).all() else None
+    def _steps(self, beta: Floats, enough: float) -> Iterator[Step | None]:
+        for n, pieces in enumerate(self.cuts()):
+            if n == len(self.parts):
+                self.parts.append(start_of(pieces))
+            yield effects_of(slabs_of(pieces), self.parts[n], self.spread).solve(beta, enough)
 
-
-def _shift(parts: Sequence[Solved], move: Floats) -> None:
-    """Move the effects along with the coefficients."""
-    for part in parts:
-        for effects, slopes in ((part.rows, part.row_parts), (part.columns, part.column_parts)):
-            for own, slope in zip(effects, slopes, strict=True):
-                np.multiply(own, np.exp(-(slope @ move)), out=own)
+    def shift(self, move: Floats) -> None:
+        """Move the effects along with the coefficients."""
+        for part in self.parts:
+            for effects, slopes in ((part.rows, part.row_parts), (part.columns, part.column_parts)):
+                for own, slope in zip(effects, slopes, strict=True):
+                    np.multiply(own, np.exp(-(slope @ move)), out=own)

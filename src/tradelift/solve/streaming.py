@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from tradelift.solve.least_squares import _cross
 from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of
 from tradelift.solve.problem import Fit
-from tradelift.solve.profile import Solved, _slabs
+from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.scores import _constant, _judge, _part
-from tradelift.solve.slabs import Cut, Slab, each, periods
+from tradelift.solve.slabs import Cut, Slab, each
 from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
 from tradelift.solve.survey import Survey, separated_in_parts, survey
@@ -195,7 +195,7 @@ def _last_reading(plan: Plan, at: At) -> Totals:
         used=np.zeros(n_pairs, dtype=bool), score=np.zeros(k), mass=np.zeros(3),
     )  # fmt: skip
     for n, cuts in enumerate(plan.cuts()):
-        slabs = _slabs(cuts, [periods(c.piece) for c in cuts])
+        slabs = slabs_of(cuts)
         solved = at(n, cuts, slabs)
         for slab, own in zip(slabs, each(partial(_part, family, solved, (), (), ()), slabs), strict=True):
             pair = cuts[slab.piece].piece.pair

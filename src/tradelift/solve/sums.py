@@ -1,4 +1,4 @@
-"""PPML from sums alone, all periods in matrix products: where regressors do not move and few cells are missing."""
+"""From sums alone, all periods in matrix products: where regressors do not move and few cells are missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import Solved
 from tradelift.solve.slabs import Cut, inverse, ratio, row_sums
 
@@ -14,14 +15,8 @@ Floats = NDArray[Any]
 Bools = NDArray[Any]
 Ints = NDArray[Any]
 
-MAX_STEPS = 20
-ROUGH_STEPS = 10
 MAX_SWEEPS = 500
-LOOSE, BALANCED = 1e-2, 1e-12  # relative change of the multipliers in the last sweep
-NEAR = 1e-5  # a step that short is followed by a tight one
-SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
-LONGEST = 4.0  # step, in the same units
-SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
+TIGHT = 1e-12  # relative change of the multipliers in the last sweep
 MOST_MISSING = 0.2  # share of cells beyond which the tensor is faster
 CANCELS = 1e-6  # of a sum over all cells that must be left when the missing ones are taken out
 
@@ -125,13 +120,18 @@ def blocks_of(cuts: Sequence[Cut]) -> list[Block] | None:
     for cut in cuts:
         piece = cut.piece
         moves = any(x.ndim == 3 for x in cut.regressors) or (piece.offset is not None and len(piece.offset) > 1)
-        if moves or (piece.weights is not None and not (piece.weights == (piece.weights != 0)).all()):
+        if moves or not _is_plain(piece.weights):
             return None
         block = _block(cut)
         if block is None:
             return None
         out.append(block)
     return out
+
+
+def _is_plain(weights: Floats | None) -> bool:
+    """Whether weights are 0 and 1 at most."""
+    return weights is None or weights.dtype == bool or bool(((weights == 0) | (weights == 1)).all())
 
 
 def _block(cut: Cut) -> Block | None:
@@ -141,7 +141,7 @@ def _block(cut: Cut) -> Block | None:
         y = np.where(sample, y, 0.0)
         mask = np.asarray(sample.any(axis=0), dtype=np.float64)
     rows, columns = row_sums(y), y.sum(axis=1)
-    holes = None if sample is None else _holes(sample, rows > 0, columns > 0, mask > 0)
+    holes = None if sample is None else _holes(sample, mask > 0)
     if holes is not None and len(holes.pair) > MOST_MISSING * y.size:
         return None
     k = len(cut.regressors)
@@ -156,10 +156,10 @@ def _block(cut: Cut) -> Block | None:
     )
 
 
-def _holes(sample: Bools, rows: Bools, columns: Bools, mask: Bools) -> Holes | None:
+def _holes(sample: Bools, mask: Bools) -> Holes | None:
     missing = ~sample & mask
-    missing &= rows[:, :, None]
-    missing &= columns[:, None, :]
+    missing &= np.asarray(sample.any(axis=2))[:, :, None]  # who is not there at all has no multiplier
+    missing &= np.asarray(sample.any(axis=1))[:, None, :]
     at = np.flatnonzero(missing)
     if not len(at):
         return None
@@ -190,72 +190,91 @@ def solve(cuts: Sequence[Cut]) -> Solved | None:
     return None if blocks is None else newton(blocks)
 
 
-def newton(blocks: Sequence[Block]) -> Solved | None:
-    """Estimate from blocks, whose multipliers change in place; None where it does not settle."""
+def ordinary(cuts: Sequence[Cut]) -> Solved | None:
+    """
+    OLS: the same projections, with weight 1 in place of the fitted flows.
+
+    Parameters
+    ----------
+    cuts
+        The pieces.
+
+    Returns
+    -------
+    The solution, or None where sums do not serve or the effects mix too slowly for this path.
+    """
+    blocks = blocks_of(cuts)
+    if blocks is None:
+        return None
     try:
-        return _newton(blocks)
+        return _ordinary(blocks)
     except (_SlowError, np.linalg.LinAlgError):
         return None
 
 
+def _ordinary(blocks: Sequence[Block]) -> Solved:
+    k = len(blocks[0].x)
+    cross, moment, effects = np.zeros((k, k)), np.zeros(k), []
+    for block in blocks:
+        e = block.mask
+        block.a, block.b = np.ones_like(block.rows), np.ones_like(block.columns)
+        counts = block.by_row(e, block.b), block.by_column(e, block.a)
+        by_row, by_column = _project(block, e, counts, TIGHT)
+        flat, n_periods = block.x.reshape(k, e.size), block.by_pair(e)
+        cross += (flat * n_periods.ravel()) @ flat.T
+        cross -= np.einsum("kti,lti->kl", block.p, by_row) + np.einsum("ktj,ltj->kl", block.q, by_column)
+        outcome = block.pairs - n_periods * block.offset
+        moment += flat @ outcome.ravel()
+        moment -= np.einsum("kti,ti->k", block.p, block.rows) + np.einsum("ktj,tj->k", block.q, block.columns)
+        effects.append(_effects(block, e, counts, block.rows, block.columns))
+    beta = np.linalg.solve(cross, moment) if k else moment
+    solved = _solved(blocks, beta, 1, cross)
+    return replace(
+        solved,
+        rows=[rows - parts @ beta for (rows, _), parts in zip(effects, solved.row_parts, strict=True)],
+        columns=[columns - parts @ beta for (_, columns), parts in zip(effects, solved.column_parts, strict=True)],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blocks:
+    """The multipliers of blocks, as Newton's method wants them."""
+
+    blocks: Sequence[Block]
+
+    def solve(self, beta: Floats, enough: float) -> Step | None:
+        """Solve for the multipliers; None where they mix too slowly for this path."""
+        try:
+            return add((_profile(block, beta, enough) for block in self.blocks), len(beta))
+        except _SlowError:
+            return None
+
+    def shift(self, move: Floats) -> None:
+        """Move the multipliers along with the coefficients."""
+        for block in self.blocks:
+            block.b = block.b * np.exp(-np.tensordot(move, block.q, 1))
+
+
+def newton(blocks: Sequence[Block]) -> Solved | None:
+    """Estimate from blocks, whose multipliers change in place; None where they mix too slowly for this path."""
+    k = len(blocks[0].x)
+    peaks = [np.abs(block.x).max(axis=(1, 2), initial=0.0) for block in blocks]
+    spread, start = np.asarray(np.max(peaks, axis=0)), np.zeros(k)
+    if k and max(len(block.rows) for block in blocks) > 1:
+        rough = climb(Blocks(blocks=[_all_periods(b) for b in blocks]), start, spread, TIGHT, rough=True)
+        start = start if rough is None else rough.coefficients
+    found = climb(Blocks(blocks=blocks), start, spread, TIGHT)
+    return None if found is None else _solved(blocks, found.coefficients, found.steps, found.information)
+
+
+def _all_periods(block: Block) -> Block:
+    """All periods taken as one: it tells where to start."""
+    rows, columns = block.rows.sum(axis=0, keepdims=True), block.columns.sum(axis=0, keepdims=True)
+    return replace(block, rows=rows, columns=columns, holes=None)
+
+
 class _SlowError(Exception):
     """The effects mix too slowly for this path."""
-
-
-def _newton(blocks: Sequence[Block]) -> Solved:
-    beta, spread = np.zeros(len(blocks[0].x)), _spread(blocks)
-    if len(beta) and max(len(block.rows) for block in blocks) > 1:
-        beta = _rough(blocks, beta, spread)
-    size, before = 1.0, -np.inf
-    for step in range(1, MAX_STEPS + 1):
-        tight = size <= NEAR or not len(beta)
-        enough = BALANCED if tight else min(LOOSE, size / 10)
-        parts = [_profile(block, beta, enough) for block in blocks]
-        value = sum(part.likelihood for part in parts)
-        if value < before - (SLACK + (0.0 if tight else enough**2)) * abs(before):
-            raise _SlowError  # a step too long: the tensor shortens it
-        before = value
-        move = np.linalg.solve(sum(f.information for f in parts), sum(f.score for f in parts))
-        size = float(np.abs(move * spread).max(initial=0.0))
-        if tight and size <= SETTLED:
-            return _solved(blocks, beta, step)
-        if not size <= LONGEST:
-            raise _SlowError
-        beta = beta + move
-        for block in blocks:
-            block.b = block.b * np.exp(-np.tensordot(move, block.q, 1))  # the effects move along with the coefficients
-    raise _SlowError
-
-
-def _spread(blocks: Sequence[Block]) -> Floats:
-    """Largest value of each regressor, shape (K,)."""
-    return np.asarray(np.max([np.abs(block.x).max(axis=(1, 2), initial=0.0) for block in blocks], axis=0))
-
-
-def _rough(blocks: Sequence[Block], beta: Floats, spread: Floats) -> Floats:
-    """Coefficients of all periods taken as one, to start from."""
-    whole = [
-        replace(
-            block,
-            rows=block.rows.sum(axis=0, keepdims=True),
-            columns=block.columns.sum(axis=0, keepdims=True),
-            holes=None,
-        )
-        for block in blocks
-    ]
-    for _ in range(ROUGH_STEPS):
-        parts = [_profile(block, beta, LOOSE * LOOSE) for block in whole]
-        move = np.linalg.solve(sum(f.information for f in parts), sum(f.score for f in parts))
-        size = float(np.abs(move * spread).max())
-        if not size < np.inf:
-            return np.zeros_like(beta)
-        move = move * min(1.0, LONGEST / size) if size else move
-        beta = beta + move
-        for block in whole:
-            block.b = block.b * np.exp(-np.tensordot(move, block.q, 1))
-        if size <= LOOSE:
-            break
-    return beta
 
 
 def _balance(block: Block, e: Floats, enough: float) -> None:
@@ -279,21 +298,12 @@ def _keeps_digits(block: Block, e: Floats) -> bool:
     return bool((block.rows >= CANCELS * whole).all() and (block.columns >= CANCELS * (block.a @ e) * block.b).all())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Profile:
-    """Score, information and log likelihood but for constants, the effects solved for."""
-
-    score: Floats
-    information: Floats
-    likelihood: float
-
-
-def _profile(block: Block, beta: Floats, enough: float) -> _Profile:
+def _profile(block: Block, beta: Floats, enough: float) -> Step:
     """Solve for the effects, project the regressors on them, and sum up what is left."""
     e = block.kernel(beta)
     _balance(block, e, enough)
     fitted_rows = block.a * block.by_row(e, block.b)  # the columns fit exactly after the last sweep
-    by_row, by_column = _project(block, e, fitted_rows, enough)
+    by_row, by_column = _project(block, e, (fitted_rows, block.columns), enough)
     fitted = block.by_pair(e)
     flat = block.x.reshape(len(beta), e.size)
     # what little the rows are off by enters to first order, so that the balance need not be exact on the way
@@ -305,46 +315,61 @@ def _profile(block: Block, beta: Floats, enough: float) -> _Profile:
         for sums, multiplier in ((block.rows, block.a), (block.columns, block.b))
     )
     index = np.tensordot(beta, block.x, 1) + block.offset
-    return _Profile(
+    return Step(
         score=score,
         information=information,
         likelihood=logs + float((block.pairs * index).sum()) - float(fitted_rows.sum()),
     )
 
 
-def _project(block: Block, e: Floats, fitted_rows: Floats, enough: float) -> tuple[Floats, Floats]:
+def _project(block: Block, e: Floats, sums: tuple[Floats, Floats], enough: float) -> tuple[Floats, Floats]:
     """Find the effects in the regressors from those that were found before; their sums by row and by column."""
     k = len(block.x)
     by_row = np.array([block.a * block.by_row(x * e, block.b) for x in block.x]).reshape(k, *block.a.shape)
     by_column = np.array([block.b * block.by_column(x * e, block.a) for x in block.x]).reshape(k, *block.b.shape)
-    row_inverse, column_inverse = inverse(fitted_rows), inverse(block.columns)
-    start, target = by_row * row_inverse, by_column * column_inverse
+    if k:
+        block.p, block.q = _turns(block, e, sums, (by_row, by_column), block.q, enough)
+    return by_row, by_column
+
+
+def _effects(
+    block: Block, e: Floats, sums: tuple[Floats, Floats], rows: Floats, columns: Floats
+) -> tuple[Floats, Floats]:
+    """Effects in a value by its sums (T, I) and (T, J)."""
+    p, q = _turns(block, e, sums, (rows[None], columns[None]), np.zeros((1, *columns.shape)), TIGHT)
+    return p[0], q[0]
+
+
+def _turns(
+    block: Block, e: Floats, sums: tuple[Floats, Floats], target: tuple[Floats, Floats], q: Floats, enough: float
+) -> tuple[Floats, Floats]:
+    """Effects of origins (K, T, I) and destinations (K, T, J) by turns, from weights' sums and the values' sums."""
+    row_inverse, column_inverse = inverse(sums[0]), inverse(sums[1])
+    start, aim = target[0] * row_inverse, target[1] * column_inverse
     rows, columns = block.a * row_inverse, block.b * column_inverse
     for _ in range(MAX_SWEEPS):
-        block.p = start - rows * _each(block.by_row, e, block.b * block.q)
-        new = target - columns * _each(block.by_column, e, block.a * block.p)
-        done = np.abs(new - block.q).max(initial=0.0) <= enough * np.abs(new).max(initial=0.0)
-        block.q = new
+        p = start - rows * _each(block.by_row, e, block.b * q)
+        new = aim - columns * _each(block.by_column, e, block.a * p)
+        done = np.abs(new - q).max() <= enough * np.abs(new).max()
+        q = new
         if done:
-            block.p = start - rows * _each(block.by_row, e, block.b * block.q)
-            return by_row, by_column
+            return start - rows * _each(block.by_row, e, block.b * q), q
     raise _SlowError
 
 
 def _each(sums: Any, e: Floats, values: Floats) -> Floats:
     """Sums of each regressor's values, shape (K, T, ...)."""
-    if not len(values):
-        return np.zeros((0, 1, 1))
     return np.stack([sums(e, v) for v in values])
 
 
-def _solved(blocks: Sequence[Block], beta: Floats, steps: int) -> Solved:
+def _solved(blocks: Sequence[Block], beta: Floats, steps: int, information: Floats) -> Solved:
     return Solved(
         coefficients=beta,
         rows=[block.a for block in blocks],
         columns=[block.b for block in blocks],
         row_parts=[np.ascontiguousarray(np.moveaxis(block.p, 0, -1)) for block in blocks],
         column_parts=[np.ascontiguousarray(np.moveaxis(block.q, 0, -1)) for block in blocks],
+        information=information,
         steps=steps,
         path="sums",
     )

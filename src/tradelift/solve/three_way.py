@@ -8,22 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.profile import Flows, Solved, flows_of
+from tradelift.solve.newton import Step, add, climb
+from tradelift.solve.profile import Flows, Solved, flows_of, net_step
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, periods, ratio, row_sums
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 
-MAX_STEPS = 60
 MAX_SWEEPS = 3000
-LOOSE, TIGHT = 1e-2, 1e-10  # change of the effects still to come; it enters the coefficients squared
+TIGHT = 1e-10  # change of the effects still to come; it enters the coefficients squared
 ROUGH = 1e-6  # the same where only the rank is asked for
-NEAR = 1e-4  # a step that short is followed by a tight one
 OVER = 1.1  # relaxation of the third effect: a tenth further than each turn asks halves the turns
 FASTEST = 0.999  # rate of shrinking beyond which more turns hardly help
-SETTLED = 1e-10  # step that the score asks for at the end, in units of the linear index
-SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
-LONGEST = 2.0  # step, in units of the linear index
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -204,42 +200,55 @@ def poisson(cuts: Sequence[Cut]) -> Solved | None:
     for slab, sums in zip(job.slabs, flows, strict=True):
         state.rows[slab.piece][slab.periods] = sums.rows > 0
         state.columns[slab.piece][slab.periods] = sums.columns > 0
-    try:
-        return _newton(job, state, spread, flows, traded)
-    except (_SlowError, np.linalg.LinAlgError):
-        return None
+    effects = Tied(job=job, state=state, flows=flows, traded=traded)
+    found = climb(effects, np.zeros(k), spread, TIGHT)
+    return None if found is None else _solved(job, state, found.coefficients, found.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tied:
+    """
+    Effects that the third ties together, as Newton's method wants them.
+
+    Parameters
+    ----------
+    job, state
+        Slabs and their effects, which change in place.
+    flows
+        Sums of the outcome, by slab.
+    traded
+        Its sums by code of the third effect, shape (G,).
+    """
+
+    job: Job
+    state: State
+    flows: list[Flows]
+    traded: Floats
+
+    def solve(self, beta: Floats, enough: float) -> Step | None:
+        """Solve for the effects of all slabs together; None where they mix too slowly."""
+        job, state = self.job, self.state
+        try:
+            _balance(job, state, beta, self.flows, self.traded, enough)
+            _project(job, state, [list(s.regressors) for s in job.slabs], enough)
+        except _SlowError:
+            return None
+        found = add(each(partial(_slab_step, job, state), job.slabs, state.weights), len(beta))
+        return (
+            None if found is None else replace(found, likelihood=_likelihood(job, state, beta, self.flows, self.traded))
+        )
+
+    def shift(self, move: Floats) -> None:
+        """Move the effects along with the coefficients."""
+        state = self.state
+        for values, parts in ((state.rows, state.row_parts), (state.columns, state.column_parts)):
+            for n, part in enumerate(parts):
+                values[n] *= np.exp(-(part @ move))
+        state.group *= np.exp(-(state.group_parts @ move))
 
 
 class _SlowError(Exception):
-    """The effects mix too slowly, or the steps do not settle."""
-
-
-def _newton(job: Job, state: State, spread: Floats, flows: Sequence[Flows], traded: Floats) -> Solved:
-    k = len(spread)
-    beta, move, size, before = np.zeros(k), np.zeros(k), 1.0, -np.inf
-    for step in range(1, MAX_STEPS + 1):
-        tight = size <= NEAR or not k
-        enough = TIGHT if tight else min(LOOSE, size / 10)
-        _balance(job, state, beta, flows, traded, enough)
-        value = _likelihood(job, state, beta, flows, traded)
-        if value < before - (SLACK + (0.0 if tight else enough)) * abs(before):
-            move = move / 2
-            beta = beta - move
-            _shift(state, -move)
-            continue
-        before = value
-        _project(job, state, [list(s.regressors) for s in job.slabs], max(enough, TIGHT))
-        score, information = _step(job, state)
-        move = np.linalg.solve(information, score)
-        size = float(np.abs(move * spread).max(initial=0.0))
-        if tight and size <= SETTLED:
-            return _solved(job, state, beta, step)
-        move = move * min(1.0, LONGEST / size) if size else move
-        if not np.isfinite(move).all():
-            raise _SlowError
-        beta = beta + move
-        _shift(state, move)
-    raise _SlowError
+    """The effects mix too slowly."""
 
 
 def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
@@ -254,14 +263,6 @@ def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
         steps=steps,
         path="tensor",
     )
-
-
-def _shift(state: State, move: Floats) -> None:
-    """Move the effects along with the coefficients."""
-    for values, parts in ((state.rows, state.row_parts), (state.columns, state.column_parts)):
-        for n, part in enumerate(parts):
-            values[n] *= np.exp(-(part @ move))
-    state.group *= np.exp(-(state.group_parts @ move))
 
 
 def _balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
@@ -374,22 +375,8 @@ def _turn(
     return np.asarray(out), np.asarray(moved)
 
 
-def _step(job: Job, state: State) -> tuple[Floats, Floats]:
-    """Score and information."""
-    parts = each(partial(_slab_step, job, state), job.slabs, state.weights)
-    return np.sum([p[0] for p in parts], axis=0), np.sum([p[1] for p in parts], axis=0)
-
-
-def _slab_step(job: Job, state: State, slab: Slab, w: Floats) -> tuple[Floats, Floats]:
+def _slab_step(job: Job, state: State, slab: Slab, w: Floats) -> Step:
+    """What a slab adds to score and information."""
     n, at = slab.piece, slab.periods
-    p, q, third = state.row_parts[n][at], state.column_parts[n][at], state.group_parts[job.codes[n]]
-    nets = np.empty((len(slab.regressors), *slab.shape))
-    for i, x in enumerate(slab.regressors):
-        np.subtract(x, p[:, :, i, None], out=nets[i])
-        nets[i] -= q[:, None, :, i]
-        nets[i] -= third[..., i]
-    flat = nets.reshape(len(nets), -1)
-    weighted = flat * w.ravel()
-    # net regressors: what little the effects are off by enters to second order, so they need not be exact on the way
-    score = flat @ (slab.outcome - w).ravel()
-    return score, np.asarray(weighted @ flat.T)
+    p, q = state.row_parts[n][at], state.column_parts[n][at]
+    return net_step(slab, w, p, q, state.group_parts[job.codes[n]])

@@ -67,7 +67,7 @@ def given_sample(piece: Piece) -> Bools | None:
     """Observations with weight, or None where that is all."""
     if piece.weights is None:
         return None
-    sample = np.asarray(piece.weights > 0)
+    sample = piece.weights if piece.weights.dtype == bool else np.asarray(piece.weights > 0)
     return None if sample.all() else sample
 
 
