@@ -43,14 +43,26 @@ TEXT = """\
 Made by `scripts/country_errors.py`: {draws} draws a row, {periods} periods, every pair of different countries, flows
 as in the simulations of Weidner and Zylkin (2021). Clusters are directed pairs. *Size of the error* is the mean
 standard error over the standard deviation of the coefficient over draws: 1 is right. Coverage is of 95% intervals, with
-its Monte Carlo error in brackets; bias is that of the coefficient, whose truth is 1, likewise. "Corrected" is
+its Monte Carlo error in brackets; bias is that of the coefficient, whose truth is 1, likewise. The noise of a flow has
+a variance like that of a count, or the same variance relative to its squared mean. "Corrected" is
 `correction="weidner-zylkin"`; with two-way effects it leaves the coefficient as it is.
 
 | effects | noise | countries | size of the error | corrected | coverage | corrected | bias | corrected |
 |---|---|---|---|---|---|---|---|---|
 {rows}
 
-Over all rows, errors clustered by pair are {plain:.2f} times what they should be, and corrected ones {corrected:.2f}.
+The size has a Monte Carlo error of about {size_error:.0%}.
+
+**Two-way effects.** Errors clustered by pair are {two_count.size:.2f} times what they should be with noise as of
+counts, {two_relative.size:.2f} with the same relative noise for all (means over the numbers of countries); corrected,
+{two_count.corrected:.2f} and {two_relative.corrected:.2f}. In the second case few large flows carry the estimate: the
+correction gives back what the effects absorb of their noise, and no more.
+
+**Three-way effects.** Noise as of counts moves the coefficient by {three_count.bias:+.4f} on average, which is
+{three_count.share:.1f} of its standard deviation; after the correction by {three_count.bias_corrected:+.4f}. Coverage
+rises from {three_count.coverage:.3f} to {three_count.coverage_corrected:.3f}. With the same relative noise for all
+there is little bias to correct, and errors are {three_relative.size:.2f} and {three_relative.corrected:.2f} times what
+they should be.
 """
 
 
@@ -157,14 +169,44 @@ def judge(draws: list[Fitted]) -> tuple[float, float, float, float, float]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """Means over numbers of countries; `share` is the bias over the standard deviation of the coefficient."""
+
+    size: float
+    corrected: float
+    bias: float
+    bias_corrected: float
+    share: float
+    coverage: float
+    coverage_corrected: float
+
+
+def average(rows: list[Row], model: str, noise: str) -> Mean:
+    """Average the rows of a model and a noise."""
+    own = [r for r in rows if (r.effects, r.noise) == (model, noise)]
+    return Mean(
+        size=float(np.mean([r.size for r in own])),
+        corrected=float(np.mean([r.size_corrected for r in own])),
+        bias=float(np.mean([r.bias for r in own])),
+        bias_corrected=float(np.mean([r.bias_corrected for r in own])),
+        share=float(np.mean([r.bias / (r.bias_error * np.sqrt(r.draws)) for r in own])),
+        coverage=float(np.mean([r.coverage for r in own])),
+        coverage_corrected=float(np.mean([r.coverage_corrected for r in own])),
+    )
+
+
 def report(rows: list[Row]) -> str:
     """Say in Markdown what the draws show."""
     return TEXT.format(
         draws=rows[0].draws,
         periods=PERIODS,
         rows="\n".join(map(_row, rows)),
-        plain=np.mean([r.size for r in rows]),
-        corrected=np.mean([r.size_corrected for r in rows]),
+        size_error=1 / np.sqrt(2 * rows[0].draws),  # of a standard deviation of normal draws
+        two_count=average(rows, "two-way", "count"),
+        two_relative=average(rows, "two-way", "relative"),
+        three_count=average(rows, "three-way", "count"),
+        three_relative=average(rows, "three-way", "relative"),
     )
 
 

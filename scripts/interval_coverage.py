@@ -5,7 +5,7 @@ Each draw pairs provinces and cities anew (`tradelift.worlds.pairing`), draws sh
 estimates gravity by OLS on logs and by PPML on the same flows, with every standard error and by randomization. The
 true effect is 0 in even draws and .10 in odd ones.
 
-    python scripts/interval_coverage.py [--draws 400] [--scenarios province ...] [--processes 1]
+    python scripts/interval_coverage.py [--draws 300] [--scenarios province ...] [--processes 1]
 
 writes coverage.csv (one row a scenario, family and interval) and coverage.md (what it says) to --out, by default
 docs/simulations. Finished draws are kept in parts (--parts, by default a temporary folder named by the script's
@@ -37,8 +37,8 @@ from tradelift.worlds.shocks import Shocks, draw_shocks
 
 Floats = NDArray[np.float64]
 
-N_DRAWS = 400
-N_BENCHMARK = 100  # of them with swaps and free rewiring
+N_DRAWS = 300
+N_BENCHMARK = 60  # of them with swaps and free rewiring
 N_JACKKNIFE = 40  # of them with the jackknife, which fits again without each city
 PART = 20  # draws a file of parts
 MONTHS = 4
