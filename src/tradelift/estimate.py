@@ -18,6 +18,9 @@ Floats = NDArray[Any]
 REASONS = ("missing", "not_positive", "zero_distance", "separated", "singleton")
 """Why observations of the sample are not used, as `Estimate.dropped` counts them."""
 
+ZERO_WEIGHT = "zero_weight"
+"""One more, counted only where a weight is 0."""
+
 LEVEL = 0.95
 POSITIVE = 1e-12  # share of the largest eigenvalue above which one counts as positive
 
@@ -159,7 +162,9 @@ class Estimate:
     @property
     def dropped(self) -> dict[str, int]:
         """Observations of the sample that are not used, by each published reason; with n_obs they add up."""
-        return {reason: int(self.exclusions.get(reason, 0)) for reason in REASONS}
+        weightless = int(self.exclusions.get(ZERO_WEIGHT, 0))
+        every = {reason: int(self.exclusions.get(reason, 0)) for reason in REASONS}
+        return every | {ZERO_WEIGHT: weightless} if weightless else every
 
     def tidy(self) -> "pd.DataFrame":
         """One row a term: term, estimate, std_error, statistic, p_value, conf_low, conf_high (95%)."""
@@ -187,7 +192,10 @@ class Estimate:
 
         tidy = self.tidy()
         columns = {"percent": "estimate", "conf_low": "conf_low", "conf_high": "conf_high"}
-        return pd.DataFrame({"term": tidy["term"]} | {new: 100 * np.expm1(tidy[old]) for new, old in columns.items()})
+        with np.errstate(over="ignore"):  # an effect beyond the largest float is infinite
+            return pd.DataFrame(
+                {"term": tidy["term"]} | {new: 100 * np.expm1(tidy[old]) for new, old in columns.items()}
+            )
 
     def wald(self, terms: Sequence[str] | None = None, *, equal: bool = False) -> Wald:
         """

@@ -2,6 +2,7 @@
 
 from tradelift.designs.comparison import Comparison, compare, conclude
 from tradelift.designs.gravity import Gravity
+from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.task import Task, task_json
 
-__all__ = ["Comparison", "Gravity", "Task", "compare", "conclude", "task_json"]
+__all__ = ["Comparison", "Gravity", "Prediction", "Task", "compare", "conclude", "predict", "task_json"]

@@ -16,6 +16,7 @@ from tradelift.solve import DenseProblem, Piece, RowProblem
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,14 +82,44 @@ def in_blocks(parts: Parts, blocks: Sequence[Block], third: Ints | None = None) 
     """One tensor a block, with two-way effects by period and a third by pair (P,); and the groups shaped likewise."""
     pieces = []
     groups: list[list[Ints]] = [[] for _ in parts.groups]
-    for block in blocks:
-        if not parts.used[block.start : block.stop].any():
-            continue
+    for block in used_blocks(blocks, parts.used):
         pieces.append(_piece(parts, block, third))
         for collected, codes in zip(groups, parts.groups, strict=True):
             collected.append(block.tensor(codes, fill=0))
     problem = DenseProblem(pieces=tuple(pieces), family=parts.family, n_pairs=len(parts.panel.pairs))
     return problem, tuple(groups)
+
+
+def used_blocks(blocks: Sequence[Block], used: Bools) -> list[Block]:
+    """The blocks that become pieces: those with a cell that is used; `used` has shape (N,)."""
+    return [block for block in blocks if used[block.start : block.stop].any()]
+
+
+def by_cell(problem: DenseProblem | RowProblem, panel: Panel, used: Bools, arrays: Sequence[Array]) -> Array:
+    """
+    Put what a problem has at each observation back to the cells.
+
+    Parameters
+    ----------
+    problem, panel, used
+        What was made of the panel, and the cells in it, shape (N,).
+    arrays
+        One a piece, shape (T, I, J), or one of shape (rows,).
+
+    Returns
+    -------
+    Shape (N,); where a cell is in no piece, NaN or False.
+    """
+    kind = arrays[0].dtype
+    out = np.full(panel.n_cells, np.nan if kind.kind == "f" else 0, dtype=kind)
+    if isinstance(problem, RowProblem):
+        out[used] = arrays[0]
+        return out
+    assert panel.cells.blocks is not None, "a dense problem was made of blocks"
+    for block, values in zip(used_blocks(panel.cells.blocks, used), arrays, strict=True):
+        flat = values.reshape(-1)
+        out[block.start : block.stop] = flat if block.position is None else flat[block.position]
+    return out
 
 
 def _piece(parts: Parts, block: Block, third: Ints | None) -> Piece:

@@ -18,9 +18,19 @@ from tradelift.covariance import (
 from tradelift.designs.assembly import Parts, cluster_codes, in_blocks, in_rows
 from tradelift.designs.effects import are_two_way, check_effects, default_effects, effect_codes, gaps, third_effect
 from tradelift.designs.influence import influence_of, notes_of
+from tradelift.designs.screening import (
+    NoObservationError,
+    Screened,
+    is_finite,
+    missing_cells,
+    nothing_left,
+    read_offset,
+    read_weights,
+    screen,
+)
 from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
 from tradelift.errors import DesignError
-from tradelift.estimate import Diagnostics, Estimate
+from tradelift.estimate import ZERO_WEIGHT, Diagnostics, Estimate
 from tradelift.panel import Panel
 from tradelift.solve import DenseProblem, Fit, RowProblem, fit
 
@@ -28,9 +38,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-
-class NoObservationError(DesignError):
-    """The sample has none that can be used; a part of a panel may, where others do not."""
+NAMED = 5  # terms that a message names
 
 
 class Design(Protocol):
@@ -66,8 +74,12 @@ class Comparison:
         Codes of the user's cluster columns, shaped as `tradelift.solve.fit` takes groups, and their intersection.
     outcome, direction, sample, effects
         What the estimate will say of itself.
+    formula
+        The line to paste into fixest.
     exclusions
         Observations of the sample that are not in the problem, by reason.
+    screened
+        The cells of the problem, and why others are not in it.
     hint
         Why the treatment may not be identified here.
     notes
@@ -85,7 +97,9 @@ class Comparison:
     direction: str
     sample: str
     effects: tuple[str, ...]
+    formula: str
     exclusions: Mapping[str, int]
+    screened: Screened
     hint: str = ""
     notes: tuple[str, ...] = ()
     regions: Sequence[str] = ()
@@ -135,7 +149,7 @@ def compare(
     Raises
     ------
     DesignError
-        If a column is unknown, the family contradicts the outcome, or no observation is left.
+        If a column is unknown or cannot be used, the family contradicts the outcome, or no observation is left.
     """
     what = parse_outcome(outcome)
     chosen = choose_family(what, family)
@@ -145,27 +159,31 @@ def compare(
     usual = default_effects(panel)
     names = check_effects(usual if effects is None else effects)
     _refuse_schemes(panel, cluster)
-    by_cell = [raw, *_numbers(panel, weights, offset), *(c.values for c in columns if not c.fixed)]
-    unknown = [np.isnan(values) for values in by_cell if not _is_finite(values)]
-    unknown += [c.by_cell(panel.pair_of_cell) for c in _unknown_pairs(columns)]
-    unknown.append(gaps(panel, [*names, *cluster]))
-    near = [c.no_distance for c in columns if c.no_distance is not None]
-    reasons, used = _screen(sample, {"zero_distance": near, "missing": unknown, "not_positive": [not_positive]})
+    weight = None if weights is None else read_weights(panel, weights, sample)
+    shift = None if offset is None else read_offset(panel, offset, sample, chosen)
+    by_cell = {what.column: raw, weights: weight, offset: shift}
+    missing = missing_cells(panel, {str(n): v for n, v in by_cell.items() if v is not None}, columns)
+    masks = {
+        "zero_distance": [c.no_distance for c in columns if c.no_distance is not None],
+        "missing": [*missing.values(), gaps(panel, [*names, *cluster])],
+        "not_positive": [not_positive],
+    }
+    screened = screen(sample, masks if weight is None else masks | {ZERO_WEIGHT: [weight == 0]})
+    used = screened.used
+    if not used.any():
+        raise NoObservationError(nothing_left(screened, about, missing), screened.counts)
     negative = int(np.count_nonzero((raw < 0) & used)) if chosen == "poisson" else 0
     if negative:
         msg = f"PPML needs flows that are not negative; '{what.column}' is negative in {negative:,} cells."
         raise DesignError(msg)
-    if not used.any():
-        msg = f"No observation is left of {int(sample.sum()):,}: " + ", ".join(f"{r} {n:,}" for r, n in reasons.items())
-        raise NoObservationError(msg, reasons)
     third = third_effect(panel, names)
     # the usual effects need no codes to be recognised
     codes = [] if set(names) == set(usual) or third is not None else [effect_codes(panel, name) for name in names]
     parts = Parts(
         panel=panel, columns=columns, used=used, family=chosen,
-        outcome=values if used.all() else np.where(used, values, 0.0),
-        weights=None if weights is None else np.where(used, panel.column(weights), 0.0).astype(float),
-        offset=None if offset is None else np.where(used, panel.column(offset), 0.0).astype(float),
+        outcome=values if is_finite(values) else np.where(used, values, 0.0),
+        weights=None if weight is None else np.where(used, weight, 0.0),
+        offset=None if shift is None else np.where(used, shift, 0.0),
         groups=cluster_codes(panel, cluster),
     )  # fmt: skip
     blocks = panel.cells.blocks
@@ -194,7 +212,9 @@ def compare(
         direction=direction,
         sample=about,
         effects=names,
-        exclusions=reasons,
+        formula=formula(outcome, list(dict.fromkeys(c.spelled or c.name for c in columns)), names),
+        exclusions=screened.counts,
+        screened=screened,
         hint=hint,
         notes=tuple(notes),
         regions=tuple(map(str, panel.regions.ids)),
@@ -219,10 +239,24 @@ def conclude(comparison: Comparison, design: Design) -> Estimate:
     ConvergenceError
         If PPML does not converge.
     """
+    return settle(fitted(comparison, design), comparison, design)
+
+
+def fitted(comparison: Comparison, design: Design, *, detail: bool = False) -> Fit:
+    """
+    Fit a comparison, with what the covariance of its design needs.
+
+    Parameters
+    ----------
+    comparison, design
+        As in `conclude`.
+    detail
+        Also keep fitted flows by observation.
+    """
     corrects = design.correction == "weidner-zylkin"
     if corrects:
         check_problem(comparison.problem, comparison.dyads)
-    return settle(fit(comparison.problem, groups=comparison.clusters, detail=corrects), comparison, design)
+    return fit(comparison.problem, groups=comparison.clusters, detail=detail or corrects)
 
 
 def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
@@ -245,7 +279,7 @@ def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
     kept = tuple(comparison.terms[k] for k in found.kept)
     lost = [t for t in comparison.treatment if t not in kept]
     if lost:
-        raise DesignError(_not_identified(lost, comparison, found.excluded), exclusions)
+        raise DesignError(_not_identified(lost, comparison, found), exclusions)
     if not found.n_obs:
         gone = ", ".join(f"{reason} {count:,}" for reason, count in exclusions.items() if count)
         msg = f"No observation is left ({comparison.sample}): {gone}. Use coarser effects or a larger sample."
@@ -280,7 +314,7 @@ def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
         family=comparison.problem.family,
         treatment=comparison.treatment,
         effects=comparison.effects,
-        formula=formula(comparison.outcome, comparison.terms, comparison.effects),
+        formula=comparison.formula,
         se_type="none",
         correction="none",
         diagnostics=diagnostics,
@@ -300,11 +334,14 @@ def formula(outcome: str, terms: Sequence[str], effects: Sequence[str]) -> str:
     return f"{outcome} ~ {right}" + (f" | {' + '.join(effects)}" if effects else "")
 
 
-def _not_identified(lost: Sequence[str], comparison: Comparison, excluded: Mapping[str, int]) -> str:
-    names = ", ".join(f"'{name}'" for name in lost)
-    why = comparison.hint or "Use another sample, other controls or coarser effects."
-    gone = ", ".join(f"{reason} {count:,}" for reason, count in excluded.items() if count)
+def _not_identified(lost: Sequence[str], comparison: Comparison, found: Fit) -> str:
+    names = ", ".join(f"'{name}'" for name in lost[:NAMED])
+    names += f" and {len(lost) - NAMED:,} more" if len(lost) > NAMED else ""
+    gone = ", ".join(f"{reason} {count:,}" for reason, count in found.excluded.items() if count)
     gone = f" Observations dropped before: {gone}." if gone else ""
+    if not found.n_obs and not comparison.hint:
+        return f"No observation is left to identify {names} ({comparison.sample}).{gone}"
+    why = comparison.hint or "Use another sample, other controls or coarser effects."
     return f"The effects and controls absorb all variation in {names} ({comparison.sample}). {why}{gone}"
 
 
@@ -313,39 +350,3 @@ def _refuse_schemes(panel: Panel, cluster: Sequence[str]) -> None:
         if name in SCHEMES and name not in panel.names:
             msg = f"The panel has no column '{name}' to cluster by; for the scheme write vcov='{name}', without a list."
             raise DesignError(msg)
-
-
-def _numbers(panel: Panel, *names: str | None) -> list[Floats]:
-    out = []
-    for name in names:
-        if name is not None:
-            values = panel.column(name)
-            if values.dtype.kind not in "iufb":
-                msg = f"'{name}' is text; weights and offsets are numbers."
-                raise DesignError(msg)
-            out.append(values.astype(np.float64))
-    return out
-
-
-def _is_finite(values: Floats) -> bool:
-    """Whether nothing is missing, by one sum; False where it cannot tell."""
-    return bool(np.isfinite(values.sum()))
-
-
-def _unknown_pairs(columns: Sequence[Column]) -> list[Column]:
-    """Where fixed regressors are missing, as columns of truth values."""
-    fixed = [c for c in columns if c.fixed and not _is_finite(c.values)]
-    return [Column(name=c.name, values=np.isnan(c.values), fixed=True) for c in fixed]
-
-
-def _screen(sample: Bools, masks: Mapping[str, Sequence[Bools]]) -> tuple[dict[str, int], Bools]:
-    """Count what cannot be used, each cell under its first reason, and give what can."""
-    left = sample.copy()
-    reasons = {}
-    for reason, found in masks.items():
-        lost = [mask for mask in found if mask.any()]
-        bad = left & np.logical_or.reduce(lost) if lost else None
-        reasons[reason] = 0 if bad is None else int(np.count_nonzero(bad))
-        if bad is not None:
-            left &= ~bad
-    return reasons, left

@@ -98,11 +98,18 @@ def gaps(panel: Panel, names: Sequence[str]) -> Bools:
     out = np.zeros(panel.n_cells, dtype=bool)
     for part in {part.strip() for name in names for part in name.split("^")}:
         values = panel.column(part)
-        if values.dtype.kind == "f":
-            out |= np.isnan(values)
-        elif values.dtype.kind == "U":
-            out |= values == ""
+        if values.dtype.kind in "fU":
+            out |= blanks(values)
     return out
+
+
+def blanks(values: Ints) -> Bools:
+    """Where a column of any kind is missing."""
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind == "U":
+        return np.asarray(values == "")
+    return np.zeros(len(values), dtype=bool)
 
 
 def _rank(values: Ints) -> Ints:

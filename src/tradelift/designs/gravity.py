@@ -1,5 +1,6 @@
 """Gravity: the association of a treatment with trade, given what origins and destinations have in common."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from tradelift.covariance import check_columns, check_scheme
 from tradelift.designs.comparison import Comparison, compare, conclude, formula
-from tradelift.designs.sample import describe, select
-from tradelift.designs.stored import estimate_parts
+from tradelift.designs.effects import blanks
+from tradelift.designs.prediction import Prediction, predict
+from tradelift.designs.sample import describe, select, select_pairs
+from tradelift.designs.stored import estimate_parts, refuse_stored
 from tradelift.designs.terms import Column, choose_family, default_controls, parse_outcome, read_controls
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
@@ -18,6 +21,7 @@ from tradelift.panel import Panel
 from tradelift.programme import CONTROL_TYPES
 
 Bools = NDArray[Any]
+SPLIT = re.compile(r"^i\(([^,]+),([^,]+)\)$")  # fixest's treatment by levels
 IDENTIFIES = "Add type 4 or 3, or use coarser effects."
 
 
@@ -98,6 +102,7 @@ class Gravity:
                 raise DesignError(msg)
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
+        _check_names(self)
         choose_family(parse_outcome(self.outcome), self.family)
         if isinstance(self.vcov, str):
             check_scheme(self.vcov, self.correction)
@@ -118,9 +123,9 @@ class Gravity:
         ----------
         text
             "outcome ~ partner + control + control | effect + effect". `partner` is the treatment, every other term a
-            control; without effects there is a constant.
+            control; i(direction, partner) is the treatment by direction. Without effects there is a constant.
         options
-            Any parameter that the formula does not say.
+            Any parameter that the formula does not say, and `treatment` where the treatment has another name.
 
         Raises
         ------
@@ -133,23 +138,42 @@ class Gravity:
         if not tilde or not left.strip() or not all(names) or "|" in effects or "~" in right:
             msg = f"'{text}' is no formula; write outcome ~ term + term | effect + effect."
             raise DesignError(msg)
-        repeated = {"outcome", "treatment", "controls", "effects"} & set(options)
+        repeated = {"outcome", "controls", "effects"} & set(options)
         if repeated:
             msg = f"The formula says {', '.join(sorted(repeated))} already; leave it out of the options."
             raise DesignError(msg)
         names = [name for name in names if name not in ("0", "1")]
+        split = [found for found in map(SPLIT.match, names) if found]
+        if len(split) > 1:
+            msg = f"'{text}' splits more than one treatment by levels; a design has one."
+            raise DesignError(msg)
+        if split:
+            options = {"treatment": split[0][2].strip(), "by": split[0][1].strip()} | options
+            names[names.index(split[0][0])] = split[0][2].strip()
+        treatment = options.pop("treatment", "partner" if "partner" in names else None)
+        if treatment is not None and treatment not in names:
+            msg = f"The treatment '{treatment}' is no term of '{text}'."
+            raise DesignError(msg)
         return cls(
             outcome=left.strip(),
-            treatment="partner" if "partner" in names else None,
-            controls=[name for name in names if name != "partner"],
+            treatment=treatment,
+            controls=[name for name in names if name != treatment],
             effects=[effect.strip() for effect in effects.split("+")] if effects.strip() else [],
             **options,
         )
 
     @property
     def formula(self) -> str:
-        """The line to paste into fixest, with the defaults of a panel that has a programme and coordinates."""
+        """
+        The line to paste into fixest, with the defaults of a panel that has a programme and coordinates.
+
+        `feols` for gaussian, `fepois` for poisson. The sample, weights, offset and errors are other arguments there.
+        An estimate's formula has the defaults of its own panel. Beside the control `domestic`, set log(distance_km)
+        of domestic flows to 0 first, as is done here.
+        """
         treatment = "partner" if self.treatment == "auto" else self.treatment
+        if treatment is not None and self.by is not None:
+            treatment = _spelled(treatment, self.by)
         controls = ("log(distance_km)",) if self.controls is None else self.controls
         effects = ("origin^period", "destination^period") if self.effects is None else self.effects
         return formula(self.outcome, [*([treatment] if treatment else []), *controls], effects)
@@ -168,7 +192,11 @@ class Gravity:
         regressors = [] if treatment is None else read_controls(panel, [treatment])
         sample = select(panel, self.direction, self.control_types, self.where)
         if self.by is not None:
-            regressors = [level for column in regressors for level in _split(panel, column, self.by, sample)]
+            if treatment is None:
+                msg = f"by='{self.by}' splits the treatment, and this design has none; name one, or leave out by."
+                raise DesignError(msg)
+            pairs = select_pairs(panel, self.direction, self.control_types)
+            regressors = [level for column in regressors for level in _split(panel, column, self.by, pairs, sample)]
         return compare(
             panel,
             outcome=self.outcome,
@@ -200,6 +228,32 @@ class Gravity:
         if panel.stored:
             return estimate_parts(panel, self)
         return conclude(self.compare(panel), self)
+
+    def predict(self, panel: Panel) -> Prediction:
+        """
+        Estimate the design on a panel and keep the fitted flows, residuals and effects.
+
+        An estimate keeps no data; this is the same estimate, fitted again, with an array of the panel's length for
+        each of these.
+
+        Raises
+        ------
+        DesignError
+            As `estimate`, or if the panel stays in its files.
+        ConvergenceError
+            If PPML does not converge.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import tradelift as tl
+        >>> rows = [(a, b, 2.0) for a in "abcd" for b in "abcd" if a != b]
+        >>> flows = pd.DataFrame(rows, columns=["origin", "destination", "trade"])
+        >>> tl.Gravity().predict(tl.Panel.from_frame(flows)).fitted.round(6).max()
+        np.float64(2.0)
+        """
+        refuse_stored(panel, "predict")
+        return predict(panel, self.compare(panel), self)
 
     def _treatment(self, panel: Panel) -> str | None:
         if self.treatment != "auto":
@@ -237,12 +291,43 @@ def _is_pair(panel: Panel, effect: str) -> bool:
     return bool(dyads.shape[1] == len(np.unique(codes)))
 
 
-def _split(panel: Panel, column: Column, by: str, sample: Bools) -> list[Column]:
-    """One treatment for each level of a column."""
+def _check_names(design: Gravity) -> None:
+    """Refuse what is not a name where a name is asked for."""
+    for field in ("treatment", "weights", "offset", "by"):
+        value = getattr(design, field)
+        if value is not None and not isinstance(value, str):
+            msg = f"{field} names a column, or is None; found {value!r}."
+            raise DesignError(msg)
+    for field in ("controls", "effects"):
+        wrong = [value for value in getattr(design, field) or () if not isinstance(value, str)]
+        if wrong:
+            msg = f"{field} are names; found {wrong[0]!r}."
+            raise DesignError(msg)
+    if not isinstance(design.outcome, str):
+        msg = f"outcome is a column, or log(x), log1p(x) or asinh(x) of one; found {design.outcome!r}."
+        raise DesignError(msg)
+    if design.where is not None and not isinstance(design.where, Mapping):
+        msg = (
+            f"where gives a value or values for each column, as {{'direction': 'west->east'}}; found {design.where!r}."
+        )
+        raise DesignError(msg)
+    if design.vcov is None:
+        msg = "vcov is a scheme or a list of columns; write vcov='none' for errors of independent observations."
+        raise DesignError(msg)
+
+
+def _spelled(treatment: str, by: str) -> str:
+    """A treatment by levels, as fixest writes it."""
+    return f"i({by}, {treatment})"
+
+
+def _split(panel: Panel, column: Column, by: str, pairs: Bools, sample: Bools) -> list[Column]:
+    """One treatment for each level of a column; where the level of a treated cell is not known, it is missing."""
     fixed = column.fixed and panel.is_fixed(by)
     levels = panel.pair_column(by) if fixed else panel.column(by)
     values = column.values if fixed or not column.fixed else column.by_cell(panel.pair_of_cell)
-    names = np.unique(levels if fixed else levels[sample])
+    unknown = blanks(levels)
+    names = np.unique(levels[(pairs if fixed else sample) & ~unknown])
     if by in ("origin", "destination", "period", "category"):
         labels = {"period": panel.periods, "category": panel.categories or ()}.get(by, panel.regions.ids)
     else:
@@ -250,8 +335,9 @@ def _split(panel: Panel, column: Column, by: str, sample: Bools) -> list[Column]
     return [
         Column(
             name=f"{column.name}[{labels[level] if labels is not None else level}]",
-            values=np.where(levels == level, values, 0.0),
+            values=np.where(unknown & (values != 0), np.nan, np.where(levels == level, values, 0.0)),
             fixed=fixed,
+            spelled=_spelled(column.name, by),
         )
         for level in names
     ]

@@ -33,13 +33,19 @@ def select(panel: Panel, direction: str, control_types: Sequence[int], where: Ma
     DesignError
         If the direction, a column or a value is unknown.
     """
-    pairs = panel.pair_direction(direction)
-    if panel.pairs.control_type is not None:
-        pairs = pairs & np.isin(panel.pairs.control_type, [0, *control_types])
+    pairs = select_pairs(panel, direction, control_types)
     out: Bools = np.ones(panel.n_cells, dtype=bool) if pairs.all() else pairs[panel.pair_of_cell]
     for name, wanted in (where or {}).items():
         out = out & _matches(panel, name, wanted)
     return out
+
+
+def select_pairs(panel: Panel, direction: str, control_types: Sequence[int]) -> Bools:
+    """Mark the directed pairs of a sample, shape (P,): those of a direction and of some kinds."""
+    pairs = panel.pair_direction(direction)
+    if panel.pairs.control_type is not None:
+        pairs = pairs & np.isin(panel.pairs.control_type, [0, *control_types])
+    return pairs
 
 
 def _matches(panel: Panel, name: str, wanted: Any) -> Bools:

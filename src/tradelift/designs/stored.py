@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tradelift.designs.comparison import Comparison, NoObservationError, settle
+from tradelift.designs.comparison import Comparison, settle
 from tradelift.designs.effects import default_effects
+from tradelift.designs.screening import NoObservationError
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
@@ -73,8 +74,17 @@ def _refuse(design: Comparing) -> None:
         raise DesignError(msg)
     for wish in (design.vcov, design.correction):
         if wish in REFITS:
-            msg = f"'{wish}' needs all cells in memory; this panel stays in its files. {LOAD}"
-            raise DesignError(msg)
+            raise DesignError(_needs_memory(wish))
+
+
+def refuse_stored(panel: Panel, wish: str) -> None:
+    """Refuse what needs all cells at once where they stay in files."""
+    if panel.stored:
+        raise DesignError(_needs_memory(wish))
+
+
+def _needs_memory(wish: str) -> str:
+    return f"'{wish}' needs all cells in memory; this panel stays in its files. {LOAD}"
 
 
 def _first(panel: Panel, design: Comparing) -> Comparison:

@@ -47,12 +47,15 @@ class Column:
         Whether the values are by pair.
     no_distance
         Cells that have no distance because they are domestic, shape (N,), or None.
+    spelled
+        How a formula writes it, where that is not its name.
     """
 
     name: str
     values: Floats
     fixed: bool
     no_distance: Bools | None = None
+    spelled: str | None = None
 
     def by_cell(self, pair: NDArray[Any]) -> Floats:
         """Values by cell, shape (N,)."""
@@ -103,7 +106,8 @@ def transform(outcome: Outcome, values: Floats) -> tuple[Floats, Bools]:
     not_positive = np.zeros(len(values), dtype=bool)
     if outcome.function == "log":
         not_positive = values <= 0
-        return np.log(np.where(values > 0, values, 1.0)), not_positive
+        positive = np.where(not_positive, 1.0, values)
+        return np.log(positive, out=positive), not_positive
     if outcome.function == "log1p":
         return np.log1p(np.clip(values, 0.0, None)), values < 0
     if outcome.function == "asinh":
@@ -148,7 +152,11 @@ def _control(panel: Panel, text: str, *, own_dummy: bool) -> Column:
         return parts[0]
     fixed = all(p.fixed for p in parts)
     pair = panel.pair_of_cell
-    values = np.prod([p.values if fixed else p.by_cell(pair) for p in parts], axis=0)
+    with np.errstate(over="ignore"):
+        values = np.prod([p.values if fixed else p.by_cell(pair) for p in parts], axis=0)
+    if np.isinf(values).any():
+        msg = f"The product '{text}' is too large for a computer to hold; rescale its columns."
+        raise DesignError(msg)
     gaps = [p.no_distance for p in parts if p.no_distance is not None]
     return Column(name=text, values=values, fixed=fixed, no_distance=np.logical_or.reduce(gaps) if gaps else None)
 
