@@ -9,6 +9,7 @@ import pytest
 import tradelift as tl
 from tests.designs.test_gravity import NearPairs
 from tests.pipeline.studies import STUDY, write_study
+from tradelift.panel.digest import Fingerprint
 from tradelift.pipeline import build_panel, check
 from tradelift.pipeline.cache import EstimateCache
 from tradelift.pipeline.manifest import file_hash
@@ -99,7 +100,7 @@ def test_a_task_is_estimated_once_and_remembered(tmp_path, monkeypatch):
     assert len(calls) == 1
     np.testing.assert_array_equal(again.covariance, one.covariance)
     EstimateCache(folder).estimate(NearPairs(within_km=1500.0), panel)
-    EstimateCache(folder).estimate(NearPairs(), replace(panel, digest="other"))
+    EstimateCache(folder).estimate(NearPairs(), replace(panel, fingerprint=Fingerprint(parts=("other",))))
     assert len(calls) == 3
     EstimateCache(folder, force=True).estimate(NearPairs(), panel)
     assert len(calls) == 4

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tradelift.errors import DesignError
 from tradelift.inference.swapping import swap, swappable
 from tradelift.panel import Panel
-from tradelift.panel.digest import fingerprint
+from tradelift.panel.digest import Fingerprint, fingerprint
 from tradelift.programme import Programme
 
 Ints = NDArray[Any]
@@ -231,5 +231,5 @@ def _with_programme(panel: Panel, programme: Programme) -> Panel:
             partnership=programme.lookup(pairs.origin, pairs.destination),
             control_type=programme.control_type(pairs.origin, pairs.destination, panel.regions.side),
         ),
-        digest=fingerprint(panel.digest, programme.first, programme.second),
+        fingerprint=Fingerprint(parts=(panel.fingerprint, programme.first, programme.second)),
     )

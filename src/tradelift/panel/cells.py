@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -134,40 +133,6 @@ class MemoryCells:
         yield self
 
 
-def arrange(
-    columns: Mapping[str, Array], n_regions: int, n_periods: int, n_categories: int, side: Ints | None
-) -> MemoryCells:
-    """
-    Put cells into canonical order and find their blocks.
-
-    Parameters
-    ----------
-    columns
-        Name to values, shape (N,); codes under `origin`, `destination`, `period`, and `category` if any.
-    n_regions, n_periods, n_categories
-        How many codes there are.
-    side
-        Side of each region, shape (R,), or None; with sides the blocks follow the side that exports.
-    """
-    origin, destination = columns["origin"], columns["destination"]
-    component = components(origin, destination, n_regions)
-    if side is not None and len(component):
-        # blocks of the first side's exports stand first
-        component = rank_by_first(component, side[origin])
-    n_blocks = int(component.max()) + 1 if len(component) else 0
-    category = columns.get("category", np.zeros(len(origin), dtype=np.int64))
-    key = category.astype(np.int64) * max(n_blocks, 1) + component
-    key = ((key * n_periods + columns["period"]) * n_regions + origin) * n_regions + destination
-    if np.any(key[1:] <= key[:-1]):
-        order = np.argsort(key, kind="stable")
-        columns = {name: values[order] for name, values in columns.items()}
-        component, category = component[order], category[order]
-    blocks = None
-    if 0 < n_blocks * n_categories <= MAX_BLOCKS:
-        blocks = _blocks(columns, category * n_blocks + component, n_periods)
-    return MemoryCells(columns=dict(columns), blocks=blocks)
-
-
 def components(origin: Ints, destination: Ints, n_regions: int) -> Ints:
     """Connected component of each cell in the graph of exporting and importing regions."""
     pair = np.unique(origin.astype(np.int64) * n_regions + destination)
@@ -185,29 +150,3 @@ def rank_by_first(component: Ints, side: Ints) -> Ints:
     rank = np.empty_like(sides)
     rank[np.argsort(sides, kind="stable")] = np.arange(len(sides))
     return rank[component]
-
-
-def _blocks(columns: Mapping[str, Array], key: Ints, n_periods: int) -> tuple[Block, ...] | None:
-    """Cut sorted cells into blocks; None where they would be mostly empty."""
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(key)) + 1, [len(key)]])
-    blocks = []
-    for start, stop in pairwise(starts):
-        rows = slice(start, stop)
-        origins, i = np.unique(columns["origin"][rows], return_inverse=True)
-        destinations, j = np.unique(columns["destination"][rows], return_inverse=True)
-        size = n_periods * len(origins) * len(destinations)
-        if stop - start < MIN_FILL * size:
-            return None
-        complete = stop - start == size
-        position = (columns["period"][rows] * len(origins) + i) * len(destinations) + j
-        blocks.append(
-            Block(
-                origins=origins,
-                destinations=destinations,
-                start=int(start),
-                stop=int(stop),
-                n_periods=n_periods,
-                position=None if complete else position,
-            )
-        )
-    return tuple(blocks)

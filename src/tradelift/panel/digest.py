@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,32 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def fingerprint(*parts: Array | Sequence[str] | Mapping[str, Array] | str | None) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fingerprint:
+    """
+    What a digest is made of; it is made at its first use, since it takes as long as to build the panel.
+
+    Parameters
+    ----------
+    parts
+        Arrays and texts in order, as `fingerprint` takes them; they are not to change.
+    """
+
+    parts: tuple["Part", ...] = field(repr=False)
+    made: list[str] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the parts."""
+        if not self.made:
+            self.made.append(fingerprint(*self.parts))
+        return self.made[0]
+
+
+Part = Array | Sequence[str] | Mapping[str, Array] | str | Fingerprint | None
+
+
+def fingerprint(*parts: Part) -> str:
     """Hash arrays and texts in order."""
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
@@ -24,9 +50,11 @@ def fingerprint(*parts: Array | Sequence[str] | Mapping[str, Array] | str | None
     return state.hexdigest()
 
 
-def _bytes(part: Array | Sequence[str] | str | None) -> bytes | memoryview:
+def _bytes(part: Array | Sequence[str] | str | Fingerprint | None) -> bytes:
     if part is None:
         return b"-"
+    if isinstance(part, Fingerprint):
+        return part.digest.encode()
     if isinstance(part, str):
         return part.encode()
     array = np.ascontiguousarray(part)

@@ -1,5 +1,6 @@
-"""From any data frame to arrays: text ids become codes, everything else numbers or text."""
+"""From any data frame to arrays: ids become codes, everything else numbers or text."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -15,15 +16,15 @@ from tradelift.errors import DataError
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
+SMALL_SPAN = 2**12  # integers in so small a range are codes as they stand
+
 
 def to_arrow(frame: Any, what: str) -> pa.Table:
-    """Turn a pandas, Polars, PyArrow or DuckDB frame into an Arrow table."""
+    """Turn a pandas, Polars, PyArrow or DuckDB frame into an Arrow table, without a copy of numbers where it can be."""
     if isinstance(frame, pa.Table):
         return frame
     if nw.dependencies.is_pandas_dataframe(frame):
-        # periods of pandas become numbers in Arrow
-        periods = [name for name, kind in frame.dtypes.items() if str(kind).startswith("period[")]
-        frame = frame.astype(dict.fromkeys(periods, str))
+        return _from_pandas(frame, what)
     try:
         native = nw.from_native(frame)
     except TypeError:
@@ -32,7 +33,33 @@ def to_arrow(frame: Any, what: str) -> pa.Table:
     if isinstance(native, nw.LazyFrame):
         native = native.collect(backend="pyarrow")
     table: pa.Table = native.to_arrow()
-    return table.select([name for name in table.column_names if not name.startswith("__index_level_")])
+    return table
+
+
+def _from_pandas(frame: Any, what: str) -> pa.Table:
+    """Take over the numbers of a pandas frame, NaN and all, and let Arrow convert the rest."""
+    names = [str(name) for name in frame.columns]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        msg = f"{what}: {Counter(names)[repeated[0]]} columns are called '{repeated[0]}'; rename all but one."
+        raise DataError(msg)
+    frame = frame.set_axis(names, axis=1)
+    own = {}
+    for name, kind in frame.dtypes.items():
+        if isinstance(kind, np.dtype) and kind.kind in "iuf":
+            own[name] = pa.array(frame[name].to_numpy())
+        elif str(kind).startswith("period["):
+            # periods of pandas become numbers in Arrow
+            codes, labels = frame[name].factorize()
+            texts = pa.array(labels.astype(str), pa.string())
+            own[name] = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
+    try:
+        rest = pa.Table.from_pandas(frame[[name for name in names if name not in own]])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        msg = f"{what}: {'; '.join(map(str, error.args))}. Give each column one type."
+        raise DataError(msg) from None
+    columns = {name: rest[name] for name in rest.column_names if not name.startswith("__index_level_")} | own
+    return pa.table({name: columns.pop(name) for name in names} | columns)
 
 
 def need(table: pa.Table, names: Sequence[str], what: str) -> None:
@@ -51,13 +78,16 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_floating(kind):
-        column = pc.if_else(pc.is_nan(column), None, column)
-        whole = pc.equal(column, pc.floor(column))
-        if pc.all(whole).as_py() is not False:
-            column = column.cast(pa.int64())
-    return column.cast(pa.string())
+    return _whole(column).cast(pa.string())
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Floats with NaN as null, and as integers where all are whole; any other column as it is."""
+    if not pa.types.is_floating(column.type):
+        return column
+    column = pc.if_else(pc.is_nan(column), None, column)
+    whole = pc.equal(column, pc.floor(column))
+    return column if pc.all(whole).as_py() is False else column.cast(pa.int64())
 
 
 def encode(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
@@ -66,16 +96,67 @@ def encode(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
 
     Returns
     -------
-    Codes, shape (N,), -1 for null, and the text of each code in order of appearance.
+    Codes, shape (N,), -1 for null, and the text of each code, None for a code that no row has. The codes may be the
+    column's own memory: they are not to be written to.
     """
+    column = _whole(column)
     kind = column.type
+    if pa.types.is_integer(kind):
+        coded = _encode_integers(column)
+        if coded is not None:
+            return coded
+    if pa.types.is_dictionary(kind):
+        return _encode_dictionary(_used(column.unify_dictionaries().combine_chunks()))
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         column = as_text(column)
-    coded = column.combine_chunks().dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, as_text(pa.chunked_array([coded.dictionary])).to_pylist()
+    return _encode_dictionary(column.combine_chunks().dictionary_encode())
+
+
+def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] | None:
+    """Code integers by their distance from the smallest; None where they are too far apart for a table."""
+    array = column.combine_chunks()
+    if array.null_count == len(array):
+        return None
+    limits = pc.min_max(array)
+    smallest, largest = limits["min"].as_py(), limits["max"].as_py()
+    low = 0 if smallest >= 0 and largest < SMALL_SPAN else smallest
+    span = largest - low + 1
+    if span > max(SMALL_SPAN, len(array)) or largest >= 2**63:
+        return None
+    codes: Ints = pc.fill_null(array, smallest).to_numpy().astype(np.int64, copy=False)
+    if low:
+        codes = codes - low
+    seen = np.zeros(span, dtype=bool)
+    seen[codes] = True
+    used = np.flatnonzero(seen)
+    texts: list[str | None]
+    if span <= SMALL_SPAN:
+        texts = [None] * span
+        for code in used.tolist():
+            texts[code] = str(code + low)
+    else:
+        texts = [str(code + low) for code in used.tolist()]
+        place = np.empty(span, dtype=np.int64)
+        place[used] = np.arange(len(used))
+        codes = place[codes]
+    if array.null_count:
+        codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, codes)
+    return codes, texts
+
+
+def _encode_dictionary(column: pa.DictionaryArray) -> tuple[Ints, list[str | None]]:
+    return _codes(column), as_text(pa.chunked_array([column.dictionary])).to_pylist()
+
+
+def _codes(column: pa.DictionaryArray) -> Ints:
+    return np.asarray(pc.fill_null(column.indices.cast(pa.int64()), -1).to_numpy())
+
+
+def _used(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Take the values that no row has, such as unused categories, from the dictionary."""
+    used = np.zeros(len(column.dictionary) + 1, dtype=bool)
+    used[_codes(column)] = True
+    return pa.DictionaryArray.from_arrays(column.indices, pc.if_else(pa.array(used[:-1]), column.dictionary, None))
 
 
 def recode(codes: Ints, texts: Sequence[str | None], place: Mapping[str, int]) -> Ints:
@@ -109,6 +190,14 @@ def period_labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
         first = pc.all(pc.equal(pc.day(column), 1)).as_py()
         return pc.strftime(column, format="%Y-%m" if first else "%Y-%m-%d")
     return as_text(column)
+
+
+def encode_periods(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+    """Code a column of periods as `encode` does, by the labels of `period_labels`."""
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        return encode(column)
+    days = column.cast(pa.date32()).combine_chunks().dictionary_encode()
+    return _codes(days), period_labels(pa.chunked_array([days.dictionary])).to_pylist()
 
 
 def order_periods(labels: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from tradelift.account import Account, Exclusion, Stage
 from tradelift.errors import DataError
 from tradelift.panel.building import neighbour_codes, pair_frames
 from tradelift.panel.cells import PAIR, Array, Ints
-from tradelift.panel.digest import fingerprint
+from tradelift.panel.digest import Fingerprint
 from tradelift.panel.directed import computed_columns, directed_pairs
 from tradelift.panel.frames import order_periods, recode, to_arrow
 from tradelift.panel.pair_frame import PairFrame, match
@@ -128,7 +128,7 @@ def open_parquet(
     more, stages = _match_pairs(pair_frames(pairs), known, labels, a, b, {*computed, *others})
     directed = directed_pairs(known, a, b, programme, {**computed, **fixed, **more})
     borders = neighbour_codes(neighbours, known)
-    digest = fingerprint(
+    made_of = (
         *_hashes(files), list(keys.names), list(labels), list(categories or ()), known.ids, known.columns, known.side,
         list(known.sides or ()), directed.columns, directed.partnership, directed.control_type, borders,
         *((programme.start, programme.end, programme.dose) if programme else ()),
@@ -142,7 +142,7 @@ def open_parquet(
         programme=programme,
         neighbours=borders,
         account=Account(stages=(_stage(index), *stages)),
-        digest=digest,
+        fingerprint=Fingerprint(parts=made_of),
     )
 
 

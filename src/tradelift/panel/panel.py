@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tradelift.account import Account
 from tradelift.errors import DesignError
 from tradelift.panel.cells import ABSENT, PAIR, Cells
+from tradelift.panel.digest import Fingerprint
 from tradelift.panel.regions import Pairs, Regions
 from tradelift.panel.stored import StoredCells
 from tradelift.programme import Programme
@@ -43,8 +44,8 @@ class Panel:
         Region codes of regions that share a border, shape (B, 2), or None.
     account
         Every input row that is not in the panel.
-    digest
-        A fingerprint of all of the above.
+    fingerprint
+        What the digest is made of.
     """
 
     regions: Regions
@@ -55,7 +56,7 @@ class Panel:
     programme: Programme | None
     neighbours: Ints | None
     account: Account
-    digest: str
+    fingerprint: Fingerprint
 
     @classmethod
     def from_frame(
@@ -198,6 +199,11 @@ class Panel:
             yield replace(self, cells=cells)
 
     @property
+    def digest(self) -> str:
+        """A hash of all that the panel holds, made at its first use."""
+        return self.fingerprint.digest
+
+    @property
     def n_cells(self) -> int:
         """Number of cells."""
         return self.cells.n_rows
@@ -297,7 +303,7 @@ class Panel:
             msg = f"The outcome '{name}' is text; give a column of numbers."
             raise DesignError(msg)
         values = values.astype(np.float64, copy=False)
-        if not np.isfinite(values.sum()) and np.isinf(values).any():
+        if not np.isfinite(np.vdot(values, values)) and np.isinf(values).any():
             msg = f"The outcome '{name}' is infinite in {int(np.isinf(values).sum()):,} cells; correct or remove them."
             raise DesignError(msg)
         if self.absent is not None and not name.startswith(RATIOS):
