@@ -18,7 +18,8 @@ def dense(
     offset=False,
     diagonal=True,
 ):
-    """Random pieces; `mean` low gives zeros and separation, `missing` gaps, `diagonal=False` a one-sided panel."""
+    """Random pieces; `mean` low gives zeros and separation, `missing` gaps, `diagonal=False` a one-sided panel,
+    `offset="fixed"` one that does not move."""
     rng = np.random.default_rng(seed)
     periods, n_rows, n_columns = shape
     pieces, first = [], 0
@@ -48,7 +49,7 @@ def dense(
                 w *= rng.uniform(0.5, 2.0, shape)
         pair = first + np.arange(n_rows * n_columns).reshape(n_rows, n_columns)
         first += n_rows * n_columns
-        o = rng.normal(size=shape) * 0.1 if offset else None
+        o = rng.normal(size=shape if offset != "fixed" else (1, *shape[1:])) * 0.3 if offset else None
         pieces.append(Piece(outcome=y, regressors=x, weights=w, offset=o, pair=pair))
     return DenseProblem(pieces=tuple(pieces), family=family, n_pairs=first)
 

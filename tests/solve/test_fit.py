@@ -17,6 +17,7 @@ CASES = {
     "gaps": {"missing": 0.3},
     "weights": {"weights": True},
     "offset": {"offset": True, "moving": True},
+    "fixed offset": {"offset": "fixed", "missing": 0.1},
     "one-sided": {"shape": (3, 7, 7), "diagonal": False, "blocks": 1},
     "sparse": {"mean": 0.15, "shape": (4, 9, 8), "missing": 0.2},
     "one period": {"shape": (1, 9, 12)},
@@ -81,7 +82,7 @@ def test_rows_equal_dense(name, family):
     assert two.deviance == pytest.approx(one.deviance, rel=1e-8)
     assert two.total == pytest.approx(one.total, rel=1e-8)
     assert (one.pairs_used == two.pairs_used).all()
-    sums = name in ("complete", "one-sided", "one period") or (family, name) == ("poisson", "sparse")
+    sums = name in ("complete", "fixed offset", "one-sided", "one period") or (family, name) == ("poisson", "sparse")
     assert (one.path, two.path) == ("sums" if sums else "tensor", "rows")
 
 

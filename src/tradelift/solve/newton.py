@@ -13,7 +13,7 @@ MAX_STEPS = 60
 LOOSE = 1e-2  # how near the effects are solved for while steps are long
 NEAR = 1e-5  # a step that short, in units of the linear index, is followed by a tight one
 SETTLED = 1e-10  # step that the score asks for at the end, in the same units
-LONGEST = 2.0  # step, in the same units
+LONGEST = 2.0  # first step, in the same units; each that goes up may be followed by one twice as long
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
 
 
@@ -82,6 +82,7 @@ def climb(effects: Effects, start: Floats, spread: Floats, tightest: float, *, r
     Where it ends, or None where it does not settle.
     """
     beta, move, size, before, careful = start, np.zeros_like(start), 1.0, -np.inf, not len(start)
+    limit = LONGEST
     for step in range(1, MAX_STEPS + 1):
         tight = careful or (not rough and size <= NEAR)
         enough = tightest if tight else min(LOOSE, size / 10)
@@ -89,7 +90,7 @@ def climb(effects: Effects, start: Floats, spread: Floats, tightest: float, *, r
         if here is None:
             return None
         if here.likelihood < before - (SLACK + (0.0 if tight else enough**2)) * abs(before):
-            move, careful = move / 2, True
+            move, careful, limit = move / 2, True, LONGEST
             beta = beta - move
             effects.shift(-move)
             continue
@@ -104,7 +105,8 @@ def climb(effects: Effects, start: Floats, spread: Floats, tightest: float, *, r
         if tight and not rough and (size <= SETTLED or last / 2 <= size <= NEAR):
             effects.shift(asked)  # so short that the effects need not be solved for again
             return Summit(coefficients=beta + asked, information=here.information, steps=step)
-        move = asked * min(1.0, LONGEST / size) if size else asked
+        move = asked * min(1.0, limit / size) if size else asked
+        limit *= 2  # the last step went up
         beta = beta + move
         effects.shift(move)
         if rough and size <= LOOSE:

@@ -201,7 +201,7 @@ def _group(codes: Ints, at: slice, scores: Floats, size: int) -> Floats:
 def _deviance(family: Family, slab: Slab, fitted: Floats, error: Floats) -> float:
     if family == "poisson":
         return 2 * float(np.vdot(slab.outcome, _logs(slab.outcome, fitted)) - error.sum())
-    if slab.weights is None:
+    if slab.weights is None or slab.plain:
         return float(np.vdot(error, error))
     return float((error**2)[slab.weights > 0] @ (1 / slab.weights[slab.weights > 0]))
 
@@ -217,8 +217,8 @@ def _mass(family: Family, slab: Slab) -> Floats:
     w, y = slab.weights, slab.outcome
     count = float(y.size) if w is None else float(w.sum())
     if family == "poisson":
-        return np.array([count, y.sum(), np.vdot(y, _logs(y, w))])
-    square = np.vdot(y, y) if w is None else float((y**2)[w > 0] @ (1 / w[w > 0]))
+        return np.array([count, y.sum(), np.vdot(y, _logs(y, None if slab.plain else w))])
+    square = np.vdot(y, y) if w is None or slab.plain else float((y**2)[w > 0] @ (1 / w[w > 0]))
     return np.array([count, y.sum(), square])
 
 

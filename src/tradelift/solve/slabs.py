@@ -39,6 +39,8 @@ class Slab:
         Shape (t, I, J), 0 off the sample; None where every cell counts once.
     offset
         Shape (t, I, J) or (I, J), or None.
+    plain
+        Whether the weights are 0 and 1 at most.
     """
 
     piece: int
@@ -47,6 +49,7 @@ class Slab:
     regressors: tuple[Floats, ...]
     weights: Floats | None
     offset: Floats | None
+    plain: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -116,6 +119,7 @@ class Cut:
                 regressors=tuple(x if x.ndim == 2 else x[at] for x in self.regressors),
                 weights=weights,
                 offset=offset,
+                plain=piece.weights is None or piece.weights.dtype == bool,
             )
 
 

@@ -223,10 +223,11 @@ def _ordinary(blocks: Sequence[Block]) -> Solved:
         flat, n_periods = block.x.reshape(k, e.size), block.by_pair(e)
         cross += (flat * n_periods.ravel()) @ flat.T
         cross -= np.einsum("kti,lti->kl", block.p, by_row) + np.einsum("ktj,ltj->kl", block.q, by_column)
-        outcome = block.pairs - n_periods * block.offset
-        moment += flat @ outcome.ravel()
-        moment -= np.einsum("kti,ti->k", block.p, block.rows) + np.einsum("ktj,tj->k", block.q, block.columns)
-        effects.append(_effects(block, e, counts, block.rows, block.columns))
+        rows = block.rows - block.by_row(block.offset, block.b)
+        columns = block.columns - block.by_column(block.offset, block.a)
+        moment += flat @ (block.pairs - n_periods * block.offset).ravel()
+        moment -= np.einsum("kti,ti->k", block.p, rows) + np.einsum("ktj,tj->k", block.q, columns)
+        effects.append(_effects(block, e, counts, rows, columns))
     beta = np.linalg.solve(cross, moment) if k else moment
     solved = _solved(blocks, beta, 1, cross)
     return replace(
