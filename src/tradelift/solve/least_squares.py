@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.profile import Solved
+from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.projection import net_of_effects
-from tradelift.solve.slabs import Cut, Slab, each, periods
+from tradelift.solve.slabs import Cut, Slab, each
 
 Floats = NDArray[Any]
 
@@ -32,10 +32,10 @@ def solve(cuts: Sequence[Cut]) -> Solved:
     shapes = [c.piece.outcome.shape for c in cuts]
     rows = [np.zeros((t, i, k + 1)) for t, i, _ in shapes]
     columns = [np.zeros((t, j, k + 1)) for t, _, j in shapes]
-    slabs = [s for n, c in enumerate(cuts) for s in c.slabs(n, periods(c.piece))]
-    crosses = each(partial(_cross, cuts, rows, columns), slabs)
-    cross = sum(crosses, np.zeros((k + 1, k + 1)))
-    beta = np.linalg.solve(cross[:k, :k], cross[:k, k]) if k else np.zeros(0)
+    slabs = slabs_of(cuts)
+    crosses = each(partial(cross, cuts, rows, columns), slabs)
+    total = sum(crosses, np.zeros((k + 1, k + 1)))
+    beta = np.linalg.solve(total[:k, :k], total[:k, k]) if k else np.zeros(0)
     return Solved(
         coefficients=beta,
         rows=[r[..., k] - r[..., :k] @ beta for r in rows],
@@ -47,7 +47,7 @@ def solve(cuts: Sequence[Cut]) -> Solved:
     )
 
 
-def _cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
+def cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
     """Cross products of the regressors and the outcome net of effects; the effects are kept."""
     values = np.empty((len(slab.regressors) + 1, *slab.shape))
     for out, x in zip(values, slab.regressors, strict=False):

@@ -120,12 +120,12 @@ def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
     """
     k = len(cuts[0].regressors)
     spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
-    state, start = start_of(cuts), np.zeros(k)
+    state, start = start_of(cuts, k), np.zeros(k)
     thin = [[slice(t, t + 1) for t in range(0, len(c.piece.outcome), COARSE)] for c in cuts]
     if k and max(len(t) for t in thin) > 1:
         coarse = climb(effects_of(slabs_of(cuts, thin), state, spread), start, spread, TIGHT, rough=True)
         if coarse is None:
-            state = start_of(cuts)
+            state = start_of(cuts, k)
         else:
             start = coarse.coefficients
     whole = effects_of(slabs_of(cuts), state, spread)
@@ -144,9 +144,9 @@ def slabs_of(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]] | None = Non
     return [slab for n, (c, own) in enumerate(zip(cuts, at, strict=True)) for slab in c.slabs(n, own)]
 
 
-def start_of(cuts: Sequence[Cut]) -> Solved:
+def start_of(cuts: Sequence[Cut], k: int) -> Solved:
     """Effects before anything is known of them."""
-    k, shapes = len(cuts[0].regressors), [c.piece.outcome.shape for c in cuts]
+    shapes = [c.piece.outcome.shape for c in cuts]
     return Solved(
         coefficients=np.zeros(k),
         rows=[np.zeros((t, i)) for t, i, _ in shapes],

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve.problem import DenseProblem, Detail, Family
-from tradelift.solve.profile import Solved
-from tradelift.solve.slabs import Cut, Slab, each, periods
+from tradelift.solve.profile import Solved, slabs_of
+from tradelift.solve.slabs import Cut, Slab, each
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]
@@ -52,13 +52,90 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Part:
+class Part:
+    """What a slab adds to the scores; its pairs have shape (K, I, J)."""
+
     pairs: Floats
     rows: Floats
     information: Floats
     groups: list[Floats]
     deviance: float
     mass: Floats  # weights, outcomes, and outcomes times their logs or squares: for the constant's deviance
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Totals:
+    """
+    Scores as they add up, slab by slab.
+
+    Parameters
+    ----------
+    pairs, rows, information, groups
+        As in `Scores`.
+    score
+        Sum of all scores, shape (K,).
+    mass
+        Of the outcome, for the constant's deviance, shape (3,).
+    deviance
+        Of the model.
+    """
+
+    pairs: Floats
+    rows: Floats
+    information: Floats
+    groups: list[Floats]
+    score: Floats
+    mass: Floats
+    deviance: float = 0.0
+
+    @classmethod
+    def empty(cls, n_pairs: int, k: int, sizes: Sequence[int] = ()) -> Self:
+        """Nothing yet, for P pairs, K regressors and groups of some sizes."""
+        return cls(
+            pairs=np.zeros((n_pairs, k)),
+            rows=np.zeros((k, k)),
+            information=np.zeros((k, k)),
+            groups=[np.zeros((n, k)) for n in sizes],
+            score=np.zeros(k),
+            mass=np.zeros(3),
+        )
+
+    def add(self, pair: Ints, parts: Sequence[Part]) -> None:
+        """Add the slabs of a piece with these directed pairs, shape (I, J)."""
+        own, held = np.zeros((len(self.score), *pair.shape)), pair >= 0
+        for part in parts:
+            own += part.pairs
+            self.rows += part.rows
+            self.information += part.information
+            self.mass += part.mass
+            self.deviance += part.deviance
+            for g, sums in enumerate(part.groups):
+                self.groups[g] += sums
+        self.score += own.sum(axis=(1, 2))
+        self.pairs[pair[held]] += own[:, held].T
+
+    def scores(self, family: Family, information: Floats | None = None, detail: tuple[Detail, ...] = ()) -> Scores:
+        """
+        Close the account.
+
+        Raises
+        ------
+        ConvergenceError
+            If the scores of PPML do not sum to zero.
+        """
+        known = self.information if information is None else information
+        if family == "poisson":
+            # as large as the sum of the scores' absolute values can be
+            _judge(self.score, np.sqrt(np.diag(known) * self.mass[1]))
+        return Scores(
+            pairs=self.pairs,
+            rows=self.rows,
+            groups=tuple(self.groups),
+            information=known,
+            deviance=self.deviance,
+            total=_constant(self.mass, family),
+            detail=detail,
+        )
 
 
 def score(
@@ -86,34 +163,14 @@ def score(
         If the scores do not sum to zero.
     """
     k = len(solved.coefficients)
-    slabs = [s for n, c in enumerate(cuts) for s in c.slabs(n, periods(c.piece))]
+    slabs = slabs_of(cuts)
     kept = _empty_detail(cuts, k) if detail else ()
     sizes = [1 + max(int(c.max(initial=-1)) for c in codes) for codes in groups]
-    parts = each(partial(_part, problem.family, solved, groups, sizes, kept), slabs)
-    pairs, total = np.zeros((problem.n_pairs, k)), np.zeros(k)
+    parts = each(partial(slab_scores, problem.family, solved, groups, sizes, kept), slabs)
+    totals = Totals.empty(problem.n_pairs, k, sizes)
     for n, cut in enumerate(cuts):
-        own = sum((p.pairs for p, s in zip(parts, slabs, strict=True) if s.piece == n), np.zeros((k, 1, 1)))
-        pair = cut.piece.pair
-        held = pair >= 0
-        own = np.broadcast_to(own, (k, *pair.shape))
-        total += own.sum(axis=(1, 2))
-        pairs[pair[held]] += own[:, held].T
-    mass = sum((p.mass for p in parts), np.zeros(3))
-    information = solved.information
-    if information is None:
-        information = sum((p.information for p in parts), np.zeros((k, k)))
-    if problem.family == "poisson":
-        # as large as the sum of the scores' absolute values can be
-        _judge(total, np.sqrt(np.diag(information) * mass[1]))
-    return Scores(
-        pairs=pairs,
-        rows=sum((p.rows for p in parts), np.zeros((k, k))),
-        groups=tuple(sum((p.groups[g] for p in parts), np.zeros((n, k))) for g, n in enumerate(sizes)),
-        information=information,
-        deviance=sum(p.deviance for p in parts),
-        total=_constant(mass, problem.family),
-        detail=kept,
-    )
+        totals.add(cut.piece.pair, [p for p, s in zip(parts, slabs, strict=True) if s.piece == n])
+    return totals.scores(problem.family, solved.information, kept)
 
 
 def _empty_detail(cuts: Sequence[Cut], k: int) -> tuple[Detail, ...]:
@@ -128,14 +185,15 @@ def _empty_detail(cuts: Sequence[Cut], k: int) -> tuple[Detail, ...]:
     )
 
 
-def _part(
+def slab_scores(
     family: Family,
     solved: Solved,
     groups: Sequence[Sequence[Ints]],
     sizes: Sequence[int],
     detail: Sequence[Detail],
     slab: Slab,
-) -> _Part:
+) -> Part:
+    """Sum up one slab; fitted outcomes and net regressors go to `detail` where it is given."""
     n, at, k = slab.piece, slab.periods, len(slab.regressors)
     a, b = solved.rows[n][at], solved.columns[n][at]
     p, q = solved.row_parts[n][at], solved.column_parts[n][at]
@@ -161,7 +219,7 @@ def _part(
     flat = scores.reshape(k, error.size)
     if detail:
         _keep(detail[n], at, slab, fitted, nets)
-    return _Part(
+    return Part(
         pairs=scores.sum(axis=1),
         rows=flat @ flat.T,
         information=information,

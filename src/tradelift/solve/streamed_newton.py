@@ -108,7 +108,7 @@ class Parts:
     def _steps(self, beta: Floats, enough: float) -> Iterator[Step | None]:
         for n, pieces in enumerate(self.cuts()):
             if n == len(self.parts):
-                self.parts.append(start_of(pieces))
+                self.parts.append(start_of(pieces, len(beta)))
             yield effects_of(slabs_of(pieces), self.parts[n], self.spread).solve(beta, enough)
 
     def shift(self, move: Floats) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.least_squares import _cross
+from tradelift.solve.least_squares import cross
 from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of
 from tradelift.solve.problem import Fit
 from tradelift.solve.profile import Solved, slabs_of
-from tradelift.solve.scores import _constant, _judge, _part
+from tradelift.solve.scores import Scores, Totals, slab_scores
 from tradelift.solve.slabs import Cut, Slab, each
 from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
@@ -67,19 +67,6 @@ class Plan:
             yield pieces
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Totals:
-    """What the last reading adds up, as `tradelift.solve.scores` has it; and the pairs used, shape (P,)."""
-
-    pairs: Floats
-    rows: Floats
-    information: Floats
-    used: Bools
-    score: Floats
-    mass: Floats
-    deviance: float = 0.0
-
-
 def fit_streamed(problem: StreamedProblem) -> Fit:
     """
     Estimate a problem by OLS or PPML without having it in memory.
@@ -117,7 +104,7 @@ def _fit(problem: StreamedProblem) -> Fit:
         kept = found.used.independent()
     plan = Plan(problem=problem, found=found, flags=flags, kept=kept)
     solved, at = _solve(plan)
-    sums = _last_reading(plan, at)
+    sums, used = _last_reading(plan, at)
     return Fit(
         coefficients=solved.coefficients,
         bread=np.linalg.inv(sums.information) if kept else sums.information,
@@ -126,12 +113,12 @@ def _fit(problem: StreamedProblem) -> Fit:
         kept=kept,
         effect_rank=found.effect_rank,
         n_obs=found.n_obs,
-        pairs_used=sums.used,
+        pairs_used=used,
         excluded=dict(found.counts),
         path=solved.path,
         iterations=solved.steps,
         deviance=sums.deviance,
-        total=_constant(sums.mass, problem.family),
+        total=sums.total,
     )
 
 
@@ -175,7 +162,7 @@ def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -
     k = len(beta)
     shapes = [c.piece.outcome.shape for c in cuts]
     rows, columns = [np.zeros((t, i, k + 1)) for t, i, _ in shapes], [np.zeros((t, j, k + 1)) for t, _, j in shapes]
-    each(partial(_cross, cuts, rows, columns), slabs)
+    each(partial(cross, cuts, rows, columns), slabs)
     return Solved(
         coefficients=beta,
         rows=[r[..., k] - r[..., :k] @ beta for r in rows],
@@ -187,31 +174,17 @@ def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -
     )
 
 
-def _last_reading(plan: Plan, at: At) -> Totals:
-    """Scores by pair, the meat of robust errors, the bread's inverse, and the deviance."""
-    family, k, n_pairs = plan.problem.family, len(plan.kept), plan.problem.n_pairs
-    sums = Totals(
-        pairs=np.zeros((n_pairs, k)), rows=np.zeros((k, k)), information=np.zeros((k, k)),
-        used=np.zeros(n_pairs, dtype=bool), score=np.zeros(k), mass=np.zeros(3),
-    )  # fmt: skip
+def _last_reading(plan: Plan, at: At) -> tuple[Scores, Bools]:
+    """Scores and deviance, and the pairs used, shape (P,)."""
+    family, n_pairs = plan.problem.family, plan.problem.n_pairs
+    totals, used = Totals.empty(n_pairs, len(plan.kept)), np.zeros(n_pairs, dtype=bool)
     for n, cuts in enumerate(plan.cuts()):
         slabs = slabs_of(cuts)
-        solved = at(n, cuts, slabs)
-        for slab, own in zip(slabs, each(partial(_part, family, solved, (), (), ()), slabs), strict=True):
-            pair = cuts[slab.piece].piece.pair
-            held = pair >= 0
-            sums.pairs[pair[held]] += own.pairs[:, held].T
-            sums.score += own.pairs.sum(axis=(1, 2))
-            sums.rows += own.rows
-            sums.information += own.information
-            sums.mass += own.mass
-            sums.deviance += own.deviance
-        for cut in cuts:
+        parts = each(partial(slab_scores, family, at(n, cuts, slabs), (), (), ()), slabs)
+        for m, cut in enumerate(cuts):
+            totals.add(cut.piece.pair, [p for p, s in zip(parts, slabs, strict=True) if s.piece == m])
             there = cut.piece.pair >= 0
             if cut.sample is not None:
                 there = there & cut.sample.any(axis=0)
-            sums.used[cut.piece.pair[there]] = True
-    if family == "poisson":
-        # as large as the sum of the scores' absolute values can be
-        _judge(sums.score, np.sqrt(np.diag(sums.information) * sums.mass[1]))
-    return sums
+            used[cut.piece.pair[there]] = True
+    return totals.scores(family), used

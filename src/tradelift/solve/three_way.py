@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve.newton import Step, add, climb
-from tradelift.solve.profile import Flows, Solved, flows_of, net_step
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, periods, ratio, row_sums
+from tradelift.solve.profile import Flows, Solved, flows_of, net_step, slabs_of
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, ratio, row_sums
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -79,7 +79,7 @@ class Job:
 
 
 def _job(cuts: Sequence[Cut]) -> Job:
-    slabs = [s for n, c in enumerate(cuts) for s in c.slabs(n, periods(c.piece))]
+    slabs = slabs_of(cuts)
     groups = [c.piece.group for c in cuts if c.piece.group is not None]
     assert len(groups) == len(cuts), "every piece has a third effect"
     return Job(slabs=slabs, codes=groups, n_codes=1 + max(int(g.max(initial=-1)) for g in groups))
