@@ -5,10 +5,11 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-bench
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports unit simulations browser format clean
+.PHONY: help demo test check lint types imports unit simulations browser bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,9 +52,23 @@ simulations: $(READY)  ## simulations with known truth, fewer draws than the com
 browser: $(READY)  ## open the report in Chromium (Debian: apt-get install chromium)
 	$(BIN)/pytest -q -m browser
 
+$(PEERS)/.ready: pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+		{ test -x $(PEERS)/bin/python || uv venv -q --python $(PYTHON) $(PEERS); } && \
+		uv pip install -q --python $(PEERS)/bin/python --group bench; \
+	else \
+		{ test -x $(PEERS)/bin/pip || $(PYTHON) -m venv $(PEERS); } && \
+		$(PEERS)/bin/python -m pip install -q --disable-pip-version-check --upgrade pip && \
+		$(PEERS)/bin/python -m pip install -q --disable-pip-version-check --group bench; \
+	fi
+	@touch $@
+
+bench: $(READY) $(PEERS)/.ready  ## tradelift beside other packages, about a quarter of an hour on a quiet machine
+	$(BIN)/python benchmarks/run.py
+
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
