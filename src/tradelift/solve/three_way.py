@@ -65,17 +65,24 @@ class Job:
     codes: list[Ints]
     n_codes: int
 
-    def by_code(self, pairs: Sequence[Floats]) -> Floats:
-        """Sums of the slabs' pair sums (I, J, ...) by code, shape (G, ...)."""
-        first = pairs[0]
-        out = np.zeros((self.n_codes, *first.shape[2:]))
+    def by_code(self, pairs: Sequence[Floats], turned: Sequence[Floats] | None = None) -> Floats:
+        """Sums of the slabs' pair sums (I, J, ...), and of others turned (J, I, ...), by code, shape (G, ...)."""
+        out = np.zeros((self.n_codes, *pairs[0].shape[2:]))
+        flat = out.reshape(self.n_codes, -1)
         for n, codes in enumerate(self.codes):
-            own = [p for p, s in zip(pairs, self.slabs, strict=True) if s.piece == n]
-            total = np.sum(own, axis=0).reshape(codes.size, -1)
-            flat = out.reshape(self.n_codes, -1)
-            for k in range(total.shape[1]):
-                flat[:, k] += np.bincount(codes.ravel(), weights=total[:, k], minlength=self.n_codes)
+            total = self._sum(pairs, n)
+            if turned is not None:
+                total += self._sum(turned, n).swapaxes(0, 1)
+            for k, values in enumerate(np.moveaxis(total.reshape(codes.size, -1), 1, 0)):
+                flat[:, k] += np.bincount(codes.ravel(), weights=values, minlength=self.n_codes)
         return out
+
+    def _sum(self, pairs: Sequence[Floats], piece: int) -> Floats:
+        own = [p for p, s in zip(pairs, self.slabs, strict=True) if s.piece == piece]
+        total = own[0].copy()
+        for values in own[1:]:
+            total += values
+        return total
 
 
 def _job(cuts: Sequence[Cut]) -> Job:
@@ -267,21 +274,19 @@ def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
 
 def _balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
     """Proportional fitting of the multipliers to the sums; the fitted outcomes stay in the state."""
-    state.weights = each(partial(_fitted, job, state, beta), job.slabs)
-    scale, last = np.ones(job.n_codes), np.full(1, np.inf)
-    total = max(float(traded.sum()), 1e-300)
+    kernels = each(lambda slab: slab.expected(beta), job.slabs)
+    last, total = np.full(1, np.inf), max(float(traded.sum()), 1e-300)
     for _ in range(MAX_SWEEPS):
-        factors = [scale[codes] for codes in job.codes]
-        swept = each(partial(_sweep, state, factors), job.slabs, flows, state.weights)
-        scale = ratio(traded, job.by_code([pairs for pairs, _ in swept])) ** OVER
-        state.group *= scale
+        factors = [state.group[codes] for codes in job.codes]
+        swept = each(partial(_sweep, state, factors), job.slabs, flows, kernels)
+        scale = ratio(traded, job.by_code([pairs for pairs, _ in swept]))
+        state.group = state.group * scale**OVER
         # on what is traded, for a code of little trade matters as little
         moved = traded @ np.where(traded > 0, scale - 1, 0.0) ** 2 + sum(change for _, change in swept)
         change = np.sqrt(np.atleast_1d(moved / total))
         left, last = _to_go(change, last), change
         if left[0] <= enough:
-            for n, slab in enumerate(job.slabs):
-                state.weights[n] *= scale[job.codes[slab.piece]]
+            state.weights = each(partial(_fitted, job, state), job.slabs, kernels)
             return
     raise _SlowError
 
@@ -292,23 +297,26 @@ def _to_go(change: Floats, last: Floats) -> Floats:
     return np.asarray(change * np.where(np.isfinite(last), rate / (1 - rate), 1.0))
 
 
-def _fitted(job: Job, state: State, beta: Floats, slab: Slab) -> Floats:
+def _fitted(job: Job, state: State, slab: Slab, kernel: Floats) -> Floats:
+    """Fitted outcomes of a slab, in place of its kernel."""
     n, at = slab.piece, slab.periods
-    return slab.expected(beta, state.rows[n][at], state.columns[n][at], state.group[job.codes[n]])
+    kernel *= state.group[job.codes[n]]
+    kernel *= state.rows[n][at][:, :, None]
+    kernel *= state.columns[n][at][:, None, :]
+    return kernel
 
 
-def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, w: Floats) -> tuple[Floats, float]:
+def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, kernel: Floats) -> tuple[Floats, float]:
     """Fit one slab's rows and columns in place; its fitted sums by pair, and how far the columns moved."""
     n, at = slab.piece, slab.periods
-    w *= factors[n]
-    by_rows = ratio(flows.rows, row_sums(w))
-    w *= by_rows[:, :, None]
-    by_columns = ratio(flows.columns, w.sum(axis=1))
-    w *= by_columns[:, None, :]
-    state.rows[n][at] *= by_rows
-    state.columns[n][at] *= by_columns
-    moved = flows.columns * np.where(flows.columns > 0, by_columns - 1, 0.0) ** 2
-    return np.asarray(w.sum(axis=0)), float(moved.sum())
+    before = state.columns[n][at]
+    tied = kernel * factors[n]
+    a = ratio(flows.rows, np.matmul(tied, before[..., None])[..., 0])
+    tied *= a[:, :, None]
+    b = ratio(flows.columns, tied.sum(axis=1))
+    state.rows[n][at], state.columns[n][at] = a, b
+    moved = flows.columns * (ratio(b, before) - (flows.columns > 0)) ** 2
+    return np.asarray(np.einsum("tij,tj->ij", tied, b)), float(moved.sum())
 
 
 def _likelihood(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats) -> float:
@@ -321,6 +329,40 @@ def _likelihood(job: Job, state: State, beta: Floats, flows: Sequence[Flows], tr
     return total
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weighted:
+    """
+    The weights of a slab and what every turn asks of them.
+
+    Parameters
+    ----------
+    weights, turned
+        Shapes (t, I, J) and (t, J, I): products of matrices want either in rows.
+    columns
+        Sums by destination, shape (t, J, 1).
+    row_inverse, column_inverse
+        One over the sums, shapes (t, I, 1) and (t, J, 1).
+    """
+
+    weights: Floats
+    turned: Floats
+    columns: Floats
+    row_inverse: Floats
+    column_inverse: Floats
+
+
+def _weighted(slab: Slab, w: Floats) -> Weighted:
+    del slab
+    columns = w.sum(axis=1)[..., None]
+    return Weighted(
+        weights=w,
+        turned=np.ascontiguousarray(w.swapaxes(1, 2)),
+        columns=columns,
+        row_inverse=inverse(row_sums(w)[..., None]),
+        column_inverse=inverse(columns),
+    )
+
+
 def _project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float) -> None:
     """Find the effects in values, from those that were found before, by turns."""
     if not state.group_parts.shape[1]:
@@ -329,19 +371,19 @@ def _project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough:
     target, mass = job.by_code([s.pairs for s in sums]), job.by_code([w.sum(axis=0) for w in state.weights])
     weight = inverse(mass)[:, None]
     size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
-    inverses = [(inverse(row_sums(w))[..., None], inverse(w.sum(axis=1))[..., None]) for w in state.weights]
+    ready = each(_weighted, job.slabs, state.weights)
     last = np.full(len(size), np.inf)
     for _ in range(MAX_SWEEPS):
         thirds = [state.group_parts[codes] for codes in job.codes]
-        turned = each(partial(_turn, state, thirds), job.slabs, sums, state.weights, inverses)
-        new = (target - job.by_code([pairs for pairs, _ in turned])) * weight
-        moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([c for _, c in turned], axis=0)
+        turns = each(partial(_turn, state, thirds), job.slabs, sums, ready)
+        new = (target - job.by_code([t.pairs for t in turns], [t.turned for t in turns])) * weight
+        moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([t.moved for t in turns], axis=0)
         change = np.sqrt(moved)
         state.group_parts = state.group_parts + OVER * (new - state.group_parts)
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
             thirds = [state.group_parts[codes] for codes in job.codes]
-            each(partial(_turn, state, thirds), job.slabs, sums, state.weights, inverses)
+            each(partial(_turn, state, thirds), job.slabs, sums, ready)
             return
     raise _SlowError
 
@@ -355,24 +397,31 @@ def _sums(slab: Slab, values: Sequence[Floats], w: Floats) -> Sums:
     )
 
 
-def _turn(
-    state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, w: Floats, inverses: tuple[Floats, Floats]
-) -> tuple[Floats, Floats]:
-    """Update one slab's other effects in place, given the third; their sums by pair, and how far they moved."""
-    n, at = slab.piece, slab.periods
-    third, q = thirds[n], state.column_parts[n][at]
-    # sums of weights times what differs by pair are products of a matrix for each origin
-    by_origin = np.matmul(w.transpose(1, 0, 2), third).transpose(1, 0, 2)
-    p = (sums.rows - by_origin - np.matmul(w, q)) * inverses[0]
-    by_destination = np.stack([by_column(w, third[..., k]) for k in range(third.shape[2])], axis=-1)
-    before = q
-    q = (sums.columns - by_destination - np.matmul(w.transpose(0, 2, 1), p)) * inverses[1]
-    moved = (w.sum(axis=1)[..., None] * (q - before) ** 2).sum(axis=(0, 1))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Turn:
+    """Weighted sums by pair of origin (I, J, K) and destination effects (J, I, K), and how far the latter moved."""
+
+    pairs: Floats
+    turned: Floats
+    moved: Floats
+
+
+def _turn(state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, ready: Weighted) -> Turn:
+    """Update one slab's other effects in place, given the third."""
+    n, at, w, turned = slab.piece, slab.periods, ready.weights, ready.turned
+    third, before = thirds[n], state.column_parts[n][at]
+    # sums of weights times what differs by pair are products of one matrix for each region
+    by_origin = np.matmul(w.swapaxes(0, 1), third).swapaxes(0, 1)
+    p = (sums.rows - by_origin - np.matmul(w, before)) * ready.row_inverse
+    by_destination = np.matmul(turned.swapaxes(0, 1), third.swapaxes(0, 1)).swapaxes(0, 1)
+    q = (sums.columns - by_destination - np.matmul(turned, p)) * ready.column_inverse
+    moved = (ready.columns * (q - before) ** 2).sum(axis=(0, 1))
     state.row_parts[n][at], state.column_parts[n][at] = p, q
-    out = np.matmul(w.transpose(1, 2, 0), p.transpose(1, 0, 2))
-    for k in range(third.shape[2]):
-        out[..., k] += np.einsum("tij,tj->ij", w, q[..., k])
-    return np.asarray(out), np.asarray(moved)
+    return Turn(
+        pairs=np.matmul(w.transpose(1, 2, 0), p.swapaxes(0, 1)),
+        turned=np.matmul(turned.transpose(1, 2, 0), q.swapaxes(0, 1)),
+        moved=np.asarray(moved),
+    )
 
 
 def _slab_step(job: Job, state: State, slab: Slab, w: Floats) -> Step:
