@@ -96,7 +96,9 @@ def _by_pair(panel: Panel, name: str) -> Ints | None:
 def gaps(panel: Panel, names: Sequence[str]) -> Bools:
     """Mark the cells where a column of an effect or cluster is missing, shape (N,)."""
     out = np.zeros(panel.n_cells, dtype=bool)
-    for part in {part.strip() for name in names for part in name.split("^")}:
+    # codes are never missing, and a panel makes them when they are asked for
+    keys = {"origin", "destination", "period"}
+    for part in {part.strip() for name in names for part in name.split("^")} - keys:
         values = panel.column(part)
         if values.dtype.kind in "fU":
             out |= blanks(values)

@@ -1,6 +1,6 @@
 """Rows in any order to cells in canonical order: each row is put into its slot of the grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import DataError
-from tradelift.panel.cells import ABSENT, PAIR, MemoryCells
+from tradelift.panel.block_codes import BlockCodes
+from tradelift.panel.cells import ABSENT, MAX_BLOCKS, MIN_FILL, PAIR, Block
 from tradelift.panel.grid import Grid, lay_out
 from tradelift.panel.regions import Regions
+from tradelift.panel.row_codes import RowCodes, fits, positions
+from tradelift.panel.screening import Kept
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-Columns = Mapping[str, Array]
 
-ROLES = ("category", "period", "origin", "destination")
-ROOM = 8  # a table this many times as long as the rows is faster than to sort them
 FLOWS = frozenset({
     "trade", "trade_minor", "deals", "lines", "sellers", "buyers", "refunds",
     "top_seller_trade", "other_seller_trade", "top_buyer_trade", "other_buyer_trade",
@@ -32,27 +32,36 @@ class Arrangement:
 
     Parameters
     ----------
-    cells
-        With the pair of each cell.
+    codes
+        Of each cell and its pair, or what makes them.
+    values
+        Every other column, shape (N,) each.
+    blocks
+        Dense blocks, or None.
     origin, destination
         Region codes of the directed pairs, ordered by origin and destination, shape (P,).
     """
 
-    cells: MemoryCells
+    codes: BlockCodes | Mapping[str, Ints]
+    values: Mapping[str, Array]
+    blocks: tuple[Block, ...] | None
     origin: Ints
     destination: Ints
 
 
 def arrange(
-    columns: Columns, regions: Regions, periods: tuple[str, ...], categories: tuple[str, ...] | None, *, complete: bool
-) -> Arrangement:
+    kept: Kept, values: Mapping[str, Array], regions: Regions, periods: Sequence[str],
+    categories: Sequence[str] | None, *, complete: bool,
+) -> Arrangement:  # fmt: skip
     """
     Put cells into canonical order and find their blocks and pairs.
 
     Parameters
     ----------
-    columns
-        Name to values, shape (N,); codes under `origin`, `destination`, `period`, and `category` if any.
+    kept
+        The rows.
+    values
+        Every other column of all rows.
     regions, periods, categories
         What the codes count.
     complete
@@ -64,125 +73,137 @@ def arrange(
         If a cell stands twice.
     """
     r = len(regions)
-    shape = (len(categories or ("",)), len(periods), r)
-    codes = {name: columns[name] for name in ROLES if name in columns}
-    values = {name: column for name, column in columns.items() if name not in codes}
+    n_categories = len(categories or ("",))
+    known = _all_triples(kept, regions, n_categories) if complete else kept.triples
+    pairs = known if n_categories == 1 else np.unique(known % (r * r))
+    grid = lay_out(known, (n_categories, len(periods), r), regions.side)
+    slots, order = _order(kept, grid, r)
+    if len(order) < kept.count:
+        raise DataError(_repeated(kept, regions, periods, categories))
+    cells = {name: column[order] for name, column in values.items()}
+    n_cells = kept.count
     if complete:
-        pairs = _possible_pairs(regions, domestic=bool(np.any(codes["origin"] == codes["destination"])))
-        triples = (np.arange(shape[0])[:, None] * (r * r) + pairs).ravel()
+        n_cells = len(known) * len(periods)
+        slots, cells = _complete(grid, n_cells, slots, cells)
+    few = len(grid.categories) <= MAX_BLOCKS and fits(int(grid.edges[-1]), n_cells)
+    blocks = grid.cut(slots) if few or complete else None
+    codes: BlockCodes | dict[str, Ints]
+    if blocks is None:
+        codes = kept.codes.take(order)
+        codes[PAIR] = positions(pairs, codes["origin"] * r + codes["destination"], r * r)
     else:
-        triples = _distinct(_triple(codes, r), shape[0] * r * r)
-        pairs = triples if categories is None else np.unique(triples % (r * r))
-    grid, n_possible = lay_out(triples // (r * r), triples // r % r, triples % r, shape, regions.side)
-    slots = grid.slots(codes)
-    placed = _complete(grid, len(triples) * shape[1], slots, values) if complete else _sort(grid, slots, codes, values)
-    if placed is None:
-        raise DataError(_repeated(codes, regions, periods, categories))
-    filled, cells = placed
-    if categories is None:
-        cells.pop("category", None)
-    cells[PAIR] = _positions(pairs, cells["origin"] * r + cells["destination"], r * r)
-    return Arrangement(
-        cells=MemoryCells(columns=cells, blocks=grid.blocks(filled, n_possible)),
-        origin=pairs // r,
-        destination=pairs % r,
-    )
+        own = None if categories is None else grid.categories
+        codes = BlockCodes(blocks=blocks, categories=own, pairs=pairs, n_regions=r)
+    return Arrangement(codes=codes, values=cells, blocks=_dense(blocks, grid), origin=pairs // r, destination=pairs % r)
 
 
-def _triple(codes: Columns, n_regions: int) -> Ints:
-    """Key of the category, origin and destination of each row."""
-    key: Ints = codes["origin"] * n_regions
-    key += codes["destination"]
-    if "category" in codes:
-        key += codes["category"] * n_regions**2
-    return key
-
-
-def _possible_pairs(regions: Regions, *, domestic: bool) -> Ints:
-    """Keys of all directed pairs that could trade, ascending."""
-    side = np.arange(len(regions)) if regions.side is None else regions.side
+def _all_triples(kept: Kept, regions: Regions, n_categories: int) -> Ints:
+    """Keys of all that could trade, ascending; within a region where the rows have such a flow."""
+    r = len(regions)
+    side = np.arange(r) if regions.side is None else regions.side
     wanted = side[:, None] != side
-    if regions.side is None and domestic:
+    if regions.side is None and np.any(kept.triples // r % r == kept.triples % r):
         np.fill_diagonal(wanted, val=True)
-    return np.flatnonzero(wanted)
+    keys: Ints = np.arange(n_categories)[:, None] * (r * r) + np.flatnonzero(wanted)
+    return keys.ravel()
 
 
-def _fits(size: int, n: int) -> bool:
-    """Whether a table of all keys is worth its memory for so many rows."""
-    return size <= ROOM * n + 2**16
+def _order(kept: Kept, grid: Grid, n_regions: int) -> tuple[Ints | None, Ints]:
+    """
+    Sort the rows by their slots.
 
-
-def _distinct(keys: Ints, size: int) -> Ints:
-    """Distinct keys below a size, ascending."""
-    if not _fits(size, len(keys)):
-        return np.unique(keys)
-    seen = np.zeros(size, dtype=bool)
-    seen[keys] = True
-    return np.flatnonzero(seen)
-
-
-def _positions(known: Ints, keys: Ints, size: int) -> Ints:
-    """Position of each key among those that are known, which ascend."""
-    if not _fits(size, len(keys)):
-        return np.searchsorted(known, keys)
-    place = np.empty(size, dtype=np.int64)
-    place[known] = np.arange(len(known))
-    return place[keys]
-
-
-def _sort(grid: Grid, slots: Ints, codes: Columns, values: Columns) -> tuple[Ints, dict[str, Array]] | None:
-    """Sort rows by their slots; None where two share one."""
-    n, size = len(slots), int(grid.edges[-1])
-    if np.all(slots[1:] > slots[:-1]):
-        # a frame that is changed later does not change the panel
-        return slots, {**codes, **{name: column.copy() for name, column in values.items()}}
-    if _fits(size, n):
-        row = np.full(size, -1)
-        row[slots] = np.arange(n)
-        filled = np.flatnonzero(row >= 0)
-        if len(filled) < n:
-            return None
-        order = row if n == size else row[filled]
-        return filled, {**grid.codes(filled), **{name: column[order] for name, column in values.items()}}
+    Returns
+    -------
+    The slots that have a row, ascending, None where all do; and the first row of each.
+    """
+    size, codes, tables = int(grid.edges[-1]), kept.codes, _slot_tables(grid, kept.codes)
+    found = ((_slots(part, tables, codes, n_regions), rows) for rows, part in codes.parts(kept.rows))
+    if fits(size, kept.count):
+        row_of = np.full(size, -1)
+        for slots, rows in found:
+            row_of[slots] = rows
+        if kept.count == size and row_of.min() >= 0:
+            return None, row_of
+        filled = np.flatnonzero(row_of >= 0)
+        return filled, row_of[filled]
+    slots, rows = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.argsort(slots, kind="stable")
-    filled = slots[order]
-    if np.any(filled[1:] == filled[:-1]):
-        return None
-    return filled, {name: column[order] for name, column in {**codes, **values}.items()}
+    filled, first = np.unique(slots[order], return_index=True)
+    return filled, rows[order[first]]
 
 
-def _complete(grid: Grid, n_cells: int, slots: Ints, values: Columns) -> tuple[Ints, dict[str, Array]] | None:
-    """Add the cells that no row names as zero flows, and mark them; None where two rows share a slot."""
-    filled, rows = np.arange(grid.edges[-1]), slots
-    cells: dict[str, Array] = {**grid.codes(filled)}
-    if len(filled) > n_cells:  # a block has the regions' own flows, which are not wanted
-        filled = np.flatnonzero(cells["origin"] != cells["destination"])
-        rows = _positions(filled, slots, int(grid.edges[-1]))
-        cells = {**grid.codes(filled)}
-    absent = np.ones(n_cells, dtype=bool)
-    absent[rows] = False
-    if n_cells - np.count_nonzero(absent) < len(rows):
-        return None
-    cells |= {name: _scatter(name, column, rows, n_cells) for name, column in values.items()}
-    return filled, cells | {ABSENT: absent}
+def _slot_tables(grid: Grid, codes: RowCodes) -> tuple[Ints, ...]:
+    """Tables of the grid, without categories by the columns' own codes, to look up but once."""
+    step, first, column = grid.tables
+    if "category" in codes.tables:
+        return step, first, column
+    origin, destination = codes.tables["origin"], codes.tables["destination"]
+    return step[origin], first[origin], column[destination]
 
 
-def _scatter(name: str, values: Array, rows: Ints, n: int) -> Array:
+def _slots(part: Mapping[str, Ints], tables: tuple[Ints, ...], codes: RowCodes, n_regions: int) -> Ints:
+    """Find the slot of each row of a part."""
+    step, first, column = tables
+    origin, destination = part["origin"], part["destination"]
+    if "category" in part:
+        own = codes.look_up(part)
+        shift = own["category"] * n_regions
+        origin, destination = shift + own["origin"], shift + own["destination"]
+    slots = step[origin]
+    slots *= codes.tables["period"][part["period"]]
+    slots += first[origin]
+    slots += column[destination]
+    return slots
+
+
+def _complete(
+    grid: Grid, n_cells: int, slots: Ints | None, values: Mapping[str, Array]
+) -> tuple[Ints | None, dict[str, Array]]:
+    """
+    Add the cells that no row names as zero flows, and mark them.
+
+    Returns
+    -------
+    The slots of all cells, ascending, None where they are all slots; and the values of these.
+    """
+    size = int(grid.edges[-1])
+    place = np.arange(size) if slots is None else slots
+    every = None
+    if n_cells < size:  # a block has slots for flows within regions, which are not wanted
+        every = grid.slots_between()
+        place = positions(every, place, size)
+    cells = {name: _scatter(name, column, place, n_cells) for name, column in values.items()}
+    cells[ABSENT] = np.ones(n_cells, dtype=bool)
+    cells[ABSENT][place] = False
+    return every, cells
+
+
+def _scatter(name: str, values: Array, place: Ints, n_cells: int) -> Array:
     if values.dtype.kind == "U":
-        out = np.full(n, "", dtype=values.dtype)
+        out = np.full(n_cells, "", dtype=values.dtype)
     elif name in FLOWS:
-        out = np.zeros(n, dtype=values.dtype)
+        out = np.zeros(n_cells, dtype=values.dtype)
     else:
-        out = np.full(n, np.nan)
-    out[rows] = values
+        out = np.full(n_cells, np.nan)
+    out[place] = values
     return out
 
 
-def _repeated(codes: Columns, regions: Regions, periods: tuple[str, ...], categories: tuple[str, ...] | None) -> str:
+def _dense(blocks: Sequence[Block] | None, grid: Grid) -> tuple[Block, ...] | None:
+    """The blocks, or None where there could be too many, or one is mostly empty."""
+    if blocks is None or grid.n_possible > MAX_BLOCKS:
+        return None
+    if any(block.stop - block.start < MIN_FILL * block.n_periods * block.size for block in blocks):
+        return None
+    return tuple(blocks)
+
+
+def _repeated(kept: Kept, regions: Regions, periods: Sequence[str], categories: Sequence[str] | None) -> str:
     """Say which cells stand twice: how many rows too many, and the first by category, period, origin, destination."""
-    order = np.lexsort([codes[name] for name in reversed(ROLES) if name in codes])
-    ordered = np.stack([codes[name][order] for name in ROLES if name in codes])
-    again = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).all(axis=0))
+    codes = kept.codes.take(np.arange(kept.codes.n_rows) if kept.rows is None else np.flatnonzero(kept.rows))
+    keys = [codes[role] for role in ("category", "period", "origin", "destination") if role in codes]
+    order = np.lexsort(keys[::-1])
+    again = np.flatnonzero(np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys]))
     row = order[again[0]]
     where = [regions.ids[codes["origin"][row]], regions.ids[codes["destination"][row]], periods[codes["period"][row]]]
     if categories is not None:

@@ -7,23 +7,35 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tradelift.account import Account, Exclusion, Stage
+from tradelift.account import Account
 from tradelift.errors import DataError
 from tradelift.panel.arrangement import Arrangement, arrange
+from tradelift.panel.block_codes import Columns
 from tradelift.panel.cells import PAIR, MemoryCells
 from tradelift.panel.digest import Fingerprint
 from tradelift.panel.directed import computed_columns, directed_pairs
-from tradelift.panel.frames import encode, encode_periods, need, numbers_or_text, order_periods, recode, to_arrow
+from tradelift.panel.frames import (
+    code_table,
+    encode,
+    encode_periods,
+    need,
+    numbers_or_text,
+    order_periods,
+    recode,
+    to_arrow,
+)
 from tradelift.panel.pair_frame import PairFrame, match
 from tradelift.panel.panel import Panel
 from tradelift.panel.partner_frame import read_partners, region_columns
 from tradelift.panel.region_frame import read_regions, regions_named
 from tradelift.panel.regions import Regions
+from tradelift.panel.row_codes import RowCodes
+from tradelift.panel.screening import screen
 from tradelift.programme import Programme
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-Columns = dict[str, Array]
+Coded = tuple[Ints, list[str | None]]
 
 
 def build(
@@ -71,24 +83,22 @@ def build(
     need(table, [c for c in (origin, destination, period, category) if c is not None], "The flows table")
     if not table.num_rows:
         raise DataError("The flows table has no rows.")
-    a, b = encode(table[origin]), encode(table[destination])
-    known = _regions(regions, a[1], b[1])
-    labels, when = _periods(table, period, periods)
-    categories, kind = _categories(table, category)
-    columns: Columns = {
-        "origin": recode(*a, {str(r): code for code, r in enumerate(known.ids)}),
-        "destination": recode(*b, {str(r): code for code, r in enumerate(known.ids)}),
-        "period": when,
+    found = {"origin": encode(table[origin]), "destination": encode(table[destination])}
+    known = _regions(regions, *(texts for _, texts in found.values()))
+    labels, found["period"] = _periods(table, period, periods)
+    categories = None
+    if category is not None:
+        found["category"] = encode(table[category])
+        categories = tuple(sorted(t for t in found["category"][1] if t is not None))
+    kept, stage = screen(
+        _row_codes(found, known, labels, categories), known, len(categories or ("",)), domestic=domestic
+    )
+    columns = {
+        name: numbers_or_text(table[name], name, "The flows table")
+        for name in table.column_names
+        if name not in (origin, destination, period, category, *found)
     }
-    if categories is not None:
-        columns["category"] = kind
-    keep, stage = _screen(columns, known, domestic=domestic)
-    for name in table.column_names:
-        if name not in (origin, destination, period, category, *columns):
-            columns[name] = numbers_or_text(table[name], name, "The flows table")
-    if keep is not None:
-        columns = {name: values[keep] for name, values in columns.items()}
-    arranged = arrange(columns, known, labels, categories, complete=absent == "zero")
+    arranged = arrange(kept, columns, known, labels, categories, complete=absent == "zero")
     stages = account.stages if account else (stage,)
     base = account or Account()
     programme = None
@@ -114,55 +124,33 @@ def _regions(regions: Any, *texts: Sequence[str | None]) -> Regions:
     return read_regions(to_arrow(regions, "regions"))
 
 
-def _periods(table: pa.Table, period: str | None, window: Sequence[str] | None) -> tuple[tuple[str, ...], Ints]:
-    """Labels in order and the position of each row's period: -1 null, -2 outside the window."""
+def _periods(table: pa.Table, period: str | None, window: Sequence[str] | None) -> tuple[tuple[str, ...], Coded]:
+    """Labels in order, and the rows' periods as codes."""
     if period is None:
-        return ("all",), np.zeros(table.num_rows, dtype=np.int64)
+        return ("all",), (np.broadcast_to(np.int64(0), table.num_rows), ["all"])
     codes, texts = encode_periods(table[period])
-    labels = tuple(window) if window is not None else tuple(order_periods([t for t in texts if t is not None]))
-    return labels, recode(codes, texts, {label: t for t, label in enumerate(labels)})
+    labels = window if window is not None else order_periods([t for t in texts if t is not None])
+    return tuple(labels), (codes, texts)
 
 
-def _categories(table: pa.Table, category: str | None) -> tuple[tuple[str, ...] | None, Ints]:
-    if category is None:
-        return None, np.zeros(table.num_rows, dtype=np.int64)
-    codes, texts = encode(table[category])
-    labels = tuple(sorted(t for t in texts if t is not None))
-    return labels, recode(codes, texts, {label: c for c, label in enumerate(labels)})
-
-
-def _screen(columns: Columns, regions: Regions, *, domestic: bool) -> tuple[NDArray[np.bool_] | None, Stage]:
-    """Say of every row whether it is kept (None: all are), and why not."""
-    origin, destination = columns["origin"], columns["destination"]
-    n = len(origin)
-    reasons: dict[str, NDArray[np.bool_]] = {}
-    if min(values.min() for values in columns.values()) < 0:
-        reasons["null key"] = np.logical_or.reduce([values == -1 for values in columns.values()])
-        reasons["unknown region"] = ~reasons["null key"] & ((origin < 0) | (destination < 0))
-        reasons["outside the window"] = ~reasons["null key"] & ~reasons["unknown region"] & (columns["period"] < 0)
-    if regions.side is not None:
-        same = regions.side[origin] == regions.side[destination]
-        reasons["not between the two sides"] = _not_in(reasons, same)
-    elif not domestic:
-        reasons["domestic"] = _not_in(reasons, origin == destination)
-    reasons = {reason: mask for reason, mask in reasons.items() if mask.any()}
-    keep = ~np.logical_or.reduce(list(reasons.values())) if reasons else None
-    stage = Stage(
-        name="flows",
-        read_rows=n,
-        kept_rows=n if keep is None else int(keep.sum()),
-        exclusions=tuple(Exclusion(reason=r, rows=int(m.sum())) for r, m in reasons.items()),
+def _row_codes(
+    found: Mapping[str, Coded], regions: Regions, periods: tuple[str, ...], categories: tuple[str, ...] | None
+) -> RowCodes:
+    region = {str(region): code for code, region in enumerate(regions.ids)}
+    places = {
+        "origin": region,
+        "destination": region,
+        "period": {label: t for t, label in enumerate(periods)},
+        "category": {label: c for c, label in enumerate(categories or ())},
+    }
+    return RowCodes(
+        columns={role: codes for role, (codes, _) in found.items()},
+        tables={role: code_table(texts, places[role]) for role, (_, texts) in found.items()},
+        clean=all(
+            codes.min() >= 0 and all(text is None or text in places[role] for text in texts)
+            for role, (codes, texts) in found.items()
+        ),
     )
-    if not stage.kept_rows:
-        found = "; ".join(f"{e.reason}: {e.rows:,}" for e in stage.exclusions)
-        msg = f"None of the {stage.read_rows:,} flows is usable ({found}). Check the ids against the regions."
-        raise DataError(msg)
-    return keep, stage
-
-
-def _not_in(reasons: Mapping[str, NDArray[np.bool_]], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Rows that no reason before this one excludes."""
-    return mask & ~np.logical_or.reduce(list(reasons.values())) if reasons else mask
 
 
 def pair_frames(pairs: Any) -> tuple[PairFrame, ...]:
@@ -193,21 +181,26 @@ def _finish(
     programme: Programme | None, frames: tuple[PairFrame, ...], neighbours: Ints | None, account: Account,
 ) -> Panel:  # fmt: skip
     """Attach what is fixed about the directed pairs."""
-    cells, origin, destination = arranged.cells, arranged.origin, arranged.destination
-    fixed: Columns = computed_columns(regions, origin, destination)
-    columns = dict(cells.columns)
+    origin, destination = arranged.origin, arranged.destination
+    fixed: dict[str, Array] = computed_columns(regions, origin, destination)
+    columns = Columns(arranged.codes, arranged.values)
+    moving: dict[str, Array] = {}
     stages = list(account.stages)
     for source in frames:
-        matched = match(source, regions, periods, origin, destination, columns[PAIR], columns["period"])
-        repeated = sorted({*matched.fixed, *matched.moving} & {*fixed, *columns})
+        moves = "period" in source.table.column_names
+        at = (columns[PAIR], columns["period"]) if moves else (np.empty(0, dtype=np.int64),) * 2
+        matched = match(source, regions, periods, origin, destination, *at)
+        repeated = sorted({*matched.fixed, *matched.moving} & {*fixed, *columns, *moving})
         if repeated:
             msg = f"{source.name}: the panel has a column '{repeated[0]}' already; rename it."
             raise DataError(msg)
         fixed |= matched.fixed
-        columns |= matched.moving
+        moving |= matched.moving
         stages.append(matched.stage)
-    for name in (*fixed, *(("partner", "control_type") if programme is not None else ())):
-        columns.pop(name, None)  # the panel's own stands
+    # the panel's own stands
+    own = {*fixed, *(("partner", "control_type") if programme is not None else ())}
+    values = {name: column for name, column in {**arranged.values, **moving}.items() if name not in own}
+    columns = Columns(arranged.codes, values)
     pairs = directed_pairs(regions, origin, destination, programme, fixed)
     made_of = (
         list(periods), list(categories or ()), regions.ids, regions.columns, regions.side, list(regions.sides or ()),
@@ -219,7 +212,7 @@ def _finish(
         periods=periods,
         categories=categories,
         pairs=pairs,
-        cells=MemoryCells(columns=columns, blocks=cells.blocks),
+        cells=MemoryCells(columns=columns, blocks=arranged.blocks),
         programme=programme,
         neighbours=neighbours,
         account=Account(stages=tuple(stages), currency=account.currency, digits=account.digits),

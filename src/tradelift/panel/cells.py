@@ -47,6 +47,11 @@ class Block:
         """(T, I, J)."""
         return self.n_periods, len(self.origins), len(self.destinations)
 
+    @property
+    def size(self) -> int:
+        """I x J."""
+        return len(self.origins) * len(self.destinations)
+
     def tensor(self, values: Array, fill: float = 0.0) -> Array:
         """
         Arrange a column of all cells as this block's tensor.
@@ -117,7 +122,7 @@ class MemoryCells:
     @property
     def n_rows(self) -> int:
         """Number of cells."""
-        return len(self.columns["origin"])
+        return self.blocks[-1].stop if self.blocks else len(self.columns["origin"])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,13 +139,12 @@ class MemoryCells:
 
 
 def components(origin: Ints, destination: Ints, n_regions: int) -> Ints:
-    """Connected component of each cell in the graph of exporting and importing regions."""
-    pair = np.unique(origin.astype(np.int64) * n_regions + destination)
-    i, j = pair // n_regions, pair % n_regions
-    graph = coo_array((np.ones(len(i), dtype=np.int8), (i, j + n_regions)), shape=(2 * n_regions, 2 * n_regions))
-    labels = connected_components(graph, directed=False)[1].astype(np.int64)
-    used = np.unique(labels[origin]) if len(origin) else np.empty(0, dtype=np.int64)
-    return np.searchsorted(used, labels[origin])
+    """Connected component of each pair in the graph of exporting and importing regions, in order of their origins."""
+    graph = coo_array((np.ones(len(origin)), (origin, destination + n_regions)), shape=(2 * n_regions, 2 * n_regions))
+    label = connected_components(graph, directed=False)[1][origin]
+    seen = np.zeros(2 * n_regions, dtype=bool)
+    seen[label] = True
+    return np.cumsum(seen)[label] - 1
 
 
 def rank_by_first(component: Ints, side: Ints) -> Ints:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tradelift.geography import domestic_km, great_circle_km
 from tradelift.panel.regions import Pairs, Regions
+from tradelift.panel.row_codes import distinct, positions
 from tradelift.programme import Programme
 
 Array = NDArray[Any]
@@ -40,11 +41,12 @@ def directed_pairs(
     columns
         Everything fixed about the pairs, shape (P,) each.
     """
-    low, high = np.minimum(origin, destination), np.maximum(origin, destination)
+    n = len(regions)
+    dyad = np.minimum(origin, destination) * n + np.maximum(origin, destination)
     return Pairs(
         origin=origin,
         destination=destination,
-        dyad=np.unique(low * len(regions) + high, return_inverse=True)[1],
+        dyad=positions(distinct([dyad], n * n, len(dyad)), dyad, n * n),
         partnership=np.full(len(origin), -1) if programme is None else programme.lookup(origin, destination),
         control_type=None if programme is None else programme.control_type(origin, destination, regions.side),
         columns=columns,

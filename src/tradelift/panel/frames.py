@@ -17,6 +17,7 @@ Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
 SMALL_SPAN = 2**12  # integers in so small a range are codes as they stand
+RUN = 16  # from so many equal values in a row on, turns are found faster than values
 
 
 def to_arrow(frame: Any, what: str) -> pa.Table:
@@ -53,6 +54,8 @@ def _from_pandas(frame: Any, what: str) -> pa.Table:
             codes, labels = frame[name].factorize()
             texts = pa.array(labels.astype(str), pa.string())
             own[name] = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
+    if len(own) == len(names) and all(name is None for name in frame.index.names):
+        return pa.table(own)
     try:
         rest = pa.Table.from_pandas(frame[[name for name in names if name not in own]])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -106,15 +109,15 @@ def encode(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
         if coded is not None:
             return coded
     if pa.types.is_dictionary(kind):
-        return _encode_dictionary(_used(column.unify_dictionaries().combine_chunks()))
+        return _encode_dictionary(_one(column.unify_dictionaries()))
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         column = as_text(column)
-    return _encode_dictionary(column.combine_chunks().dictionary_encode())
+    return _encode_dictionary(_one(column).dictionary_encode())
 
 
 def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] | None:
     """Code integers by their distance from the smallest; None where they are too far apart for a table."""
-    array = column.combine_chunks()
+    array = _one(column)
     if array.null_count == len(array):
         return None
     limits = pc.min_max(array)
@@ -123,12 +126,11 @@ def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] |
     span = largest - low + 1
     if span > max(SMALL_SPAN, len(array)) or largest >= 2**63:
         return None
-    codes: Ints = pc.fill_null(array, smallest).to_numpy().astype(np.int64, copy=False)
+    whole = pc.fill_null(array, smallest) if array.null_count else array
+    codes: Ints = whole.to_numpy().astype(np.int64, copy=False)
     if low:
         codes = codes - low
-    seen = np.zeros(span, dtype=bool)
-    seen[codes] = True
-    used = np.flatnonzero(seen)
+    used = _present(codes, span)
     texts: list[str | None]
     if span <= SMALL_SPAN:
         texts = [None] * span
@@ -144,25 +146,44 @@ def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] |
     return codes, texts
 
 
+def _present(codes: Ints, size: int) -> Ints:
+    """Distinct codes, ascending."""
+    seen = np.zeros(size, dtype=bool)
+    turns = codes[1:] != codes[:-1]
+    if RUN * np.count_nonzero(turns) < len(codes):
+        codes = np.append(codes[:-1][turns], codes[-1])  # in runs: the last of each
+    seen[codes] = True
+    return np.flatnonzero(seen)
+
+
 def _encode_dictionary(column: pa.DictionaryArray) -> tuple[Ints, list[str | None]]:
-    return _codes(column), as_text(pa.chunked_array([column.dictionary])).to_pylist()
-
-
-def _codes(column: pa.DictionaryArray) -> Ints:
-    return np.asarray(pc.fill_null(column.indices.cast(pa.int64()), -1).to_numpy())
-
-
-def _used(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Take the values that no row has, such as unused categories, from the dictionary."""
+    """Code a column by its dictionary, less the values that no row has, such as unused categories."""
+    codes: Ints = pc.fill_null(column.indices.cast(pa.int64()), -1).to_numpy()
     used = np.zeros(len(column.dictionary) + 1, dtype=bool)
-    used[_codes(column)] = True
-    return pa.DictionaryArray.from_arrays(column.indices, pc.if_else(pa.array(used[:-1]), column.dictionary, None))
+    used[codes] = True
+    dictionary = column.dictionary
+    if not used[:-1].all():
+        dictionary = pc.if_else(pa.array(used[:-1]), dictionary, None)
+    texts = as_text(pa.chunked_array([dictionary])).to_pylist()
+    null = np.array([text is None for text in texts] + [True])
+    if np.any(null[:-1] & used[:-1]):
+        codes = np.where(null[codes], -1, codes)
+    return codes, texts
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, without a copy where it is one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def recode(codes: Ints, texts: Sequence[str | None], place: Mapping[str, int]) -> Ints:
     """Translate codes of `encode` to positions in `place`; -1 null, -2 not in it."""
-    table = np.array([-1 if t is None else place.get(t, -2) for t in texts] + [-1], dtype=np.int64)
-    return table[codes]
+    return code_table(texts, place)[codes]
+
+
+def code_table(texts: Sequence[str | None], place: Mapping[str, int]) -> Ints:
+    """Position in `place` of each code of `encode`, and -1 at the end for null."""
+    return np.array([-1 if t is None else place.get(t, -2) for t in texts] + [-1], dtype=np.int64)
 
 
 def numbers_or_text(column: pa.ChunkedArray, name: str, what: str) -> Array:
@@ -196,8 +217,9 @@ def encode_periods(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """Code a column of periods as `encode` does, by the labels of `period_labels`."""
     if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
         return encode(column)
-    days = column.cast(pa.date32()).combine_chunks().dictionary_encode()
-    return _codes(days), period_labels(pa.chunked_array([days.dictionary])).to_pylist()
+    codes, days = encode(column.cast(pa.date32()).cast(pa.int32()))
+    dates = pa.array([None if day is None else int(day) for day in days], pa.int32()).cast(pa.date32())
+    return codes, period_labels(pa.chunked_array([dates])).to_pylist()
 
 
 def order_periods(labels: Sequence[str]) -> list[str]:

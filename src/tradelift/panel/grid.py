@@ -1,18 +1,16 @@
 """The grid of a panel: the dense blocks that its cells fall into, and the slot that each cell has in them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.panel.cells import MAX_BLOCKS, MIN_FILL, Block, components, rank_by_first
+from tradelift.panel.cells import Block, components, rank_by_first
+from tradelift.panel.row_codes import distinct
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-Codes = Mapping[str, Ints]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,8 +22,10 @@ class Grid:
 
     Parameters
     ----------
-    n_regions, n_periods
-        R and T.
+    n_possible
+        How many blocks there could be: one a component and category.
+    n_periods
+        T.
     categories
         Category of each block, shape (B,).
     origins, destinations
@@ -37,7 +37,7 @@ class Grid:
         origins and destinations; anything where it has none.
     """
 
-    n_regions: int
+    n_possible: int
     n_periods: int
     categories: Ints
     origins: Ints
@@ -53,127 +53,90 @@ class Grid:
         """First slot of each block, and the number of slots, shape (B + 1,)."""
         return _edges(self.n_periods * self.heights * self.widths)
 
-    def slots(self, codes: Codes) -> Ints:
+    @property
+    def tables(self) -> tuple[Ints, Ints, Ints]:
         """
-        Find the slot of each cell, shape (N,).
-
-        Parameters
-        ----------
-        codes
-            `origin`, `destination`, `period` and, where the panel has them, `category`, shape (N,) each.
-        """
-        step = (self.heights * self.widths)[self.block]
-        first = self.edges[self.block] + self.row * self.widths[self.block]
-        origin, destination = codes["origin"], codes["destination"]
-        if "category" in codes:
-            shift = codes["category"] * self.n_regions
-            origin, destination = shift + origin, shift + destination
-        slots: Ints = step.ravel()[origin]
-        slots *= codes["period"]
-        slots += first.ravel()[origin]
-        slots += self.column.ravel()[destination]
-        return slots
-
-    def codes(self, slots: Ints) -> dict[str, Ints]:
-        """
-        Tell what stands in slots.
-
-        Parameters
-        ----------
-        slots
-            Ascending, shape (N,).
+        What a cell's slot is made of.
 
         Returns
         -------
-        `origin`, `destination`, `period`, `category`, shape (N,) each.
+        By category and origin, the slots of a period of the block and the slot of the origin in the first period; by
+        category and destination, its place; shape (C x R,) each.
         """
-        # a line is what one origin exports in one period
-        lines = self.n_periods * self.heights
-        block = np.repeat(np.arange(len(lines)), lines)
-        period, row = np.divmod(np.arange(len(block)) - _edges(lines)[block], self.heights[block])
-        first = _edges(self.widths[block])
-        held = np.diff(np.searchsorted(slots, first))
-        destination = np.repeat(_edges(self.widths)[block] - first[:-1], held)
-        destination += slots
-        return {
-            "origin": np.repeat(self.origins[_edges(self.heights)[block] + row], held),
-            "destination": self.destinations[destination],
-            "period": np.repeat(period, held),
-            "category": np.repeat(self.categories[block], held),
-        }
+        step = (self.heights * self.widths)[self.block]
+        first = self.edges[self.block] + self.row * self.widths[self.block]
+        return step.ravel(), first.ravel(), self.column.ravel()
 
-    def blocks(self, slots: Ints, n_possible: int) -> tuple[Block, ...] | None:
+    def slots_between(self) -> Ints:
+        """Slots of flows from one region to another, ascending."""
+        between = [(block.origins[:, None] != block.destinations).ravel() for block in self.cut(None)]
+        return np.flatnonzero(np.concatenate([np.tile(pattern, self.n_periods) for pattern in between]))
+
+    def cut(self, slots: Ints | None) -> list[Block]:
         """
-        Cut cells into blocks; None where there are too many blocks, or one would be mostly empty.
+        Cut cells into blocks.
 
         Parameters
         ----------
         slots
-            The slots that hold a cell, ascending, shape (N,).
-        n_possible
-            How many blocks there could be: one a component and category.
+            The slots that hold a cell, ascending, shape (N,); None where all do.
         """
-        if n_possible > MAX_BLOCKS:
-            return None
         edges = self.edges
-        rows = np.searchsorted(slots, edges)
-        if np.any(np.diff(rows) < MIN_FILL * np.diff(edges)):
-            return None
-        origins = np.split(self.origins, np.cumsum(self.heights)[:-1])
-        destinations = np.split(self.destinations, np.cumsum(self.widths)[:-1])
-        return tuple(
-            Block(
-                origins=origins[b],
-                destinations=destinations[b],
-                start=int(start),
-                stop=int(stop),
-                n_periods=self.n_periods,
-                position=None if stop - start == edges[b + 1] - edges[b] else slots[start:stop] - edges[b],
+        rows = edges if slots is None else np.searchsorted(slots, edges)
+        i, j = _edges(self.heights), _edges(self.widths)
+        blocks = []
+        for b in range(len(self.categories)):
+            complete = slots is None or rows[b + 1] - rows[b] == edges[b + 1] - edges[b]
+            blocks.append(
+                Block(
+                    origins=self.origins[i[b] : i[b + 1]],
+                    destinations=self.destinations[j[b] : j[b + 1]],
+                    start=int(rows[b]),
+                    stop=int(rows[b + 1]),
+                    n_periods=self.n_periods,
+                    position=None if complete or slots is None else slots[rows[b] : rows[b + 1]] - edges[b],
+                )
             )
-            for b, (start, stop) in enumerate(pairwise(rows))
-        )
+        return blocks
 
 
-def lay_out(
-    category: Ints, origin: Ints, destination: Ints, shape: tuple[int, int, int], side: Ints | None
-) -> tuple[Grid, int]:
+def lay_out(triples: Ints, shape: tuple[int, int, int], side: Ints | None) -> Grid:
     """
     Find the blocks.
 
     Parameters
     ----------
-    category, origin, destination
-        Which directed pairs trade in which category, each once, shape (M,).
+    triples
+        Keys of the categories, origins and destinations that have a cell, ascending.
     shape
         How many categories, periods and regions there are.
     side
         Side of each region, shape (R,), or None; with sides the blocks follow the side that exports.
-
-    Returns
-    -------
-    The grid, and how many blocks there could be: one a component and category.
     """
-    n_categories, n_periods, n_regions = shape
-    component = components(origin, destination, n_regions)
+    n_categories, n_periods, r = shape
+    category, origin, destination = triples // (r * r), triples // r % r, triples % r
+    component = components(origin, destination, r)
     if side is not None:
         # blocks of the first side's exports stand first
         component = rank_by_first(component, side[origin])
     n = int(component.max()) + 1
     group = category * n + component
     # regions by the block in which they export, and by that in which they import
-    exports, imports = np.unique(group * n_regions + origin), np.unique(group * n_regions + destination)
-    groups, heights = np.unique(exports // n_regions, return_counts=True)
-    widths = np.unique(imports // n_regions, return_counts=True)[1]
-    block, row, column = (np.zeros((n_categories, n_regions), dtype=np.int64) for _ in range(3))
+    size, n_keys = n * n_categories * r, len(triples)
+    exports = distinct([group * r + origin], size, n_keys)
+    imports = distinct([group * r + destination], size, n_keys)
+    groups, heights = np.unique(exports // r, return_counts=True)
+    widths = np.unique(imports // r, return_counts=True)[1]
+    block, row, column = (np.zeros((n_categories, r), dtype=np.int64) for _ in range(3))
     of_row, of_column = (np.repeat(np.arange(len(groups)), sizes) for sizes in (heights, widths))
-    origins, destinations = exports % n_regions, imports % n_regions
-    block[groups[of_row] // n, origins] = of_row
-    row[groups[of_row] // n, origins] = np.arange(len(of_row)) - _edges(heights)[of_row]
-    column[groups[of_column] // n, destinations] = np.arange(len(of_column)) - _edges(widths)[of_column]
-    grid = Grid(
-        n_regions=n_regions,
+    categories, origins, destinations = groups // n, exports % r, imports % r
+    block[categories[of_row], origins] = of_row
+    row[categories[of_row], origins] = np.arange(len(of_row)) - _edges(heights)[of_row]
+    column[categories[of_column], destinations] = np.arange(len(of_column)) - _edges(widths)[of_column]
+    return Grid(
+        n_possible=n * n_categories,
         n_periods=n_periods,
-        categories=groups // n,
+        categories=categories,
         origins=origins,
         destinations=destinations,
         heights=heights,
@@ -182,7 +145,6 @@ def lay_out(
         row=row,
         column=column,
     )
-    return grid, n * n_categories
 
 
 def _edges(sizes: Ints) -> Ints:

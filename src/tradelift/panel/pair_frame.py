@@ -61,7 +61,7 @@ def match(
     origin, destination
         Region codes of the directed pairs, shape (P,).
     cell_pair, cell_period
-        Pair and period of each cell, shape (N,).
+        Pair and period of each cell, shape (N,); they matter only where the covariates move.
 
     Raises
     ------

@@ -1,0 +1,112 @@
+"""The keys of rows as codes, looked up a part of the rows at a time, so that what is made on the way stays small."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+
+PART = 2**15  # rows whose codes fit in a processor's cache
+ROOM = 8  # a table this many times as long as the rows is faster than to sort them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowCodes:
+    """
+    Codes of the origin, destination, period and, where there is one, category of rows.
+
+    Parameters
+    ----------
+    columns
+        By role, the codes that a column has for its own texts, shape (N,); -1 for null.
+    tables
+        By role, the code of each of the column's own codes, and last that of null: -1 null, -2 unknown.
+    clean
+        Whether no row has a null or unknown key.
+    """
+
+    columns: Mapping[str, Ints]
+    tables: Mapping[str, Ints]
+    clean: bool
+
+    @property
+    def n_rows(self) -> int:
+        """N."""
+        return len(self.columns["origin"])
+
+    def parts(self, keep: NDArray[np.bool_] | None = None) -> Iterator[tuple[Ints, dict[str, Ints]]]:
+        """
+        Go through the rows, a part at a time.
+
+        Parameters
+        ----------
+        keep
+            The rows that matter, shape (N,); None for all.
+
+        Yields
+        ------
+        Rows, and their columns' own codes by role.
+        """
+        for start in range(0, self.n_rows, PART):
+            part = {role: column[start : start + PART] for role, column in self.columns.items()}
+            rows = np.arange(start, start + len(part["origin"]))
+            if keep is not None:
+                kept = keep[start : start + PART]
+                rows, part = rows[kept], {role: values[kept] for role, values in part.items()}
+            yield rows, part
+
+    def take(self, rows: Ints) -> dict[str, Ints]:
+        """Look up the codes of some rows."""
+        return self.look_up({role: column[rows] for role, column in self.columns.items()})
+
+    def look_up(self, part: Mapping[str, Ints]) -> dict[str, Ints]:
+        """Translate the columns' own codes."""
+        return {role: self.tables[role][values] for role, values in part.items()}
+
+
+def add_up(part: Mapping[str, Ints], tables: Mapping[str, Ints]) -> Ints:
+    """Sum over roles of what a table has for each code: keys that are sums need no other pass over the rows."""
+    (first, table), *others = tables.items()
+    total: Ints = table[part[first]]
+    for role, more in others:
+        total += more[part[role]]
+    return total
+
+
+def fits(size: int, n_rows: int) -> bool:
+    """Tell whether a table of all keys is worth its memory for so many rows."""
+    return size <= ROOM * n_rows + 2**16
+
+
+def distinct(keys: Iterable[Ints], size: int, n_rows: int) -> Ints:
+    """
+    Find the distinct keys of many rows, ascending.
+
+    Parameters
+    ----------
+    keys
+        Of a part of the rows after another.
+    size
+        Keys are below it.
+    n_rows
+        How many rows there are.
+    """
+    if not fits(size, n_rows):
+        return np.unique(np.concatenate([np.unique(part) for part in keys]))
+    seen = np.zeros(size, dtype=bool)
+    for part in keys:
+        seen[part] = True
+    return np.flatnonzero(seen)
+
+
+def positions(known: Ints, keys: Ints, size: int) -> Ints:
+    """Position of each key among those that are known, which ascend; keys are below a size."""
+    if not fits(size, len(keys)):
+        return np.searchsorted(known, keys)
+    place = np.empty(size, dtype=np.int64)
+    place[known] = np.arange(len(known))
+    return place[keys]
