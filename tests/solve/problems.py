@@ -110,6 +110,8 @@ def with_dummies(rows, used):
             working = w * mu
             step = np.linalg.pinv(z.T @ (z * working[:, None]), rcond=1e-12) @ (z.T @ (w * (y - mu)))
             beta = beta + step
+            if np.abs(step).max() < 1e-13:
+                break
         mu = np.exp(z @ beta + o)
         working = w * mu
     d = z[:, k:] * np.sqrt(working)[:, None]

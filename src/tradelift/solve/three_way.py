@@ -16,7 +16,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 
 MAX_SWEEPS = 3000
-TIGHT = 1e-10  # change of the effects still to come; it enters the coefficients squared
+TIGHT = 1e-9  # change of the effects still to come; it enters the coefficients squared
 ROUGH = 1e-6  # the same where only the rank is asked for
 OVER = 1.1  # relaxation of the third effect: a tenth further than each turn asks halves the turns
 FASTEST = 0.999  # rate of shrinking beyond which more turns hardly help
