@@ -12,7 +12,7 @@ Floats = NDArray[Any]
 MAX_STEPS = 60
 LOOSE = 1e-2  # how near the effects are solved for while steps are long
 NEAR = 1e-4  # a step that short, in units of the linear index, is followed by a tight one
-SETTLED = 1e-7  # last step, in the same units: taken with the effects shifted along, it is off by its square
+SETTLED = 1e-9  # last step, in the same units: the effects are shifted along, what is net of them is off by as much
 LONGEST = 2.0  # first step, in the same units; each that goes up may be followed by one twice as long
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
 
