@@ -64,14 +64,21 @@ def test_a_draw_has_every_interval_once(coverage):
     assert len(set(kinds)) == len(kinds)
     assert ("PPML", "weidner-zylkin") in kinds
     assert ("OLS", "weidner-zylkin") not in kinds
-    by = {(x.family, x.kind): x for x in found}
-    for family in coverage.OUTCOMES:
-        parts = [by[family, kind] for kind in coverage.HEADLINE]
-        assert by[family, "headline"].high - by[family, "headline"].low == max(x.high - x.low for x in parts)
 
 
-def test_the_widest_interval_is_one_that_is_known(coverage):
-    assert coverage.widest([(0, 1, 0.5), (np.nan, np.nan, np.nan), (-1, 1, 0.7)]) == (-1, 1, 0.7)
+def test_the_headline_is_the_widest_that_is_known(judged):
+    draws = [
+        made(judged, kind="dyadic", low=-1.0, high=1.0),
+        made(judged, kind="province", low=np.nan, high=np.nan),
+        made(judged, kind="relabel", low=-0.5, high=2.0),
+        made(judged, seed=1, kind="dyadic", low=-1.0, high=1.0),
+        made(judged, seed=1, kind="province", low=-3.0, high=0.0),
+        made(judged, seed=1, kind="relabel", low=-0.1, high=0.1),
+    ]
+    found = {(x.seed, x.kind): (x.low, x.high) for x in judged.with_widest(draws)}
+    assert len(found) == len(draws) + 4
+    assert (found[0, "headline"], found[0, "dyadic or province"]) == ((-0.5, 2.0), (-1.0, 1.0))
+    assert found[1, "headline"] == found[1, "dyadic or province"] == (-3.0, 0.0)
 
 
 def test_a_summary_by_hand(judged):
@@ -137,7 +144,7 @@ def test_errors_of_countries_by_hand(scripts):
 @pytest.mark.slow
 def test_the_headline_covers_where_pairs_do_not(coverage, judged):
     draws = [x for seed in SEEDS for x in coverage.intervals("province", seed)]
-    found = {(s.family, s.kind): s for s in judged.summarize(draws)}
+    found = {(s.family, s.kind): s for s in judged.summarize(judged.with_widest(draws))}
     n = len(SEEDS)
     for family in coverage.OUTCOMES:
         assert found[family, "headline"].coverage > HEADLINE - ERRORS * np.sqrt(HEADLINE * (1 - HEADLINE) / n)
