@@ -67,7 +67,7 @@ the shocks and the family: it rejects a true zero in {rejected:.3f} of all draws
 interval covers {relabel_low.coverage:.3f} to {relabel_high.coverage:.3f}. Free rewiring, as if partners had been drawn
 over the whole map, covers {free.coverage:.3f} with shocks of pairs of provinces (OLS).
 
-**PPML** lets few large flows carry the estimate: it is {least:.1f} to {most:.1f} times as uncertain as OLS here, and the
+**PPML** lets few large flows carry the estimate: it is {least:.1f} to {most:.1f} times as uncertain as OLS here, and
 standard errors, but for those of the jackknife, are mostly too small (dyadic intervals cover {ppml_low.coverage:.3f} to
 {ppml_high.coverage:.3f}). The correction of Weidner and Zylkin lifts directed pairs from {plain.coverage:.3f} to
 {corrected.coverage:.3f} where shocks are of the month alone; of shocks that pairs share it does not know
