@@ -62,6 +62,32 @@ def two_sides(*, coordinates: bool = True, partners: bool = True) -> tl.Panel:
     return replace(panel, account=Account(stages=(log,), currency="CNY", digits=2))
 
 
+def large_provinces() -> tl.Panel:
+    """Two sides of four provinces each, in which most partners can change places."""
+    rng = np.random.default_rng(8)
+    east, west = [f"e{i}" for i in range(12)], [f"w{i}" for i in range(12)]
+    where = pd.DataFrame(
+        {
+            "region": east + west,
+            "side": ["east"] * 12 + ["west"] * 12,
+            "group": [f"{name[0]}-{int(name[1:]) // 3}" for name in east + west],
+            "longitude": rng.uniform(100, 120, 24),
+            "latitude": rng.uniform(20, 40, 24),
+        }
+    )
+    partners = pd.DataFrame({"east": east[:10], "west": [f"w{i}" for i in (0, 5, 2, 3, 7, 1, 6, 11, 8, 9)]})
+    listed = set(partners.itertuples(index=False, name=None))
+    rows = [
+        (a, b, period, float(np.exp(6 + LIFT * ((east_, west_) in listed) + rng.normal(0, 0.4))), rng.uniform(40, 100))
+        for period in PERIODS
+        for east_ in east
+        for west_ in west
+        for a, b in ((east_, west_), (west_, east_))
+    ]
+    frame = pd.DataFrame(rows, columns=["origin", "destination", "period", "trade", "seller_concentration"])
+    return tl.Panel.from_frame(frame, regions=where, partners=partners)
+
+
 def one_side(*, coordinates: bool = True) -> tl.Panel:
     rng = np.random.default_rng(7)
     ids = ["AC", "BA", "CE", "DF", "SP", "RS"]

@@ -1,39 +1,96 @@
+import re
+
 import pytest
 
-from tests.exhibits.small import one_side, study, two_sides
+from tests.exhibits.small import large_provinces, one_side, study, two_sides
 from tradelift.designs import Gravity
+from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, IntervalFigure, RegressionTable
-from tradelift.exhibits.headline import numbers
+from tradelift.exhibits.headline import cautious, numbers
+from tradelift.exhibits.labels import direction_label
+from tradelift.inference import Randomization, randomize
 
 GRAVITY = EXHIBITS["gravity"]
 
 
 def test_flows_are_planned_by_ols_and_ppml_and_ratios_by_ols_in_every_direction(panel):
     tasks = GRAVITY.plan(study(), panel)
-    assert [key for key in tasks if key.endswith("both")] == [
+    assert [key for key, task in tasks.items() if key.endswith("both") and isinstance(task, Gravity)] == [
         "log(trade), OLS, both",
         "trade, PPML, both",
         "log(deals), OLS, both",
         "deals, PPML, both",
         "seller_concentration, OLS, both",
     ]
-    assert len(tasks) == 15
+    assert sum(isinstance(task, Gravity) for task in tasks.values()) == 15
     assert tasks["trade, PPML, west->east"] == Gravity(outcome="trade", family="poisson", direction="west->east")
+
+
+def test_the_model_that_leads_is_randomized_in_every_direction(panel):
+    tasks = GRAVITY.plan(study(seed=5), panel)
+    randomized = {key: task for key, task in tasks.items() if isinstance(task, Randomization)}
+    assert list(randomized) == [f"trade, PPML, {d}, randomization" for d in ("both", "east->west", "west->east")]
+    for key, task in randomized.items():
+        assert task == Randomization(design=tasks[key.removesuffix(", randomization")], seed=5)
+    assert not any(isinstance(t, Randomization) for t in GRAVITY.plan(study(), two_sides(partners=False)).values())
+    ratio = study(model={"outcomes": ["seller_concentration"]})
+    assert "seller_concentration, OLS, both, randomization" in GRAVITY.plan(ratio, panel)
 
 
 def test_the_study_chooses_outcomes_and_controls(panel):
     about = study(model={"outcomes": ["log1p(trade)", "log(nothing)"], "controls": ["distance_km"]})
     tasks = GRAVITY.plan(about, panel)
-    assert list(tasks) == [f"log1p(trade), OLS, {d}" for d in panel.directions]
-    assert all(task.controls == ("distance_km",) for task in tasks.values())
+    keys = [f"log1p(trade), OLS, {d}" for d in panel.directions]
+    assert list(tasks) == [*keys, *(f"{key}, randomization" for key in keys)]
+    assert all(tasks[key].controls == ("distance_km",) for key in keys)
 
 
-def test_the_table_of_errors_has_three_schemes_by_direction(panel, results):
+def test_the_table_of_errors_has_three_schemes_and_randomization_by_direction(panel, results):
     table = GRAVITY.show(study(), panel, results).tables[1]
     rows = list(table.records())
-    assert [r["errors"] for r in rows] == ["pair", "dyadic", "province"] * 3
+    assert [r["errors"] for r in rows] == ["pair", "dyadic", "province", "randomization"] * 3
     estimate = results["trade, PPML, both"].with_vcov("province")
     assert rows[2]["std_error"] == pytest.approx(numbers(estimate.tidy(), "partner")["std_error"])
+    found = randomize(Gravity(direction="west->east"), panel, seed=study().seed)
+    assert rows[-1]["direction"] == "west->east"
+    assert rows[-1]["std_error"] is None
+    assert {k: rows[-1][k] for k in ("estimate", "conf_low", "conf_high", "p_value")} == {
+        "estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high, "p_value": found.p_value,
+    }  # fmt: skip
+    assert any(note.startswith("Randomization compares the programme with 999 others") for note in table.notes)
+    assert any(note.startswith("Infinite: ") for note in table.notes)
+
+
+def test_the_notes_say_which_interval_the_headline_takes():
+    panel = large_provinces()
+    results = {key: task.estimate(panel) for key, task in GRAVITY.plan(study(), panel).items()}
+    regressions, errors = GRAVITY.show(study(), panel, results).tables
+    for direction in panel.directions:
+        key = f"trade, PPML, {direction}"
+        effect = cautious(results[key], results[f"{key}, randomization"])
+        group = next(part for part in errors.notes[-1].split("; ") if direction_label(panel, direction) in part)
+        assert effect.errors in group
+    assert not any(note.startswith("Infinite: ") for note in errors.notes)
+    p_values = [results[f"trade, PPML, {d}, randomization"].p_value for d in panel.directions]
+    said = next(note for note in regressions.notes if note.startswith("Randomization p-values of Partner"))
+    assert [f"{p:.3f}" for p in p_values] == re.findall(r"\d\.\d{3}", said)
+
+
+def test_without_randomization_the_tables_say_so_and_stand(panel, results):
+    few = {key: x for key, x in results.items() if isinstance(x, Estimate)}
+    regressions, errors = GRAVITY.show(study(), panel, few).tables
+    assert {r["errors"] for r in errors.records()} == {"pair", "dyadic", "province"}
+    assert "There is no randomization: the reason stands above." in errors.notes
+    assert not any("Randomization" in note for note in regressions.notes)
+
+
+def test_randomization_of_another_model_is_not_shown(panel, results):
+    """Where PPML could not be estimated OLS leads, and the draws of PPML are not its own."""
+    ols = {key: x for key, x in results.items() if "PPML" not in key or "randomization" in key}
+    shown = GRAVITY.show(study(), panel, ols)
+    assert shown.tables[1].title.endswith("in log(trade), OLS")
+    assert "randomization" not in {r["errors"] for r in shown.tables[1].records()}
+    assert "randomization" not in shown.headline.text
 
 
 def test_the_regression_table_is_tidy(panel, results):

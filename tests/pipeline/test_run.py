@@ -9,6 +9,7 @@ import pytest
 import tradelift as tl
 from tests.designs.test_gravity import NearPairs
 from tests.pipeline.studies import STUDY, write_study
+from tradelift.inference import task
 from tradelift.panel.digest import Fingerprint
 from tradelift.pipeline import build_panel, check
 from tradelift.pipeline.cache import EstimateCache
@@ -43,11 +44,66 @@ def test_estimates_csv_has_the_published_columns(finished):
         "statistic", "p_value", "conf_low", "conf_high", "n_obs", "n_pairs",
     ]  # fmt: skip
     pd.testing.assert_frame_equal(written, results.estimates, check_dtype=False)
-    row = written[
-        (written["outcome"] == "trade") & (written["direction"] == "west->east") & (written["term"] == "partner")
-    ]
+    row = written[(written["column"] == "trade, PPML, west->east") & (written["term"] == "partner")]
     alone = tl.Gravity(direction="west->east").estimate(results.panel)
     assert row["estimate"].item() == pytest.approx(alone.coefficients[0], rel=1e-12)
+
+
+def test_estimates_csv_has_the_randomization_of_the_headline(finished):
+    results, out, study = finished
+    written = pd.read_csv(out / "estimates.csv")
+    rows = written[written["se_type"] == "randomization (relabel)"].set_index("direction")
+    assert list(rows.index) == ["both", "east->west", "west->east"]
+    assert rows["std_error"].isna().all()
+    for direction, row in rows.iterrows():
+        design = tl.Gravity(direction=direction)
+        found = tl.randomize(design, results.panel, draws=999, seed=study.seed)
+        for name in ("estimate", "p_value", "conf_low", "conf_high"):
+            assert row[name] == pytest.approx(getattr(found, name), rel=1e-12)
+        assert row["statistic"] == pytest.approx(found.statistics[0], rel=1e-12)
+        estimate = design.estimate(results.panel)
+        assert (row["n_obs"], row["n_pairs"]) == (estimate.n_obs, estimate.n_pairs)
+        assert (row["design"], row["outcome"], row["sample"]) == ("Gravity", "trade", estimate.sample)
+    text = (out / "estimates.csv").read_text().splitlines()
+    assert all(",,randomization (relabel)," in line for line in text if "randomization" in line)
+
+
+def test_randomization_is_remembered_and_follows_the_seed(tmp_path, monkeypatch):
+    path = write_study(tmp_path)
+    first = tl.run(tl.read_study(path), tmp_path / "out", only=["gravity"]).estimates
+    monkeypatch.setattr(task, "randomize", lambda *_, **__: pytest.fail("randomized again"))
+    again = tl.run(tl.read_study(path), tmp_path / "out", only=["gravity"]).estimates
+    pd.testing.assert_frame_equal(first, again)
+    monkeypatch.undo()
+    path.write_text(f"{STUDY}seed: 2\n")
+    other = tl.run(tl.read_study(path), tmp_path / "out", only=["gravity"]).estimates
+    drawn = first["se_type"].str.startswith("randomization")
+    pd.testing.assert_frame_equal(first[~drawn], other[~drawn])
+    assert (first.loc[drawn, "p_value"] != other.loc[drawn, "p_value"]).any()
+
+
+@pytest.mark.parametrize(
+    ("group", "why"),
+    [(list("abcdefghij"), "Only 0 of 4 partner pairs can move under scheme="), (None, "moves partners within groups")],
+)
+def test_a_programme_that_cannot_be_randomized_is_said_so_once(tmp_path, group, why):
+    path = write_study(tmp_path)
+    regions = pd.read_csv(tmp_path / "regions.csv").drop(columns="group")
+    (regions if group is None else regions.assign(group=group)).to_csv(tmp_path / "regions.csv", index=False)
+    results = tl.run(tl.read_study(path), tmp_path / "out")
+    assert not results.estimates["se_type"].str.startswith("randomization").any()
+    columns = [f"trade, PPML, {d}, randomization" for d in ("both", "east->west", "west->east")]
+    assert list(results["gravity"].refused) == columns
+    said = [s for s in results["gravity"].shown.sentences if why in s]
+    assert len(said) == 1
+    assert said[0].startswith(f"Not estimated: {'; '.join(columns)}: ")
+    headline = results["gravity"].shown.headline.text
+    assert "95% interval" in headline
+    assert "randomization" not in headline
+    assert why in (tmp_path / "out" / "report.html").read_text()
+    assert set(json.loads((tmp_path / "out" / "manifest.json").read_text())["refused"]) == {
+        f"gravity: {column}" for column in columns
+    }
 
 
 def test_manifest_hashes_inputs_and_outputs(finished):

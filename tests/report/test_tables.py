@@ -41,6 +41,8 @@ def texts(html):
         (-0.0001, Column(name="c", label="", kind="number", digits=2), "0.00"),
         (-2.5, Column(name="c", label="", kind="number", digits=1), "\N{MINUS SIGN}2.5"),
         (float("nan"), Column(name="c", label="", kind="number"), "n/a"),
+        (float("inf"), Column(name="c", label="", kind="number"), "\N{INFINITY}"),
+        (float("-inf"), Column(name="c", label="", kind="number"), "\N{MINUS SIGN}\N{INFINITY}"),
         (-12345, Column(name="c", label="", kind="count"), "\N{MINUS SIGN}12,345"),
         ("12345678901234567.10", Column(name="c", label="", kind="money"), "12,345,678,901,234,567.10"),
         ("both", Column(name="c", label="", words={"both": "Both directions"}), "Both directions"),

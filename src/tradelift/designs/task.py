@@ -1,18 +1,63 @@
-"""Tasks: anything frozen that can be estimated, and the text that identifies it."""
+"""Tasks: anything frozen that can be estimated, what it gives, and the text that identifies it."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tradelift.estimate import Estimate
 from tradelift.panel import Panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Finding(Protocol):
+    """What a task gives: an `Estimate`, or what names its sample and lists its terms as one does."""
+
+    @property
+    def design(self) -> str:
+        """What was estimated."""
+        ...
+
+    @property
+    def outcome(self) -> str:
+        """Of what."""
+        ...
+
+    @property
+    def direction(self) -> str:
+        """In which direction."""
+        ...
+
+    @property
+    def sample(self) -> str:
+        """On which pairs."""
+        ...
+
+    @property
+    def se_type(self) -> str:
+        """What the intervals stand on."""
+        ...
+
+    @property
+    def n_obs(self) -> int:
+        """Observations used."""
+        ...
+
+    @property
+    def n_pairs(self) -> int:
+        """Directed pairs used."""
+        ...
+
+    def tidy(self) -> "pd.DataFrame":
+        """One row a term: term, estimate, statistic, p_value, conf_low, conf_high; std_error where there is one."""
+        ...
 
 
 class Task(Protocol):
     """What an exhibit plans and the pipeline estimates once: a frozen dataclass with `.estimate(panel)`."""
 
-    def estimate(self, panel: Panel) -> Estimate:
+    def estimate(self, panel: Panel) -> Finding:
         """Estimate on a panel."""
         ...
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradelift.designs import Task
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding, Task
 from tradelift.exhibits.shown import Shown
 from tradelift.panel import Panel
 from tradelift.study import Study
 
 Plan = Callable[[Study, Panel], dict[str, Task]]
-Show = Callable[[Study, Panel, Mapping[str, Estimate]], Shown]
+Show = Callable[[Study, Panel, Mapping[str, Finding]], Shown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Exhibit:
     plan
         From study and panel to the tasks that the pipeline estimates, by column.
     show
-        From study, panel and the estimates of those tasks to what is shown; it computes no estimate.
+        From study, panel and what those tasks found to what is shown; it computes no estimate.
     """
 
     name: str

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradelift.designs import Gravity, Task
+from tradelift.designs import Finding, Gravity, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
-from tradelift.exhibits.headline import association, is_log, main_term, numbers, under
-from tradelift.exhibits.labels import effect_label, label, panel_title, plain, signed
+from tradelift.exhibits.headline import association, is_log, main_term, numbers
+from tradelift.exhibits.labels import direction_label, effect_label, label, panel_title, plain, signed
 from tradelift.exhibits.shown import (
-    Column,
     DataTable,
     Figure,
     Head,
@@ -19,8 +18,9 @@ from tradelift.exhibits.shown import (
     IntervalFigure,
     RegressionTable,
     Shown,
-    Value,
 )
+from tradelift.exhibits.standard_errors import errors_table
+from tradelift.inference import Randomization, Randomized
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -28,7 +28,6 @@ OUTCOMES = ("trade", "deals", "seller_concentration", "buyer_concentration")
 RATIOS = ("seller_concentration", "buyer_concentration")
 FUNCTIONS = ("log(", "log1p(", "asinh(")
 OLS, PPML = "OLS", "PPML"
-SCHEMES = ("pair", "dyadic", "province")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +41,10 @@ class Model:
     def key(self, direction: str) -> str:
         """Name of the column of estimates, as in estimates.csv."""
         return f"{self.outcome}, {self.estimator}, {direction}"
+
+    def randomized_key(self, direction: str) -> str:
+        """The same, of its randomization."""
+        return f"{self.key(direction)}, randomization"
 
 
 def models(study: Study, panel: Panel) -> list[Model]:
@@ -62,54 +65,87 @@ def models(study: Study, panel: Panel) -> list[Model]:
 
 
 def plan(study: Study, panel: Panel) -> dict[str, Task]:
-    """Plan every model in every direction."""
-    controls = study.model.controls
-    return {
+    """Plan every model in every direction, and where there is a programme randomize the one that leads."""
+    found = models(study, panel)
+    designs = {
         model.key(direction): Gravity(
             outcome=model.outcome,
             family="poisson" if model.estimator == PPML else "gaussian",
-            controls=controls,
+            controls=study.model.controls,
             direction=direction,
         )
         for direction in panel.directions
-        for model in models(study, panel)
+        for model in found
+    }
+    if panel.programme is None or not found:
+        return dict(designs)
+    lead = _ranked(found)[0]
+    return designs | {
+        lead.randomized_key(direction): Randomization(design=designs[lead.key(direction)], seed=study.seed)
+        for direction in panel.directions
     }
 
 
-def show(study: Study, panel: Panel, results: Mapping[str, Estimate]) -> Shown:
+def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     """Show the estimates, and say what the first of them mean."""
     found = models(study, panel)
-    leading = _leading(panel, found, results)
+    estimates = {key: x for key, x in results.items() if isinstance(x, Estimate)}
+    leading, randomized = _leading(panel, found, results)
     absent = [o for o in study.model.outcomes or OUTCOMES if not any(o in (m.outcome, m.column) for m in found)]
     sentences = [f"Left out: the panel has no column {', '.join(absent)}."] if absent else []
     if panel.regions.longitude is None and study.model.controls is None:
         sentences.append("Distance is left out: give longitude and latitude of the regions to control for it.")
     if not leading:
         return Shown(sentences=tuple(sentences))
-    headline = association(study, panel, leading)
+    headline = association(study, panel, leading, randomized)
     tables: tuple[RegressionTable | DataTable, ...] = (
-        _table(study, panel, found, results),
-        _errors(study, panel, leading),
+        _table(study, panel, found, estimates, _p_values(study, panel, leading, randomized)),
+        errors_table(study, panel, leading, randomized),
     )
     return Shown(
         tables=tables,
-        figures=tuple(_figures(study, panel, found, results)),
+        figures=tuple(_figures(study, panel, found, estimates)),
         sentences=tuple(sentences),
         headline=headline,
     )
 
 
-def _leading(panel: Panel, found: list[Model], results: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """The headline's estimates by direction: the first flow by PPML, else the first model that has terms."""
-    for model in sorted(found, key=lambda m: m.estimator != PPML):
-        by_direction = {d: results[model.key(d)] for d in panel.directions if model.key(d) in results}
-        by_direction = {d: e for d, e in by_direction.items() if main_term(e) is not None}
-        if by_direction:
-            return by_direction
-    return {}
+def _ranked(found: list[Model]) -> list[Model]:
+    """Models as they may lead: flows by PPML first."""
+    return sorted(found, key=lambda m: m.estimator != PPML)
 
 
-def _table(study: Study, panel: Panel, found: list[Model], results: Mapping[str, Estimate]) -> RegressionTable:
+def _leading(
+    panel: Panel, found: list[Model], results: Mapping[str, Finding]
+) -> tuple[dict[str, Estimate], dict[str, Randomized]]:
+    """The headline's estimates by direction, of the first model that has terms, and what randomizing it gave."""
+    for model in _ranked(found):
+        of_model = {d: results.get(model.key(d)) for d in panel.directions}
+        leading = {d: e for d, e in of_model.items() if isinstance(e, Estimate) and main_term(e) is not None}
+        if leading:
+            drawn = {d: results.get(model.randomized_key(d)) for d in leading}
+            return leading, {d: r for d, r in drawn.items() if isinstance(r, Randomized)}
+    return {}, {}
+
+
+def _p_values(
+    study: Study, panel: Panel, leading: Mapping[str, Estimate], randomized: Mapping[str, Randomized]
+) -> Iterator[str]:
+    """The p-values of randomization in a sentence."""
+    if not randomized:
+        return
+    first = next(iter(leading.values()))
+    term = str(main_term(first))
+    found = [
+        f"{direction_label(panel, d)} {plain(numbers(r.tidy(), term)['p_value'], 3)}" for d, r in randomized.items()
+    ]
+    model = f"{first.outcome}, {PPML if first.family == 'poisson' else OLS}"
+    yield f"Randomization p-values of {label(study, panel, term)} in {model}: {'; '.join(found)}."
+
+
+def _table(
+    study: Study, panel: Panel, found: list[Model], results: Mapping[str, Estimate], more: Iterator[str]
+) -> RegressionTable:
     used = [m for m in found if any(m.key(d) in results for d in panel.directions)]
     estimates = {d: tuple(results.get(m.key(d)) for m in used) for d in panel.directions}
     every = [e for row in estimates.values() for e in row if e is not None]
@@ -124,7 +160,7 @@ def _table(study: Study, panel: Panel, found: list[Model], results: Mapping[str,
         | {x: effect_label(x) for x in effects}
         | {d: panel_title(panel, d) for d in panel.directions},
         percent=frozenset(t for e in every for t in e.treatment),
-        notes=tuple(_notes(every)),
+        notes=(*_notes(every), *more),
     )
 
 
@@ -147,52 +183,6 @@ def _notes(estimates: list[Estimate]) -> Iterator[str]:
     if omitted:
         yield f"Left out for want of variation: {'; '.join(omitted)}."
     yield from dict.fromkeys(note for e in estimates for note in e.diagnostics.notes)
-
-
-def _errors(study: Study, panel: Panel, leading: Mapping[str, Estimate]) -> DataTable:
-    """The headline's coefficient with errors by pair, dyadic and by province."""
-    first = next(iter(leading.values()))
-    term = str(main_term(first))
-    estimator = PPML if first.family == "poisson" else OLS
-    rows = []
-    for direction, estimate in leading.items():
-        for scheme in SCHEMES:
-            variant = under(estimate, scheme)
-            if variant is not None:
-                rows.append((direction, scheme, *_error_row(variant, term)))
-    return DataTable(
-        name="gravity_errors",
-        title=f"Standard errors of {label(study, panel, term)} in {first.outcome}, {estimator}",
-        columns=(
-            Column(name="direction", label="", words={d: panel_title(panel, d) for d in leading}),
-            Column(name="errors", label=""),
-            Column(name="estimate", label="Estimate", kind="number", digits=4),
-            Column(name="std_error", label="Std. error", kind="number", digits=4),
-            Column(name="conf_low", label="95% from", kind="number", digits=4),
-            Column(name="conf_high", label="to", kind="number", digits=4),
-            Column(name="clusters", label="Clusters"),
-        ),
-        rows=tuple(rows),
-        label="errors",
-        group="direction",
-        notes=tuple(_about_errors({str(row[1]) for row in rows})),
-    )
-
-
-def _about_errors(schemes: set[str]) -> Iterator[str]:
-    """What each scheme allows for, and which of them the headline takes."""
-    yield "Errors by pair take flows of different pairs as independent."
-    if "province" not in schemes:
-        yield "Dyadic errors let all pairs that share a region move together; the headline's interval is theirs."
-        return
-    yield "Dyadic errors let all pairs that share a region move together, province errors all that share a province."
-    yield "The headline's interval is the wider of the last two."
-
-
-def _error_row(estimate: Estimate, term: str) -> tuple[Value, ...]:
-    row = numbers(estimate.tidy(), term)
-    clusters = " and ".join(f"{n:,}" for n in estimate.diagnostics.clusters) or None
-    return (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], clusters)
 
 
 def _figures(study: Study, panel: Panel, found: list[Model], results: Mapping[str, Estimate]) -> Iterator[Figure]:

@@ -1,7 +1,7 @@
-"""The answer that an estimate gives, in words: a number, its wider interval, and no word of cause."""
+"""The answer that an estimate gives, in words: a number, its widest interval, and no word of cause."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.shown import Fact, Headline
+from tradelift.inference import Randomized
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DISTANCE = "log(distance_km)"
-CAUTIOUS = ("dyadic", "province")  # the interval is the wider of these
+CAUTIOUS = ("dyadic", "province")  # the interval is the widest of these and of randomization
+RANDOMIZATION = "randomization"
 LAST_RESORT = "pair"  # has a positive variance where the others may not: then it stands in
 NO_CAUSE = "Gravity does not say why: it is an association, and partners were not drawn by lot."
 
@@ -32,17 +34,35 @@ def main_term(estimate: Estimate) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """A number of the headline with its wider interval, and the errors that gave it."""
+    """
+    A number of the headline with its interval.
+
+    Parameters
+    ----------
+    value, low, high
+        In percent where the coefficient is a difference in logs; ends infinite where randomization rejects no effect
+        on that side, NaN where they are not known.
+    errors
+        What the interval stands on: a scheme, or "randomization".
+    beside
+        Where randomization sets no bound: the interval that does.
+    """
 
     value: float
     low: float
     high: float
-    se_type: str
+    errors: str
+    beside: "Effect | None" = None
+
+    @property
+    def width(self) -> float:
+        """Length of the interval."""
+        return self.high - self.low
 
     @property
     def is_known(self) -> bool:
-        """Whether there is an interval."""
-        return bool(np.isfinite(self.high - self.low))
+        """Whether there is an interval, be it without bounds."""
+        return not np.isnan(self.width)
 
     @property
     def is_clear(self) -> bool:
@@ -58,20 +78,31 @@ def under(estimate: Estimate, scheme: str) -> Estimate | None:
         return None
 
 
-def cautious(estimate: Estimate) -> Effect:
+def cautious(estimate: Estimate, randomized: Randomized | None = None) -> Effect:
     """
-    Take the wider of the dyadic and province intervals of the main term; for one that is not known the pair interval.
+    Take the widest of the dyadic, province and randomization intervals of the main term.
+
+    For errors that are not known errors by pair stand in. An interval without bounds is the widest, and has beside it
+    the widest that has bounds.
 
     Parameters
     ----------
     estimate
         With a treatment: percent; without: the coefficient itself, an elasticity for log distance.
+    randomized
+        The same design randomized, where it could be.
     """
     found = [effect for scheme in CAUTIOUS if (effect := _effect(estimate, scheme)) is not None]
     if not all(effect.is_known for effect in found):
         found += [effect for effect in [_effect(estimate, LAST_RESORT)] if effect is not None]
     known = [effect for effect in found if effect.is_known]
-    return max(known, key=lambda e: e.high - e.low) if known else found[0]
+    widest = max(known, key=lambda e: e.width) if known else found[0]
+    drawn = None if randomized is None else _drawn(estimate, widest.value, randomized)
+    if drawn is None or not drawn.is_known:
+        return widest
+    if np.isinf(drawn.width):
+        return replace(drawn, beside=widest if widest.is_known else None)
+    return drawn if not widest.is_known or drawn.width > widest.width else widest
 
 
 def _effect(estimate: Estimate, scheme: str) -> Effect | None:
@@ -84,7 +115,28 @@ def _effect(estimate: Estimate, scheme: str) -> Effect | None:
         row, value = numbers(variant.percent(), term), "percent"
     else:
         row, value = numbers(variant.tidy(), term), "estimate"
-    return Effect(value=row[value], low=row["conf_low"], high=row["conf_high"], se_type=variant.se_type)
+    low, high = row["conf_low"], row["conf_high"]
+    if not np.isfinite(high - low):
+        low = high = np.nan
+    return Effect(value=row[value], low=low, high=high, errors=variant.se_type)
+
+
+def _drawn(estimate: Estimate, value: float, randomized: Randomized) -> Effect | None:
+    """The main term by randomization; None where it is not what was drawn."""
+    term = main_term(estimate)
+    if term not in randomized.terms:
+        return None
+    low, high = map(float, randomized.intervals[randomized.terms.index(term)])
+    if is_log(estimate):
+        # without a lower bound in logs there is none in percent, though no flow falls by more than 100
+        low, high = low if np.isinf(low) else percent(low), percent(high)
+    return Effect(value=value, low=low, high=high, errors=RANDOMIZATION)
+
+
+def percent(coefficient: float) -> float:
+    """A difference in logs as 100 (exp(b) - 1); beyond the largest float infinite."""
+    with np.errstate(over="ignore"):
+        return float(100 * np.expm1(coefficient))
 
 
 def numbers(frame: "pd.DataFrame", term: str) -> dict[str, float]:
@@ -98,7 +150,9 @@ def is_log(estimate: Estimate) -> bool:
     return estimate.family == "poisson" or estimate.outcome.startswith("log(")
 
 
-def association(study: Study, panel: Panel, leading: Mapping[str, Estimate]) -> Headline:
+def association(
+    study: Study, panel: Panel, leading: Mapping[str, Estimate], randomized: Mapping[str, Randomized]
+) -> Headline:
     """
     Say what gravity finds: how much more partners trade, or the distance elasticity, by direction.
 
@@ -108,9 +162,11 @@ def association(study: Study, panel: Panel, leading: Mapping[str, Estimate]) -> 
         Names of columns and directions.
     leading
         Direction to its estimate, all of one model; the first leads.
+    randomized
+        Direction to the same design randomized, where it could be.
     """
     first = next(iter(leading.values()))
-    effects = {d: cautious(e) for d, e in leading.items()}
+    effects = {d: cautious(e, randomized.get(d)) for d, e in leading.items()}
     term = str(main_term(first))
     if term in first.treatment and is_log(first):
         text, digits, unit, what = _partners(panel, first, effects), 1, "%", ""
@@ -160,9 +216,19 @@ def _elasticity(name: str, term: str, first: Estimate, effects: Mapping[str, Eff
 def _interval(effect: Effect, digits: int = 1) -> str:
     if not effect.is_known:
         return "its error is not known"
-    errors = "" if effect.se_type in CAUTIOUS else f" by {effect.se_type} errors"
     clear = "" if effect.is_clear else ", not distinguishable from 0"
-    return f"95% interval {_span(effect, digits)}{errors}{clear}"
+    if np.isfinite(effect.width):
+        return f"95% interval {_span(effect, digits)} {by(effect)}{clear}"
+    other = "" if effect.beside is None else f"; 95% interval {_span(effect.beside, digits)} {by(effect.beside)}"
+    if np.isinf(effect.low) and np.isinf(effect.high):
+        return f"{effect.errors} does not bound it and does not tell it from 0{other}"
+    side = "below" if np.isinf(effect.low) else "above"
+    return f"95% interval {_span(effect, digits)}{clear}: {effect.errors} does not bound it {side}{other}"
+
+
+def by(effect: Effect) -> str:
+    """Say what an interval stands on."""
+    return f"by {effect.errors}" if effect.errors == RANDOMIZATION else f"by {effect.errors} errors"
 
 
 def _size(estimate: Estimate) -> str:
@@ -172,4 +238,7 @@ def _size(estimate: Estimate) -> str:
 def _span(effect: Effect, digits: int = 1) -> str:
     if not effect.is_known:
         return "error not known"
+    if np.isinf(effect.width):
+        low, high = (None if np.isinf(end) else plain(end, digits) for end in (effect.low, effect.high))
+        return f"from {low} upward" if low else f"up to {high}" if high else "not bounded"
     return f"{plain(effect.low, digits)} to {plain(effect.high, digits)}"

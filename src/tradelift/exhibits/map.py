@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import label
 from tradelift.exhibits.partners import simulated
@@ -18,7 +18,7 @@ Ints = NDArray[Any]
 MOST_FLOWS = 60  # more lines hide each other
 
 
-def show(study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
+def show(study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
     """Put regions, and the partnerships or flows between them, on a map."""
     lon, lat = panel.regions.longitude, panel.regions.latitude
     assert lon is not None, "the exhibit needs coordinates"

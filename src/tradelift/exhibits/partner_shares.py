@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import direction_label, panel_title, plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
@@ -27,7 +27,7 @@ SHARES = (
 ALL = "all years"
 
 
-def show(_study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
+def show(_study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
     """Give the partners' share of trade by direction and year: pooled, and over the periods of the year."""
     rows = tuple(row for direction in panel.directions for row in _rows(panel, direction))
     words = {d: panel_title(panel, d) for d in panel.directions}

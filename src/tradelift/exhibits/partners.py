@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
@@ -18,7 +18,7 @@ OPEN_ROWS = 12
 YES = ("yes", "true", "1", "1.0")
 
 
-def show(study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
+def show(study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
     """List the partnerships with what is known of them."""
     programme = panel.programme
     assert programme is not None, "the exhibit needs partners"

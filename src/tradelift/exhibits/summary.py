@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import direction_label, label
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
@@ -29,7 +29,7 @@ RATIOS = ("seller_concentration", "buyer_concentration")
 READINGS = ("flow", "city")
 
 
-def show(study: Study, panel: Panel, _results: Mapping[str, Estimate]) -> Shown:
+def show(study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
     """Describe partner pairs and flows, in all and by direction."""
     rows = [(key, *row) for key, values in _panels(panel, _outcomes(study, panel)) for row in values]
     titles = {"pairs": "partner pairs", "both": "flows, full sample"}

@@ -3,5 +3,6 @@
 from tradelift.inference.multiple import benjamini_hochberg, romano_wolf
 from tradelift.inference.randomization import randomize
 from tradelift.inference.randomized import Randomized
+from tradelift.inference.task import Randomization
 
-__all__ = ["Randomized", "benjamini_hochberg", "randomize", "romano_wolf"]
+__all__ = ["Randomization", "Randomized", "benjamini_hochberg", "randomize", "romano_wolf"]

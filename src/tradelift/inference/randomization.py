@@ -205,5 +205,7 @@ def _result(
         direction=estimate.direction,
         sample=estimate.sample,
         family=estimate.family,
+        n_obs=estimate.n_obs,
+        n_pairs=estimate.n_pairs,
         notes=(*estimate.diagnostics.notes, *notes),
     )

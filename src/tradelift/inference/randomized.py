@@ -45,6 +45,8 @@ class Randomized:
         A fingerprint of the relabelled programmes: equal draws can be compared across outcomes.
     design, outcome, direction, sample, family
         What was estimated, on what.
+    n_obs, n_pairs
+        Observations and directed pairs that the design used.
     notes
         What a reader must know, in sentences.
     """
@@ -67,7 +69,14 @@ class Randomized:
     direction: str
     sample: str
     family: str
+    n_obs: int
+    n_pairs: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def se_type(self) -> str:
+        """What the p-values and intervals stand on, in place of a standard error: "randomization (relabel)"."""
+        return f"randomization ({self.scheme})"
 
     @property
     def estimate(self) -> float:

@@ -7,8 +7,7 @@ from pathlib import Path
 from joblib import Memory
 
 import tradelift
-from tradelift.designs import Task, task_json
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding, Task, task_json
 from tradelift.panel import Panel
 
 
@@ -27,10 +26,10 @@ class EstimateCache:
     def __init__(self, folder: Path | None, *, force: bool = False) -> None:
         self._memory = Memory(folder, verbose=0)
         self._force = force
-        self._seen: dict[str, Estimate] = {}
+        self._seen: dict[str, Finding] = {}
         self._estimate = self._memory.cache(_estimate, ignore=["task", "panel"])
 
-    def estimate(self, task: Task, panel: Panel) -> Estimate:
+    def estimate(self, task: Task, panel: Panel) -> Finding:
         """
         Estimate a task, or recall it.
 
@@ -49,7 +48,7 @@ class EstimateCache:
         return self._seen[key]
 
 
-def _estimate(digest: str, key: str, version: str, task: Task, panel: Panel) -> Estimate:  # noqa: ARG001 - the key of the cache
+def _estimate(digest: str, key: str, version: str, task: Task, panel: Panel) -> Finding:  # noqa: ARG001 - the key of the cache
     return task.estimate(panel)
 
 

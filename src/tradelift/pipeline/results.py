@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradelift.estimate import Estimate
+from tradelift.designs import Finding
 from tradelift.exhibits import Shown
 from tradelift.panel import Panel
 
@@ -26,14 +26,14 @@ class ExhibitResult:
     Parameters
     ----------
     estimates
-        By the exhibit's column.
+        By the exhibit's column: an `Estimate`, or a `Randomized`.
     refused
         Why each other column could not be estimated.
     shown
         Tables, figures and sentences.
     """
 
-    estimates: Mapping[str, Estimate]
+    estimates: Mapping[str, Finding]
     refused: Mapping[str, str]
     shown: Shown
 
@@ -69,7 +69,14 @@ class Results:
 
     @property
     def estimates(self) -> "pd.DataFrame":
-        """Every estimate, one row a term, as in estimates.csv."""
+        """
+        Every estimate, one row a term, as in estimates.csv.
+
+        Of an `Estimate`, statistic is t and se_type the scheme of the covariance. Where se_type is
+        "randomization (relabel)", the draws stand in their place: statistic is what the draws are of, p_value the
+        share of programmes whose statistic is at least as large, conf_low and conf_high the effects that they do not
+        reject, infinite where they set no bound, and std_error is missing. n_obs and n_pairs are the design's.
+        """
         import pandas as pd
 
         return pd.DataFrame(list(estimate_rows(self.exhibits)), columns=list(ESTIMATE_COLUMNS))
@@ -91,5 +98,5 @@ def estimate_rows(exhibits: Mapping[str, ExhibitResult]) -> Iterator[dict[str, A
                 "n_pairs": e.n_pairs,
             }
             for term in e.tidy().to_dict("records"):
-                row = about | term
+                row = {"std_error": None} | about | term
                 yield {key: row[key] for key in ESTIMATE_COLUMNS}

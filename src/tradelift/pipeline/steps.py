@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tradelift.designs import Task
+from tradelift.designs import Finding, Task
 from tradelift.errors import ConvergenceError, DesignError, StudyError
-from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.panel import Panel
 from tradelift.pipeline.cache import EstimateCache
@@ -215,26 +214,33 @@ def _show_all(
     done = 0
     results = {}
     for name, plan in plans.items():
-        estimates: dict[str, Estimate] = {}
+        estimates: dict[str, Finding] = {}
         refused: dict[str, str] = {}
         for column, task in plan.items():
             _attempt(column, task, panel, cache, estimates, refused)
             done += 1
             progress("estimates", done, total)
         shown = chosen[name].show(study, panel, estimates)
-        shown = replace(shown, sentences=(*shown.sentences, *(f"Not estimated: {c}: {w}" for c, w in refused.items())))
+        shown = replace(shown, sentences=(*shown.sentences, *_refusals(refused)))
         results[name] = ExhibitResult(estimates=estimates, refused=refused, shown=shown)
     return results, absent
 
 
 def _attempt(
-    column: str, task: Task, panel: Panel, cache: EstimateCache, estimates: dict[str, Estimate], refused: dict[str, str]
+    column: str, task: Task, panel: Panel, cache: EstimateCache, estimates: dict[str, Finding], refused: dict[str, str]
 ) -> None:  # fmt: skip
     """One column that cannot be estimated is said so, and does not cost the others."""
     try:
         estimates[column] = cache.estimate(task, panel)
     except (DesignError, ConvergenceError) as error:
         refused[column] = str(error)
+
+
+def _refusals(refused: Mapping[str, str]) -> Iterator[str]:
+    """One sentence a reason, with every column that it holds for."""
+    for why in dict.fromkeys(refused.values()):
+        columns = [column for column, other in refused.items() if other == why]
+        yield f"Not estimated: {'; '.join(columns)}: {why}"
 
 
 def _write_report(folder: Path, study: Study, results: Results, origin: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import expm1
 from typing import Any
 
+from tradelift.estimate import Estimate
 from tradelift.pipeline.results import Results
 
 NAMES = {"poisson": "PPML", "gaussian": "OLS, logs"}
@@ -22,6 +23,8 @@ def beside_truth(results: Results, truth: Mapping[str, Any]) -> Iterator[tuple[s
     """
     limits = {(x["outcome"], x["direction"]): x["partner"] for x in truth["limits"]}
     for estimate in results["gravity"].estimates.values():
+        if not isinstance(estimate, Estimate):
+            continue
         key = (estimate.outcome, estimate.direction)
         if key not in limits or "trade" not in estimate.outcome:
             continue

@@ -1,12 +1,13 @@
 """Values as a table writes them."""
 
 from decimal import Decimal
-from math import isnan
+from math import isinf, isnan
 
 from tradelift.exhibits import Column
 
 UNKNOWN = "n/a"
 MINUS = "\N{MINUS SIGN}"
+INFINITY = "\N{INFINITY}"
 
 Value = str | int | float | None
 
@@ -40,6 +41,8 @@ def number(value: float, digits: int) -> str:
     """Write a number with separators and a true minus; rounded to zero it has no sign, not known it is n/a."""
     if is_unknown(value):
         return UNKNOWN
+    if isinf(value):
+        return INFINITY if value > 0 else MINUS + INFINITY
     text = f"{value:,.{digits}f}"
     if not text.strip("-0.,"):
         text = text.removeprefix("-")
