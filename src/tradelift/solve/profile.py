@@ -17,7 +17,7 @@ Floats = NDArray[Any]
 
 MAX_SWEEPS = 20  # of proportional fitting, before Newton's steps help
 MAX_HELP = 60
-TIGHT = 1e-12  # relative change of the multipliers in the last sweep
+TIGHT = 1e-10  # relative change of the multipliers in the last sweep; it enters the coefficients squared
 NOISE = 1e-15  # rounding of a sum, relative to the largest sum of its period
 COARSE = 8  # one of so many periods gives the start
 LONGEST = 2.0  # Newton step on the logs of multipliers
