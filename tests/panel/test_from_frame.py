@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 import tradelift as tl
+from tradelift.panel.digest import fingerprint
 
 
 def regions(n_east=3, n_west=4, **more):
@@ -69,6 +70,15 @@ def test_the_digest_sees_one_changed_number():
     f = flows(reg)
     changed = f.assign(trade=f["trade"] + (f.index == 5))
     assert tl.Panel.from_frame(f, regions=reg).digest != tl.Panel.from_frame(changed, regions=reg).digest
+
+
+def test_the_digest_is_made_at_its_first_use():
+    panel = tl.Panel.from_frame(flows(regions()), regions=regions())
+    assert panel.fingerprint.made == []
+    assert panel.digest == fingerprint(*panel.fingerprint.parts)
+    assert panel.fingerprint.made == [panel.digest]
+    (part,) = panel.parts()
+    assert part.digest == panel.digest
 
 
 def test_blocks_hold_every_cell_where_it_belongs():

@@ -89,7 +89,7 @@ def build(
     categories = None
     if category is not None:
         found["category"] = encode(table[category])
-        categories = tuple(sorted(t for t in found["category"][1] if t is not None))
+        categories = tuple(sorted({t for t in found["category"][1] if t is not None}))
     kept, stage = screen(
         _row_codes(found, known, labels, categories), known, len(categories or ("",)), domestic=domestic
     )
@@ -129,7 +129,7 @@ def _periods(table: pa.Table, period: str | None, window: Sequence[str] | None) 
     if period is None:
         return ("all",), (np.broadcast_to(np.int64(0), table.num_rows), ["all"])
     codes, texts = encode_periods(table[period])
-    labels = window if window is not None else order_periods([t for t in texts if t is not None])
+    labels = window if window is not None else order_periods(list(dict.fromkeys(t for t in texts if t is not None)))
     return tuple(labels), (codes, texts)
 
 

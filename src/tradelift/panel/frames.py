@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -88,6 +89,8 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Floats with NaN as null, and as integers where all are whole; any other column as it is."""
     if not pa.types.is_floating(column.type):
         return column
+    with suppress(pa.ArrowInvalid):
+        return column.cast(pa.int64())
     column = pc.if_else(pc.is_nan(column), None, column)
     whole = pc.equal(column, pc.floor(column))
     return column if pc.all(whole).as_py() is False else column.cast(pa.int64())
@@ -109,6 +112,8 @@ def encode(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
         if coded is not None:
             return coded
     if pa.types.is_dictionary(kind):
+        if any(chunk.dictionary.null_count for chunk in column.chunks):  # such dictionaries cannot be put into one
+            return encode(column.cast(kind.value_type))
         return _encode_dictionary(_one(column.unify_dictionaries()))
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         column = as_text(column)
@@ -198,10 +203,11 @@ def numbers_or_text(column: pa.ChunkedArray, name: str, what: str) -> Array:
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     try:
-        return np.asarray(pc.fill_null(as_text(column), "").to_numpy(zero_copy_only=False), dtype=np.str_)
+        codes, texts = encode(column)
     except pa.ArrowInvalid:
         msg = f"{what}: column '{name}' is of type {kind}, which is neither a number nor text."
         raise DataError(msg) from None
+    return np.array([*(text or "" for text in texts), ""], dtype=np.str_)[codes]
 
 
 def period_labels(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tradelift.account import Exclusion, Stage
 from tradelift.errors import DataError
-from tradelift.panel.frames import encode, numbers_or_text, period_labels, recode
+from tradelift.panel.frames import encode, encode_periods, numbers_or_text, recode
 from tradelift.panel.regions import Regions
+from tradelift.panel.row_codes import distinct, fits
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -75,7 +76,7 @@ def match(
     moves = "period" in table.column_names
     period = np.zeros(table.num_rows, dtype=np.int64)
     if moves:
-        period = recode(*encode(period_labels(table["period"])), {label: t for t, label in enumerate(periods)})
+        period = recode(*encode_periods(table["period"]), {label: t for t, label in enumerate(periods)})
     null = (a == -1) | (b == -1) | (period == -1)
     unknown = ~null & ((a < 0) | (b < 0))
     outside = ~null & ~unknown & (period < 0)
@@ -83,10 +84,10 @@ def match(
 
     n, t = len(regions), len(periods) if moves else 1
     keys = _key(a[good], b[good], period[good], n, t, directed=directed)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    if np.any(keys[1:] == keys[:-1]):
-        key = keys[1:][keys[1:] == keys[:-1]][0] // t
+    size = n * n * t
+    if len(distinct([keys], size, len(keys))) < len(keys):
+        ordered = np.sort(keys)
+        key = ordered[1:][ordered[1:] == ordered[:-1]][0] // t
         msg = (
             f"{source.name}: the pair '{regions.ids[key // n]}', '{regions.ids[key % n]}' stands twice; "
             f"give one row a pair{' and period' if moves else ''}."
@@ -95,15 +96,15 @@ def match(
     at = cell_period if moves else np.zeros(len(origin), dtype=np.int64)
     o, d = (origin[cell_pair], destination[cell_pair]) if moves else (origin, destination)
     wanted = _key(o, d, at, n, t, directed=directed)
-    found = np.clip(np.searchsorted(keys, wanted), 0, max(len(keys) - 1, 0))
-    hit = keys[found] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+    found = _rows_of(keys, wanted, size)
     columns = {}
     for name in table.column_names:
         if name not in (a_name, b_name, "period"):
-            values = numbers_or_text(table[name], name, source.name)[good][order]
-            columns[name] = _spread(values, found, hit, source, name)
-    used = np.zeros(len(keys), dtype=bool)
-    used[found[hit]] = True
+            values = numbers_or_text(table[name], name, source.name)
+            columns[name] = _spread(values if good.all() else values[good], found, source, name)
+    used = np.zeros(len(keys) + 1, dtype=bool)
+    used[found] = True
+    used = used[:-1]
     exclusions = (
         Exclusion(reason="null key", rows=int(null.sum())),
         Exclusion(reason="unknown region", rows=int(unknown.sum())),
@@ -141,14 +142,24 @@ def _key(a: Ints, b: Ints, period: Ints, n: int, t: int, *, directed: bool) -> I
     return key
 
 
-def _spread(values: Array, found: Ints, hit: NDArray[np.bool_], source: PairFrame, name: str) -> Array:
+def _rows_of(keys: Ints, wanted: Ints, size: int) -> Ints:
+    """Row that has each key that is wanted, -1 where none has; keys are distinct and below a size."""
+    if fits(size, len(keys) + len(wanted)):
+        row = np.full(size, -1)
+        row[keys] = np.arange(len(keys))
+        return row[wanted]
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys, wanted, sorter=order)
+    ordered = np.append(keys[order], -1)
+    return np.where(ordered[place] == wanted, np.append(order, -1)[place], -1)
+
+
+def _spread(values: Array, found: Ints, source: PairFrame, name: str) -> Array:
     """Values at the rows wanted; the absent value, or missing, where the frame has none."""
     if values.dtype.kind == "U":
-        return np.where(hit, values[found] if len(values) else "", "")
+        return np.append(values, "")[found]
     fill = np.nan if source.absent is None else source.absent
-    if not len(values):
-        return np.full(len(found), fill)
-    out = np.where(hit, values[found].astype(np.float64), fill)
+    out: Array = np.append(values.astype(np.float64, copy=False), fill)[found]
     if np.isinf(out).any():
         msg = f"{source.name}: column '{name}' holds an infinite value; give numbers."
         raise DataError(msg)
