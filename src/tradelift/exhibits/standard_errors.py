@@ -104,6 +104,6 @@ def _about_draws(panel: Panel, leading: Mapping[str, Estimate], randomized: Mapp
         f"that they do not reject."
     )
     if any(np.isinf(r.intervals).any() for r in randomized.values()):
-        yield "Infinite: 1 in 20 or more of these programmes look as large under any effect, as repetitions of the programme do."
+        yield "Infinite: 1 in 20 or more of these programmes look as large under any effect, as repetitions do."
     known = {note for e in leading.values() for note in e.diagnostics.notes}
     yield from dict.fromkeys(note for r in randomized.values() for note in r.notes if note not in known)
