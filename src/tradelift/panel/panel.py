@@ -246,9 +246,7 @@ class Panel:
     @property
     def names(self) -> tuple[str, ...]:
         """Every column that `column` can give."""
-        derived = ["direction"]
-        if self.programme is not None:
-            derived += ["partner", "control_type"]
+        derived = ("direction", *(("partner", "control_type") if self.programme is not None else ()))
         own = [name for name in self.cells.names if name not in (PAIR, ABSENT)]
         return tuple(dict.fromkeys((*own, *self.pairs.columns, *derived)))
 
