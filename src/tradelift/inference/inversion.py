@@ -16,6 +16,7 @@ TIE = 1e-9  # relative: a draw smaller by less is as large, for rounding alone p
 SETTLED = 1e-6  # of half the interval
 MAX_STEPS = 40
 DAMPED = 10  # steps after which they are halved
+STRETCH = 2.0  # by which the secant may lengthen or shorten a step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,14 +95,18 @@ def invert(evaluate: Callable[[float], Null], estimate: float) -> tuple[float, f
 
 
 def _end(evaluate: Callable[[float], Null], estimate: float, null: Null, *, upper: bool) -> float:
-    effect = estimate
+    effect, taken, before = estimate, 0.0, np.nan
     for step in range(MAX_STEPS):
         move = _reach(null, upper=upper)
         if np.isinf(move):
             return move
-        effect += move if step < DAMPED else move / 2
-        if step and abs(move) <= SETTLED * abs(effect - estimate):
-            return effect
+        if step and abs(move) <= SETTLED * abs(effect + move - estimate):
+            return effect + move
+        # the secant's step, where it is near what the line says; moves alone go to and fro, ever smaller
+        secant = taken / (before - move) if step and before != move else 1.0
+        taken, before = move * (secant if 1 / STRETCH < secant < STRETCH else 1.0), move
+        taken = taken if step < DAMPED else move / 2
+        effect += taken
         null = evaluate(effect)
     msg = (
         f"The {'upper' if upper else 'lower'} end of the randomization interval did not settle near {effect:.4g} after "
