@@ -36,6 +36,21 @@ def solve(cuts: Sequence[Cut]) -> Solved:
     crosses = each(partial(cross, cuts, rows, columns), slabs)
     total = sum(crosses, np.zeros((k + 1, k + 1)))
     beta = np.linalg.solve(total[:k, :k], total[:k, k]) if k else np.zeros(0)
+    return solved_at(beta, rows, columns)
+
+
+def solved_at(beta: Floats, rows: Sequence[Floats], columns: Sequence[Floats]) -> Solved:
+    """
+    Take the regressors' part out of the effects of the outcome.
+
+    Parameters
+    ----------
+    beta
+        Coefficients, shape (K,).
+    rows, columns
+        By piece, effects in the K regressors and, last, the outcome: shapes (T, I, K + 1) and (T, J, K + 1).
+    """
+    k = len(beta)
     return Solved(
         coefficients=beta,
         rows=[r[..., k] - r[..., :k] @ beta for r in rows],

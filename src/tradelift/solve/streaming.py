@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.least_squares import cross
+from tradelift.solve.least_squares import cross, solved_at
 from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of
 from tradelift.solve.problem import Fit
 from tradelift.solve.profile import Solved, slabs_of
@@ -163,15 +163,7 @@ def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -
     shapes = [c.piece.outcome.shape for c in cuts]
     rows, columns = [np.zeros((t, i, k + 1)) for t, i, _ in shapes], [np.zeros((t, j, k + 1)) for t, _, j in shapes]
     each(partial(cross, cuts, rows, columns), slabs)
-    return Solved(
-        coefficients=beta,
-        rows=[r[..., k] - r[..., :k] @ beta for r in rows],
-        columns=[c[..., k] - c[..., :k] @ beta for c in columns],
-        row_parts=[r[..., :k] for r in rows],
-        column_parts=[c[..., :k] for c in columns],
-        steps=1,
-        path="tensor",
-    )
+    return solved_at(beta, rows, columns)
 
 
 def _last_reading(plan: Plan, at: At) -> tuple[Scores, Bools]:
