@@ -44,7 +44,7 @@ def of_categories():
 PANELS = {
     "complete": with_programme,
     "gaps": lambda: with_programme(missing=0.2, mean=1.0),
-    "zeros": lambda: with_programme(mean=0.5, missing=0.5),
+    "zeros": lambda: with_programme(mean=0.5, missing=0.4),
     "columns": lambda: of_columns(missing=0.1, mean=3.0),
     "domestic": lambda: one_sided(n=7)[0],
     "categories": of_categories,
