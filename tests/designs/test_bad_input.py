@@ -232,6 +232,18 @@ def test_weights_of_zero_are_counted(frame, outcome):
     assert error.dropped["zero_weight"] == 216
 
 
+def test_weights_of_zero_are_counted_on_panels_in_files(frame, tmp_path):
+    heavy, n = holed(frame.assign(w=2.0), "w", 0.0)
+    heavy["w"] *= frame["period"] != "2017-02"  # a period without any
+    panel = tl.Panel.from_frame(heavy)
+    panel.to_parquet(tmp_path)
+    design = tl.Gravity(**TREATED, weights="w")
+    got, wanted = design.estimate(tl.Panel.from_parquet(tmp_path)), design.estimate(panel)
+    assert got.dropped == wanted.dropped
+    assert got.dropped["zero_weight"] == (heavy["w"] == 0).sum() > n
+    np.testing.assert_allclose(got.coefficients, wanted.coefficients, rtol=1e-9)
+
+
 @BOTH
 def test_negative_and_infinite_weights_are_refused_and_missing_ones_counted(frame, outcome):
     for value, message in ((-1.0, "'w' is negative in 31 cells. Give 0"), (np.inf, "'w' holds 31 infinite values")):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -107,3 +108,8 @@ def test_regressions_have_errors_intervals_percent_and_what_was_not_used():
             name="g", title="g", heads=shown.tables[0].heads, panels=blank, labels=shown.tables[0].labels
         )
     )
+    assert "Not used: zero weight" not in cells
+    unweighted = replace(estimate, exclusions={**estimate.exclusions, "zero_weight": 5})
+    table = replace(shown.tables[0], panels={"both": (unweighted, *shown.tables[0].panels["both"][1:])})
+    cells = texts(table_html(table))
+    assert cells[cells.index("Not used: zero weight") + 1] == "5"
