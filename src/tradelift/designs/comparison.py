@@ -28,7 +28,7 @@ from tradelift.designs.screening import (
     read_weights,
     screen,
 )
-from tradelift.designs.terms import Column, choose_family, parse_outcome, transform
+from tradelift.designs.terms import Column, choose_family, formula, parse_outcome, transform
 from tradelift.errors import DesignError
 from tradelift.estimate import ZERO_WEIGHT, Diagnostics, Estimate
 from tradelift.panel import Panel
@@ -326,12 +326,6 @@ def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
     return blank.under(
         by_groups(influence, design.correction, sums, counts), " and ".join(design.vcov), design.correction
     )
-
-
-def formula(outcome: str, terms: Sequence[str], effects: Sequence[str]) -> str:
-    """The line to paste into fixest."""
-    right = " + ".join(terms) or "1"
-    return f"{outcome} ~ {right}" + (f" | {' + '.join(effects)}" if effects else "")
 
 
 def _not_identified(lost: Sequence[str], comparison: Comparison, found: Fit) -> str:

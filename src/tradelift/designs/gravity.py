@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.covariance import check_columns, check_scheme
-from tradelift.designs.comparison import Comparison, compare, conclude, formula
+from tradelift.designs.comparison import Comparison, compare, conclude
 from tradelift.designs.effects import blanks
 from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.sample import describe, select, select_pairs
 from tradelift.designs.stored import estimate_parts, refuse_stored
-from tradelift.designs.terms import Column, choose_family, default_controls, parse_outcome, read_controls
+from tradelift.designs.terms import Column, choose_family, default_controls, formula, parse_outcome, read_controls
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel

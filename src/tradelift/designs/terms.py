@@ -212,3 +212,9 @@ def _refuse_absent(panel: Panel, name: str, values: Floats, *, fixed: bool) -> N
             f"for every pair of regions, or list every cell."
         )
         raise DataError(msg)
+
+
+def formula(outcome: str, terms: Sequence[str], effects: Sequence[str]) -> str:
+    """The line to paste into fixest."""
+    right = " + ".join(terms) or "1"
+    return f"{outcome} ~ {right}" + (f" | {' + '.join(effects)}" if effects else "")
