@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import solve_effects
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, periods, ratio, row_sums
 
 Floats = NDArray[Any]
 
 MAX_SWEEPS = 20  # of proportional fitting, before Newton's steps help
 MAX_HELP = 60
 TIGHT = 1e-10  # relative change of the multipliers in the last sweep; it enters the coefficients squared
+EXPLICIT = 1e-6  # effects so near are followed by regressors net of them, cell by cell: sums would lose digits
 NOISE = 1e-15  # rounding of a sum, relative to the largest sum of its period
 COARSE = 8  # one of so many periods gives the start
 LONGEST = 2.0  # Newton step on the logs of multipliers
@@ -92,7 +93,7 @@ class Slabs:
 
     def solve(self, beta: Floats, enough: float) -> Step | None:
         """Solve for the effects of every slab."""
-        parts = each(partial(_step, self.state, self.spread, beta, enough), self.slabs, self.flows)
+        parts = list(map(partial(_step, self.state, self.spread, beta, enough), self.slabs, self.flows))
         return add(parts, len(beta))
 
     def shift(self, move: Floats) -> None:
@@ -135,7 +136,7 @@ def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
 
 def effects_of(slabs: list[Slab], state: Solved, spread: Floats) -> Slabs:
     """Sum up the outcomes of slabs."""
-    return Slabs(slabs=slabs, flows=each(flows_of, slabs), state=state, spread=spread)
+    return Slabs(slabs=slabs, flows=list(map(flows_of, slabs)), state=state, spread=spread)
 
 
 def slabs_of(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]] | None = None) -> list[Slab]:
@@ -180,17 +181,40 @@ def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab
     mu *= b[:, None, :]
     rows = np.stack([by_row(mu, x) for x in slab.regressors], axis=-1) if k else np.zeros((*a.shape, 0))
     columns = np.stack([by_column(mu, x) for x in slab.regressors], axis=-1) if k else np.zeros((*b.shape, 0))
+    margins = flows.rows, mu.sum(axis=1)  # the rows were fitted last
     noise = _noise(flows) * spread
-    p, q = solve_effects(mu, rows, columns, state.column_parts[n][at], noise, max(enough, TIGHT))
+    p, q = solve_effects(mu, margins, rows, columns, state.column_parts[n][at], noise, max(enough, TIGHT))
     state.row_parts[n][at], state.column_parts[n][at] = p, q
-    step = net_step(slab, mu, p, q)
-    likelihood = _likelihood(flows, a, b, beta, float(mu.sum()))
-    return replace(step, likelihood=likelihood)
+    likelihood = _likelihood(flows, a, b, beta, float(flows.rows.sum()))
+    if enough <= EXPLICIT:
+        return replace(net_step(slab, mu, p, q), likelihood=likelihood)
+    score = flows.regressors - rows.sum(axis=(0, 1)) - np.einsum("tjk,tj->k", q, flows.columns - margins[1])
+    information = cross(slab, mu) - np.einsum("tik,til->kl", p, rows) - np.einsum("tjk,tjl->kl", q, columns)
+    return Step(score=score, information=information, likelihood=likelihood)
+
+
+def cross(slab: Slab, fitted: Floats) -> Floats:
+    """Cross product of a slab's regressors as they are, by fitted outcomes, shape (K, K)."""
+    fixed = [i for i, x in enumerate(slab.regressors) if x.ndim == 2]
+    moving = [i for i, x in enumerate(slab.regressors) if x.ndim == 3]
+    out = np.zeros((len(slab.regressors),) * 2)
+    if fixed:
+        by_pair = fitted.sum(axis=0)
+        still = np.stack([slab.regressors[i] for i in fixed]).reshape(len(fixed), -1)
+        out[np.ix_(fixed, fixed)] = (still * by_pair.ravel()) @ still.T
+    for i in moving:
+        weighted = fitted * slab.regressors[i]
+        if fixed:
+            out[i, fixed] = out[fixed, i] = still @ weighted.sum(axis=0).ravel()
+        for j in moving:
+            if j <= i:
+                out[i, j] = out[j, i] = np.vdot(weighted, slab.regressors[j])
+    return out
 
 
 def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | None = None) -> Step:
     """
-    Score and information of a slab from net regressors; what little the effects are off by enters to second order.
+    Score and information of a slab from net regressors, cell by cell; effects that are off enter to second order.
 
     Parameters
     ----------
@@ -257,9 +281,9 @@ def balance(e: Floats, flows: Flows, a: Floats, b: Floats, enough: float) -> boo
 def _help(e: Floats, flows: Flows, a: Floats, b: Floats) -> None:
     """A Newton step on the multipliers, where proportional fitting mixes slowly."""
     mu = e * a[:, :, None] * b[:, None, :]
-    rows, columns = (flows.rows - row_sums(mu))[..., None], (flows.columns - mu.sum(axis=1))[..., None]
-    nothing = np.zeros((*b.shape, 1))
-    q = solve_effects(mu, rows, columns, nothing, _noise(flows), CLOSE)[1][..., 0]
+    margins, nothing = (row_sums(mu), mu.sum(axis=1)), np.zeros((*b.shape, 1))
+    rows, columns = (flows.rows - margins[0])[..., None], (flows.columns - margins[1])[..., None]
+    q = solve_effects(mu, margins, rows, columns, nothing, _noise(flows), CLOSE)[1][..., 0]
     b *= np.exp(np.clip(q - q.mean(axis=1, keepdims=True), -LONGEST, LONGEST))
 
 

@@ -27,7 +27,13 @@ class Projection(Protocol):
 
 
 def solve_effects(
-    weights: Floats, rows: Floats, columns: Floats, start: Floats, enough: Floats, relative: float = 0.0
+    weights: Floats,
+    margins: tuple[Floats, Floats],
+    rows: Floats,
+    columns: Floats,
+    start: Floats,
+    enough: Floats,
+    relative: float = 0.0,
 ) -> tuple[Floats, Floats]:
     """
     Solve the normal equations of origin and destination effects, for each period and right side on its own.
@@ -39,6 +45,8 @@ def solve_effects(
     ----------
     weights
         Shape (t, I, J), not negative.
+    margins
+        Their sums by origin and by destination, shapes (t, I) and (t, J).
     rows, columns
         Weighted sums of the values by origin and by destination, shapes (t, I, K) and (t, J, K).
     start
@@ -53,8 +61,8 @@ def solve_effects(
     -------
     Origin and destination effects, shapes (t, I, K) and (t, J, K).
     """
-    row_weight, column_weight = row_sums(weights)[..., None], weights.sum(axis=1)[..., None]
-    row_inverse, column_inverse = inverse(row_weight), inverse(column_weight)
+    column_weight = margins[1][..., None]
+    row_inverse, column_inverse = inverse(margins[0])[..., None], inverse(column_weight)
     turned = weights.transpose(0, 2, 1)
     scaled = rows * row_inverse
     target = columns - np.matmul(turned, scaled)
@@ -147,15 +155,16 @@ def net_of_effects(weights: Floats, values: Floats) -> tuple[Floats, Floats]:
         If the effects cannot be told apart to working precision.
     """
     scale = np.array([by_column(weights, np.abs(v)).max(initial=0.0) for v in values])
+    margins = row_sums(weights), weights.sum(axis=1)
     nothing = np.zeros((len(weights), weights.shape[2], len(values)))
     rows, columns = np.zeros((*weights.shape[:2], len(values))), nothing.copy()
     for _ in range(ROUNDS):
-        row_sums = np.stack([by_row(weights, v) for v in values], axis=-1)
-        column_sums = np.stack([by_column(weights, v) for v in values], axis=-1)
-        left = np.maximum(_peak(row_sums), _peak(column_sums))
+        of_rows = np.stack([by_row(weights, v) for v in values], axis=-1)
+        of_columns = np.stack([by_column(weights, v) for v in values], axis=-1)
+        left = np.maximum(_peak(of_rows), _peak(of_columns))
         if np.all(left <= EXACT * scale):
             return rows, columns
-        p, q = solve_effects(weights, row_sums, column_sums, nothing, EXACT / 4 * scale, CLOSE)
+        p, q = solve_effects(weights, margins, of_rows, of_columns, nothing, EXACT / 4 * scale, CLOSE)
         rows += p
         columns += q
         for k in range(len(values)):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tradelift.errors import ConvergenceError
 from tradelift.solve.problem import DenseProblem, Detail, Family
 from tradelift.solve.profile import Solved, slabs_of
-from tradelift.solve.slabs import Cut, Slab, each
+from tradelift.solve.slabs import Cut, Slab
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]
@@ -166,7 +166,7 @@ def score(
     slabs = slabs_of(cuts)
     kept = _empty_detail(cuts, k) if detail else ()
     sizes = [1 + max(int(c.max(initial=-1)) for c in codes) for codes in groups]
-    parts = each(partial(slab_scores, problem.family, solved, groups, sizes, kept), slabs)
+    parts = list(map(partial(slab_scores, problem.family, solved, groups, sizes, kept), slabs))
     totals = Totals.empty(problem.n_pairs, k, sizes)
     for n, cut in enumerate(cuts):
         totals.add(cut.piece.pair, [p for p, s in zip(parts, slabs, strict=True) if s.piece == n])

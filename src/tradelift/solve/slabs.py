@@ -1,10 +1,8 @@
 """Slabs: a few periods of a piece at a time, small enough that their arrays stay in the processor's cache."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +12,8 @@ from tradelift.solve.problem import Piece
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
-Result = TypeVar("Result")
 
-CELLS = 40_000  # of an array of a slab: a third of a megabyte
-MAX_THREADS = 4
+CELLS = 80_000  # of an array of a slab: under a megabyte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,19 +153,10 @@ def _centre(values: Floats, mean: float) -> Floats:
 
 
 def periods(piece: Piece) -> list[slice]:
-    """Cut the periods of a piece into slabs; always the same, however many threads there are."""
+    """Cut the periods of a piece into slabs."""
     n, rows, columns = piece.outcome.shape
     step = max(1, CELLS // max(rows * columns, 1))
     return [slice(t, min(t + step, n)) for t in range(0, n, step)]
-
-
-def each(work: Callable[..., Result], slabs: Sequence[Slab], *others: Sequence[Any]) -> list[Result]:
-    """Do the work on every slab, on a few threads, and give the results in the order of the slabs."""
-    threads = min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(slabs))
-    if threads < 2:
-        return list(map(work, slabs, *others))
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, slabs, *others))
 
 
 def row_sums(values: Floats) -> Floats:

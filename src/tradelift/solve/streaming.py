@@ -13,7 +13,7 @@ from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of
 from tradelift.solve.problem import Fit
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.scores import Scores, Totals, slab_scores
-from tradelift.solve.slabs import Cut, Slab, each
+from tradelift.solve.slabs import Cut, Slab
 from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
 from tradelift.solve.survey import Survey, separated_in_parts, survey
@@ -162,7 +162,7 @@ def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -
     k = len(beta)
     shapes = [c.piece.outcome.shape for c in cuts]
     rows, columns = [np.zeros((t, i, k + 1)) for t, i, _ in shapes], [np.zeros((t, j, k + 1)) for t, _, j in shapes]
-    each(partial(cross, cuts, rows, columns), slabs)
+    list(map(partial(cross, cuts, rows, columns), slabs))
     return solved_at(beta, rows, columns)
 
 
@@ -172,7 +172,7 @@ def _last_reading(plan: Plan, at: At) -> tuple[Scores, Bools]:
     totals, used = Totals.empty(n_pairs, len(plan.kept)), np.zeros(n_pairs, dtype=bool)
     for n, cuts in enumerate(plan.cuts()):
         slabs = slabs_of(cuts)
-        parts = each(partial(slab_scores, family, at(n, cuts, slabs), (), (), ()), slabs)
+        parts = list(map(partial(slab_scores, family, at(n, cuts, slabs), (), (), ()), slabs))
         for m, cut in enumerate(cuts):
             totals.add(cut.piece.pair, [p for p, s in zip(parts, slabs, strict=True) if s.piece == m])
             there = cut.piece.pair >= 0

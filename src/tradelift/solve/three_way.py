@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve.newton import Step, add, climb
-from tradelift.solve.profile import Flows, Solved, flows_of, net_step
-from tradelift.solve.slabs import Cut, Slab, by_row, each
-from tradelift.solve.three_way_turns import Job, SlowError, State, balance, job_of, project, start_of
+from tradelift.solve.profile import EXPLICIT, Flows, Solved, cross, flows_of, net_step
+from tradelift.solve.slabs import Cut, Slab, by_row
+from tradelift.solve.three_way_turns import Job, Projected, SlowError, State, balance, job_of, project, start_of
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -35,10 +35,10 @@ def ordinary(cuts: Sequence[Cut]) -> Solved | None:
     """
     job, k = job_of(cuts), len(cuts[0].regressors)
     state = start_of(cuts, job, k + 1)
-    cross = _net_cross(job, state, [_with_outcome(cuts, s) for s in job.slabs], TIGHT)
-    if cross is None:
+    products = _net_cross(job, state, [_with_outcome(cuts, s) for s in job.slabs], TIGHT)
+    if products is None:
         return None
-    beta = np.linalg.solve(cross[:k, :k], cross[:k, k]) if k else np.zeros(0)
+    beta = np.linalg.solve(products[:k, :k], products[:k, k]) if k else np.zeros(0)
     solved = _solved(job, state, beta, 1)
 
     def own(parts: Floats) -> Floats:
@@ -67,7 +67,7 @@ def net_cross(cuts: Sequence[Cut]) -> tuple[Floats | None, Floats]:
     """
     job, k = job_of(cuts), len(cuts[0].regressors)
     values = [list(s.regressors) for s in job.slabs]
-    cross = _net_cross(job, start_of(cuts, job, k), values, ROUGH)
+    products = _net_cross(job, start_of(cuts, job, k), values, ROUGH)
     weights = [np.ones(s.shape) if s.weights is None else s.weights for s in job.slabs]
     count = max(sum(float(w.sum()) for w in weights), 1.0)
     first, second = np.zeros(k), np.zeros(k)
@@ -75,7 +75,7 @@ def net_cross(cuts: Sequence[Cut]) -> tuple[Floats | None, Floats]:
         for i, x in enumerate(own):
             first[i] += float(by_row(w, x).sum())
             second[i] += float(by_row(w, x**2).sum())
-    return cross, second - first**2 / count
+    return products, second - first**2 / count
 
 
 def _net_cross(job: Job, state: State, values: Sequence[list[Floats]], enough: float) -> Floats | None:
@@ -117,7 +117,7 @@ def poisson(cuts: Sequence[Cut]) -> Solved | None:
     job, k = job_of(cuts), len(cuts[0].regressors)
     state = start_of(cuts, job, k)
     spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
-    flows = each(flows_of, job.slabs)
+    flows = list(map(flows_of, job.slabs))
     traded = job.by_code([s.outcome.sum(axis=0) for s in job.slabs])
     for slab, sums in zip(job.slabs, flows, strict=True):
         state.rows[slab.piece][slab.periods] = sums.rows > 0
@@ -152,10 +152,13 @@ class Tied:
         job, state = self.job, self.state
         try:
             balance(job, state, beta, self.flows, self.traded, enough)
-            project(job, state, [list(s.regressors) for s in job.slabs], enough)
+            projected = project(job, state, [list(s.regressors) for s in job.slabs], enough)
         except SlowError:
             return None
-        found = add(each(partial(_slab_step, job, state), job.slabs, state.weights), len(beta))
+        if enough > EXPLICIT and projected is not None:
+            found: Step | None = _sums_step(job, state, self.flows, self.traded, projected)
+        else:
+            found = add(list(map(partial(_slab_step, job, state), job.slabs, state.weights)), len(beta))
         return (
             None if found is None else replace(found, likelihood=_likelihood(job, state, beta, self.flows, self.traded))
         )
@@ -191,6 +194,21 @@ def _likelihood(job: Job, state: State, beta: Floats, flows: Sequence[Flows], tr
             total += float((own * np.log(np.where(multiplier > 0, multiplier, 1.0))).sum())
         total += float(sums.regressors @ beta) + sums.offset - float(w.sum())
     return total
+
+
+def _sums_step(job: Job, state: State, flows: Sequence[Flows], traded: Floats, projected: Projected) -> Step:
+    """Score and information from sums; what the effects are off by is taken out of the score to first order."""
+    third = state.group_parts
+    score = -(third.T @ (traded - projected.mass))
+    information = -(third.T @ projected.by_code)
+    for slab, own, sums, w in zip(job.slabs, flows, projected.sums, projected.weights, strict=True):
+        p, q = state.row_parts[slab.piece][slab.periods], state.column_parts[slab.piece][slab.periods]
+        score += own.regressors - sums.rows.sum(axis=(0, 1))
+        score -= np.einsum("tik,ti->k", p, own.rows - w.rows[..., 0])
+        score -= np.einsum("tjk,tj->k", q, own.columns - w.columns[..., 0])
+        information += cross(slab, w.weights)
+        information -= np.einsum("tik,til->kl", p, sums.rows) + np.einsum("tjk,tjl->kl", q, sums.columns)
+    return Step(score=score, information=(information + information.T) / 2, likelihood=0.0)
 
 
 def _slab_step(job: Job, state: State, slab: Slab, w: Floats) -> Step:

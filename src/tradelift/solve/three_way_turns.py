@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve.profile import Flows, slabs_of
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, ratio, row_sums
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, inverse, ratio, row_sums
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -110,11 +110,11 @@ def start_of(cuts: Sequence[Cut], job: Job, k: int) -> State:
 
 def balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
     """Proportional fitting of the multipliers to the sums; the fitted outcomes stay in the state."""
-    kernels = each(lambda slab: slab.expected(beta), job.slabs)
+    kernels = [slab.expected(beta) for slab in job.slabs]
     last, total = np.full(1, np.inf), max(float(traded.sum()), 1e-300)
     for _ in range(MAX_SWEEPS):
         factors = [state.group[codes] for codes in job.codes]
-        swept = each(partial(_sweep, state, factors), job.slabs, flows, kernels)
+        swept = list(map(partial(_sweep, state, factors), job.slabs, flows, kernels))
         scale = ratio(traded, job.by_code([pairs for pairs, _ in swept]))
         state.group = state.group * scale**OVER
         # on what is traded, for a code of little trade matters as little
@@ -122,7 +122,7 @@ def balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded
         change = np.sqrt(np.atleast_1d(moved / total))
         left, last = _to_go(change, last), change
         if left[0] <= enough:
-            state.weights = each(partial(_fitted, job, state), job.slabs, kernels)
+            state.weights = list(map(partial(_fitted, job, state), job.slabs, kernels))
             return
     raise SlowError
 
@@ -166,12 +166,13 @@ class Weighted:
         Shapes (t, I, J) and (t, J, I): products of matrices want either in rows.
     columns
         Sums by destination, shape (t, J, 1).
-    row_inverse, column_inverse
-        One over the sums, shapes (t, I, 1) and (t, J, 1).
+    rows, row_inverse, column_inverse
+        Sums by origin, and one over the sums, shapes (t, I, 1) and (t, J, 1).
     """
 
     weights: Floats
     turned: Floats
+    rows: Floats
     columns: Floats
     row_inverse: Floats
     column_inverse: Floats
@@ -179,29 +180,62 @@ class Weighted:
 
 def _weighted(slab: Slab, w: Floats) -> Weighted:
     del slab
-    columns = w.sum(axis=1)[..., None]
+    rows, columns = row_sums(w)[..., None], w.sum(axis=1)[..., None]
     return Weighted(
         weights=w,
         turned=np.ascontiguousarray(w.swapaxes(1, 2)),
+        rows=rows,
         columns=columns,
-        row_inverse=inverse(row_sums(w)[..., None]),
+        row_inverse=inverse(rows),
         column_inverse=inverse(columns),
     )
 
 
-def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float) -> None:
-    """Find the effects in values, from those that were found before, by turns."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projected:
+    """
+    Sums behind a projection.
+
+    Parameters
+    ----------
+    sums
+        Weighted sums of the values, by slab.
+    by_code
+        The same by code of the third effect, shape (G, K).
+    weights, mass
+        The weights and what turns ask of them, by slab; their sums by code, shape (G,).
+    """
+
+    sums: list[Sums]
+    by_code: Floats
+    weights: list[Weighted]
+    mass: Floats
+
+
+def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float) -> Projected | None:
+    """
+    Find the effects in values, from those that were found before, by turns.
+
+    Returns
+    -------
+    The sums behind it, or None where there are no values.
+
+    Raises
+    ------
+    SlowError
+        If the effects mix too slowly.
+    """
     if not state.group_parts.shape[1]:
-        return
-    sums = each(_sums, job.slabs, values, state.weights)
+        return None
+    sums = list(map(_sums, job.slabs, values, state.weights))
     target, mass = job.by_code([s.pairs for s in sums]), job.by_code([w.sum(axis=0) for w in state.weights])
     weight = inverse(mass)[:, None]
     size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
-    ready = each(_weighted, job.slabs, state.weights)
+    ready = list(map(_weighted, job.slabs, state.weights))
     last = np.full(len(size), np.inf)
     for _ in range(MAX_SWEEPS):
         thirds = [state.group_parts[codes] for codes in job.codes]
-        turns = each(partial(_turn, state, thirds), job.slabs, sums, ready)
+        turns = list(map(partial(_turn, state, thirds), job.slabs, sums, ready))
         new = (target - job.by_code([t.pairs for t in turns], [t.turned for t in turns])) * weight
         moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([t.moved for t in turns], axis=0)
         change = np.sqrt(moved)
@@ -209,8 +243,8 @@ def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: 
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
             thirds = [state.group_parts[codes] for codes in job.codes]
-            each(partial(_turn, state, thirds), job.slabs, sums, ready)
-            return
+            list(map(partial(_turn, state, thirds), job.slabs, sums, ready))
+            return Projected(sums=sums, by_code=target, weights=ready, mass=mass)
     raise SlowError
 
 
