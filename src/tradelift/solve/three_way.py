@@ -16,7 +16,7 @@ from tradelift.solve.three_way_turns import Job, Projected, SlowError, State, ba
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 
-TIGHT = 1e-9  # change of the effects still to come; it enters the coefficients squared
+TIGHT = 1e-10  # change of the effects still to come; it enters the coefficients squared
 ROUGH = 1e-6  # the same where only the rank is asked for
 
 
