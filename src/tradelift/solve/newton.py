@@ -12,7 +12,7 @@ Floats = NDArray[Any]
 MAX_STEPS = 60
 LOOSE = 1e-2  # how near the effects are solved for while steps are long
 NEAR = 1e-4  # a step that short, in units of the linear index, is followed by a tight one
-SETTLED = 1e-9  # last step, in the same units: the effects are shifted along, what is net of them is off by as much
+SETTLED = 1e-10  # last step, in the same units: the effects are shifted along, what is net of them is off by as much
 LONGEST = 2.0  # first step, in the same units; each that goes up may be followed by one twice as long
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
 
@@ -82,7 +82,7 @@ def climb(effects: Effects, start: Floats, spread: Floats, tightest: float, *, r
     Where it ends, or None where it does not settle.
     """
     beta, move, size, before, careful = start, np.zeros_like(start), 1.0, -np.inf, not len(start)
-    limit = LONGEST
+    limit, last = LONGEST, np.inf
     for step in range(1, MAX_STEPS + 1):
         tight = careful or (not rough and size <= NEAR)
         enough = tightest if tight else min(LOOSE, size / 10)
@@ -101,10 +101,11 @@ def climb(effects: Effects, start: Floats, spread: Floats, tightest: float, *, r
         asked = _asked(here)
         if asked is None:
             return None
-        last, size = size, float(np.abs(asked * spread).max(initial=0.0))
+        size = float(np.abs(asked * spread).max(initial=0.0))
         if tight and not rough and (size <= SETTLED or last / 2 <= size <= NEAR):
             effects.shift(asked)  # so short that the effects need not be solved for again
             return Summit(coefficients=beta + asked, information=here.information, steps=step)
+        last = size if tight else np.inf  # two tight steps of one size: rounding asks for no less
         move = asked * min(1.0, limit / size) if size else asked
         limit *= 2  # the last step went up
         beta = beta + move
