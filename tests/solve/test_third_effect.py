@@ -99,3 +99,15 @@ def test_groups_are_summed_and_collinear_regressors_left_out():
     assert both.kept == (0,)
     np.testing.assert_allclose(both.coefficients, narrow.coefficients, **SAME)
     np.testing.assert_allclose(both.group_scores[0], narrow.group_scores[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_half_the_flows_zero_are_settled_by_cubes(seed):
+    problem = three_way(seed, mean=0.8, shape=(8, 9, 8), blocks=1)
+    zeros = np.mean([(p.outcome == 0).mean() for p in problem.pieces])
+    used, separated = solvable_rows(rows_of(problem))
+    got = fit(problem)
+    assert zeros > 0.4
+    assert got.path == "tensor"
+    assert got.excluded["separated"] == separated
+    assert got.n_obs == used.sum()

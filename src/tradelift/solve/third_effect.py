@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tradelift.solve.problem import DenseProblem, Piece
 from tradelift.solve.rank import PLAIN
-from tradelift.solve.sample import counts, effect_rank
+from tradelift.solve.sample import counts, effect_rank, separated_by_effects
 from tradelift.solve.slabs import cut
 from tradelift.solve.three_way import net_cross
 from tradelift.solve.usable import Usable, full_sample, given_sample, refuse_negative
@@ -18,7 +18,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FEW = 8  # periods that show whether regressors are collinear
-TRIALS = 60  # random cubes for each zero flow
+TRIALS = 60  # random cubes that settle nothing, before the question is left open
 SEED = 1  # the answer does not depend on it: only how fast it is found
 
 
@@ -40,7 +40,7 @@ def usable_with_third(problem: DenseProblem) -> Usable | None:
     samples = positive = [full_sample(s, p) for s, p in zip(given, pieces, strict=True)]
     if problem.family == "poisson":
         refuse_negative([p.outcome for p in pieces], given)
-        samples = trading(pieces, samples)
+        samples = _not_separated(pieces, trading(pieces, samples))
         if not all_determined(pieces, samples):
             return None
         positive = [s & (p.outcome > 0) for s, p in zip(samples, pieces, strict=True)]
@@ -55,6 +55,15 @@ def usable_with_third(problem: DenseProblem) -> Usable | None:
         kept=tuple(range(len(pieces[0].regressors))),
         rank=rank,
     )
+
+
+def _not_separated(pieces: Sequence[Piece], samples: list[Bools]) -> list[Bools]:
+    """Leave out what two of the effects separate: the third cannot bring it back, and more groups may be empty then."""
+    while True:
+        apart = [separated_by_effects(s & (p.outcome > 0), s) for s, p in zip(samples, pieces, strict=True)]
+        if all(a is None for a in apart):
+            return samples
+        samples = trading(pieces, [s if a is None else s & ~a for s, a in zip(samples, apart, strict=True)])
 
 
 def _or_none(sample: Bools) -> Bools | None:
@@ -142,19 +151,34 @@ def all_determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> bool:
 def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> bool:
     known = sample & (outcome > 0)
     t, i, j = np.nonzero(sample & ~known)
-    for _ in range(TRIALS):
-        if not len(t):
-            return True
-        u, k, m = (rng.integers(0, n, len(t)) for n in sample.shape)
-        there = (u != t) & (k != i) & (m != j)
+    idle, turn = 0, 0
+    while len(t) and idle < TRIALS:
+        turn += 1
+        # a cell's other corners: its pair in another period, and two regions that are busy or known with its own
+        u = _any_known(known, 0, rng)[i, j]
+        if turn % 2:
+            k, m = (np.full(len(t), rng.choice(len(p), p=p)) for p in (_busy(known, 1), _busy(known, 2)))
+        else:
+            k, m = _any_known(known, 1, rng)[t, j], _any_known(known, 2, rng)[t, i]
+        there = (u != t) & (k != i) & (m != j) & known[u, i, j]
         for when in (t, u):
-            for origin in (i, k):
-                there &= known[when, origin, m]
-            there &= known[when, k, j]
-        there &= known[u, i, j]
+            there &= known[when, i, m] & known[when, k, j] & known[when, k, m]
         known[t[there], i[there], j[there]] = True
         t, i, j = t[~there], i[~there], j[~there]
+        idle = 0 if there.any() else idle + 1
     return not len(t)
+
+
+def _any_known(known: Bools, axis: int, rng: np.random.Generator) -> Ints:
+    """A random position along an axis where something is known, for each line along it; 0 where nothing is."""
+    order = rng.permutation(known.shape[axis])
+    return np.asarray(order[np.take(known, order, axis=axis).argmax(axis=axis)])
+
+
+def _busy(known: Bools, axis: int) -> Floats:
+    """Chance of each origin (axis 1) or destination (axis 2): the square of what is known of it."""
+    count = known.sum(axis=(0, 3 - axis), dtype=np.float64) ** 2
+    return np.asarray(count / count.sum())
 
 
 def _group_rank(pieces: Sequence[Piece], samples: Sequence[Bools]) -> int:
