@@ -1,5 +1,7 @@
 """Rows with one, two and three effects against linear programs and explicit dummies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -109,3 +111,14 @@ def test_a_linear_program_without_an_answer(monkeypatch):
     rows = in_rows(dense(2, mean=0.5))
     with pytest.raises(ConvergenceError, match="search for separated observations failed: time limit"):
         fit(with_effects(rows, *rows.effects, np.arange(len(rows.outcome)) % 3))
+
+
+def test_a_linear_program_too_large_is_refused(monkeypatch):
+    from tradelift.solve import row_separation
+
+    rows = in_rows(dense(1, mean=0.3))
+    rows = replace(rows, effects=(*rows.effects, rows.pair % 5))
+    assert fit(rows).n_obs
+    monkeypatch.setattr(row_separation, "MOST_ROWS", 100)
+    with pytest.raises(ConvergenceError, match="zero flows are separated is left open"):
+        fit(rows)

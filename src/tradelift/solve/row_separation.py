@@ -14,6 +14,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
+MOST_ROWS = 200_000  # of the linear program, which takes 8 s for 28,000 and did not end in minutes for a million
 MOST_EFFECTS = 2  # up to which the search by effects alone is exact, so that only regressors are left to ask about
 
 
@@ -37,7 +38,7 @@ def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...])
     Raises
     ------
     ConvergenceError
-        If the linear program finds no answer.
+        If the linear program finds no answer, or would be too large.
     """
     out = np.zeros(len(positive), dtype=bool)
     if positive.all():
@@ -46,6 +47,13 @@ def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...])
     scaled = regressors / np.where(peak > 0, peak, 1.0)
     if len(codes) <= MOST_EFFECTS and _full_rank(positive, scaled, codes):
         return out
+    if len(positive) > MOST_ROWS:
+        msg = (
+            f"Whether {int(np.count_nonzero(~positive)):,} zero flows are separated is left open by the quick checks, "
+            f"and the exact search takes at most {MOST_ROWS:,} observations; here are {len(positive):,}. Leave out the "
+            f"regions and pairs that seldom trade, use coarser effects, or estimate positive flows with log(...)."
+        )
+        raise ConvergenceError(msg)
     out[~positive] = _program(positive, scaled, codes)
     return out
 
