@@ -63,7 +63,7 @@ $(PEERS)/.ready: pyproject.toml
 	fi
 	@touch $@
 
-bench: $(READY) $(PEERS)/.ready  ## tradelift beside other packages, about a quarter of an hour on a quiet machine
+bench: $(READY) $(PEERS)/.ready  ## tradelift beside other packages, seven minutes on a quiet machine
 	$(BIN)/python benchmarks/run.py
 
 format: $(READY)  ## format the code

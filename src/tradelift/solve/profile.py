@@ -104,7 +104,7 @@ class Slabs:
             self.state.columns[n][at] *= np.exp(-(self.state.column_parts[n][at] @ move))
 
 
-def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
+def solve(cuts: Sequence[Cut]) -> Solved | None:
     """
     Estimate, the effects of every period on their own.
 
@@ -112,8 +112,6 @@ def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
     ----------
     cuts
         The pieces; no observation is separated.
-    path
-        How the solution calls itself.
 
     Returns
     -------
@@ -131,7 +129,7 @@ def solve(cuts: Sequence[Cut], path: Path = "tensor") -> Solved | None:
             start = coarse.coefficients
     whole = effects_of(slabs_of(cuts), state, spread)
     found = climb(whole, start, spread, TIGHT)
-    return None if found is None else replace(state, coefficients=found.coefficients, steps=found.steps, path=path)
+    return None if found is None else replace(state, coefficients=found.coefficients, steps=found.steps)
 
 
 def effects_of(slabs: list[Slab], state: Solved, spread: Floats) -> Slabs:

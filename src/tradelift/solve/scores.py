@@ -52,7 +52,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
+class SlabScores:
     """What a slab adds to the scores; its pairs have shape (K, I, J)."""
 
     pairs: Floats
@@ -100,7 +100,7 @@ class Totals:
             mass=np.zeros(3),
         )
 
-    def add(self, pair: Ints, parts: Sequence[Part]) -> None:
+    def add(self, pair: Ints, parts: Sequence[SlabScores]) -> None:
         """Add the slabs of a piece with these directed pairs, shape (I, J)."""
         own, held = np.zeros((len(self.score), *pair.shape)), pair >= 0
         for part in parts:
@@ -192,7 +192,7 @@ def slab_scores(
     sizes: Sequence[int],
     detail: Sequence[Detail],
     slab: Slab,
-) -> Part:
+) -> SlabScores:
     """Sum up one slab; fitted outcomes and net regressors go to `detail` where it is given."""
     n, at, k = slab.piece, slab.periods, len(slab.regressors)
     a, b = solved.rows[n][at], solved.columns[n][at]
@@ -219,7 +219,7 @@ def slab_scores(
     flat = scores.reshape(k, error.size)
     if detail:
         _keep(detail[n], at, slab, fitted, nets)
-    return Part(
+    return SlabScores(
         pairs=scores.sum(axis=1),
         rows=flat @ flat.T,
         information=information,

@@ -178,8 +178,7 @@ class Weighted:
     column_inverse: Floats
 
 
-def _weighted(slab: Slab, w: Floats) -> Weighted:
-    del slab
+def _weighted(w: Floats) -> Weighted:
     rows, columns = row_sums(w)[..., None], w.sum(axis=1)[..., None]
     return Weighted(
         weights=w,
@@ -227,11 +226,11 @@ def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: 
     """
     if not state.group_parts.shape[1]:
         return None
-    sums = list(map(_sums, job.slabs, values, state.weights))
+    sums = list(map(_sums, values, state.weights))
     target, mass = job.by_code([s.pairs for s in sums]), job.by_code([w.sum(axis=0) for w in state.weights])
     weight = inverse(mass)[:, None]
     size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
-    ready = list(map(_weighted, job.slabs, state.weights))
+    ready = list(map(_weighted, state.weights))
     last = np.full(len(size), np.inf)
     for _ in range(MAX_SWEEPS):
         thirds = [state.group_parts[codes] for codes in job.codes]
@@ -248,8 +247,7 @@ def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: 
     raise SlowError
 
 
-def _sums(slab: Slab, values: Sequence[Floats], w: Floats) -> Sums:
-    del slab
+def _sums(values: Sequence[Floats], w: Floats) -> Sums:
     return Sums(
         rows=np.stack([by_row(w, x) for x in values], axis=-1),
         columns=np.stack([by_column(w, x) for x in values], axis=-1),
