@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.projection import net_of_effects
 from tradelift.solve.slabs import Cut, Slab
+from tradelift.solve.threads import each
 
 Floats = NDArray[Any]
 
@@ -33,7 +34,7 @@ def solve(cuts: Sequence[Cut]) -> Solved:
     rows = [np.zeros((t, i, k + 1)) for t, i, _ in shapes]
     columns = [np.zeros((t, j, k + 1)) for t, _, j in shapes]
     slabs = slabs_of(cuts)
-    crosses = list(map(partial(cross, cuts, rows, columns), slabs))
+    crosses = each(partial(cross, cuts, rows, columns), slabs)
     total = sum(crosses, np.zeros((k + 1, k + 1)))
     beta = np.linalg.solve(total[:k, :k], total[:k, k]) if k else np.zeros(0)
     return solved_at(beta, rows, columns)

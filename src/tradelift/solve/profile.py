@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
-from tradelift.solve.projection import solve_effects
+from tradelift.solve.projection import FLAT, MAX_ITERATIONS, solve_effects
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, periods, ratio, row_sums
+from tradelift.solve.threads import each
 
 Floats = NDArray[Any]
 
@@ -93,8 +95,7 @@ class Slabs:
 
     def solve(self, beta: Floats, enough: float) -> Step | None:
         """Solve for the effects of every slab."""
-        parts = list(map(partial(_step, self.state, self.spread, beta, enough), self.slabs, self.flows))
-        return add(parts, len(beta))
+        return add(each(partial(_step, self.state, self.spread, beta, enough), self.slabs, self.flows), len(beta))
 
     def shift(self, move: Floats) -> None:
         """Move the effects along with the coefficients."""
@@ -134,7 +135,7 @@ def solve(cuts: Sequence[Cut]) -> Solved | None:
 
 def effects_of(slabs: list[Slab], state: Solved, spread: Floats) -> Slabs:
     """Sum up the outcomes of slabs."""
-    return Slabs(slabs=slabs, flows=list(map(flows_of, slabs)), state=state, spread=spread)
+    return Slabs(slabs=slabs, flows=each(flows_of, slabs), state=state, spread=spread)
 
 
 def slabs_of(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]] | None = None) -> list[Slab]:
@@ -170,6 +171,23 @@ def flows_of(slab: Slab) -> Flows:
 
 def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab, flows: Flows) -> Step | None:
     """Solve for the effects of one slab, in place, and sum up what a step needs."""
+    found = _compiled_step(state, spread, beta, enough, slab, flows) if kernel.loaded() else None
+    return _plain_step(state, spread, beta, enough, slab, flows) if found is None else found
+
+
+def _compiled_step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab, flows: Flows) -> Step | None:
+    """The same by the compiled loops; None where proportional fitting alone mixes too slowly."""
+    n, at = slab.piece, slab.periods
+    effects = state.rows[n][at], state.columns[n][at], state.row_parts[n][at], state.column_parts[n][at]
+    limits = enough, TIGHT, NOISE, MAX_SWEEPS, FLAT, MAX_ITERATIONS * slab.shape[2]
+    found = kernel.step(slab, (flows.rows, flows.columns), beta, spread, effects, limits)
+    if found is None:
+        return None
+    likelihood = _likelihood(flows, effects[0], effects[1], beta, float(flows.rows.sum()))
+    return Step(score=found[0], information=found[1], likelihood=likelihood)
+
+
+def _plain_step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab, flows: Flows) -> Step | None:
     n, at, k = slab.piece, slab.periods, len(beta)
     mu = slab.expected(beta)
     if not balance(mu, flows, state.rows[n][at], state.columns[n][at], enough):
@@ -221,6 +239,13 @@ def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | N
     p, q, third
         Effects in the regressors, shapes (t, I, K), (t, J, K) and (I, J, K).
     """
+    if kernel.loaded():
+        score, information = kernel.net_step(slab, fitted, p, q, third)
+        return Step(score=score, information=information, likelihood=0.0)
+    return _plain_net_step(slab, fitted, p, q, third)
+
+
+def _plain_net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | None) -> Step:
     nets = np.empty((len(slab.regressors), *slab.shape))
     for i, x in enumerate(slab.regressors):
         np.subtract(x, p[:, :, i, None], out=nets[i])

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
+from tradelift.solve import kernel
 from tradelift.solve.problem import DenseProblem, Detail, Family
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.slabs import Cut, Slab
+from tradelift.solve.threads import each
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]
@@ -166,7 +168,7 @@ def score(
     slabs = slabs_of(cuts)
     kept = _empty_detail(cuts, k) if detail else ()
     sizes = [1 + max(int(c.max(initial=-1)) for c in codes) for codes in groups]
-    parts = list(map(partial(slab_scores, problem.family, solved, groups, sizes, kept), slabs))
+    parts = each(partial(slab_scores, problem.family, solved, groups, sizes, kept), slabs)
     totals = Totals.empty(problem.n_pairs, k, sizes)
     for n, cut in enumerate(cuts):
         totals.add(cut.piece.pair, [p for p, s in zip(parts, slabs, strict=True) if s.piece == n])
@@ -194,6 +196,31 @@ def slab_scores(
     slab: Slab,
 ) -> SlabScores:
     """Sum up one slab; fitted outcomes and net regressors go to `detail` where it is given."""
+    if kernel.loaded() and not groups and not detail:
+        return _compiled(family, solved, slab)
+    return _plain(family, solved, groups, sizes, detail, slab)
+
+
+def _compiled(family: Family, solved: Solved, slab: Slab) -> SlabScores:
+    n, at = slab.piece, slab.periods
+    third, parts = (None if own is None else own[n] for own in (solved.pairs, solved.pair_parts))
+    effects = solved.rows[n][at], solved.columns[n][at], third
+    in_regressors = solved.row_parts[n][at], solved.column_parts[n][at], parts
+    found = kernel.scores(slab, solved.coefficients, family == "poisson", effects, in_regressors)
+    pairs, rows, information, sums = found
+    return SlabScores(
+        pairs=pairs, rows=rows, information=information, groups=[], deviance=float(sums[0]), mass=sums[1:]
+    )
+
+
+def _plain(
+    family: Family,
+    solved: Solved,
+    groups: Sequence[Sequence[Ints]],
+    sizes: Sequence[int],
+    detail: Sequence[Detail],
+    slab: Slab,
+) -> SlabScores:
     n, at, k = slab.piece, slab.periods, len(slab.regressors)
     a, b = solved.rows[n][at], solved.columns[n][at]
     p, q = solved.row_parts[n][at], solved.column_parts[n][at]

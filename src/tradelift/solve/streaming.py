@@ -17,6 +17,7 @@ from tradelift.solve.slabs import Cut, Slab
 from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
 from tradelift.solve.survey import Survey, separated_in_parts, survey
+from tradelift.solve.threads import each
 
 __all__ = ["Part", "StreamedProblem", "fit_streamed"]
 
@@ -162,7 +163,7 @@ def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -
     k = len(beta)
     shapes = [c.piece.outcome.shape for c in cuts]
     rows, columns = [np.zeros((t, i, k + 1)) for t, i, _ in shapes], [np.zeros((t, j, k + 1)) for t, _, j in shapes]
-    list(map(partial(cross, cuts, rows, columns), slabs))
+    each(partial(cross, cuts, rows, columns), slabs)
     return solved_at(beta, rows, columns)
 
 
@@ -172,7 +173,7 @@ def _last_reading(plan: Plan, at: At) -> tuple[Scores, Bools]:
     totals, used = Totals.empty(n_pairs, len(plan.kept)), np.zeros(n_pairs, dtype=bool)
     for n, cuts in enumerate(plan.cuts()):
         slabs = slabs_of(cuts)
-        parts = list(map(partial(slab_scores, family, at(n, cuts, slabs), (), (), ()), slabs))
+        parts = each(partial(slab_scores, family, at(n, cuts, slabs), (), (), ()), slabs)
         for m, cut in enumerate(cuts):
             totals.add(cut.piece.pair, [p for p, s in zip(parts, slabs, strict=True) if s.piece == m])
             there = cut.piece.pair >= 0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import Solved
 from tradelift.solve.slabs import Cut, inverse, ratio, row_sums
@@ -86,7 +87,7 @@ class Block:
         out = v @ e.T
         if self.holes is not None:
             h = self.holes
-            out -= np.bincount(h.row, e.ravel()[h.pair] * v.ravel()[h.column], out.size).reshape(out.shape)
+            _take_out(out, h.row, h.column, h.pair, e, v)
         return np.asarray(out)
 
     def by_column(self, e: Floats, v: Floats) -> Floats:
@@ -94,7 +95,7 @@ class Block:
         out = v @ e
         if self.holes is not None:
             h = self.holes
-            out -= np.bincount(h.column, e.ravel()[h.pair] * v.ravel()[h.row], out.size).reshape(out.shape)
+            _take_out(out, h.column, h.row, h.pair, e, v)
         return np.asarray(out)
 
     def by_pair(self, e: Floats) -> Floats:
@@ -105,6 +106,14 @@ class Block:
             flows = e.ravel()[h.pair] * self.a.ravel()[h.row] * self.b.ravel()[h.column]
             out -= np.bincount(h.pair, flows, out.size).reshape(out.shape)
         return np.asarray(out)
+
+
+def _take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, e: Floats, v: Floats) -> None:
+    """Take missing cells out of sums, in place: kernel at their pair times values at their origin."""
+    if kernel.loaded() and out.flags.c_contiguous:
+        kernel.take_out(out, to, origin, pair, np.ascontiguousarray(e), np.ascontiguousarray(v))
+    else:
+        out -= np.bincount(to, e.ravel()[pair] * v.ravel()[origin], out.size).reshape(out.shape)
 
 
 def blocks_of(cuts: Sequence[Cut]) -> list[Block] | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import EXPLICIT, Flows, Solved, cross, flows_of, net_step
 from tradelift.solve.slabs import Cut, Slab, by_row
+from tradelift.solve.threads import each
 from tradelift.solve.three_way_turns import Job, Projected, SlowError, State, balance, job_of, project, start_of
 
 Floats = NDArray[Any]
@@ -117,7 +118,7 @@ def poisson(cuts: Sequence[Cut]) -> Solved | None:
     job, k = job_of(cuts), len(cuts[0].regressors)
     state = start_of(cuts, job, k)
     spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
-    flows = list(map(flows_of, job.slabs))
+    flows = each(flows_of, job.slabs)
     traded = job.by_code([s.outcome.sum(axis=0) for s in job.slabs])
     for slab, sums in zip(job.slabs, flows, strict=True):
         state.rows[slab.piece][slab.periods] = sums.rows > 0
@@ -158,7 +159,7 @@ class Tied:
         if enough > EXPLICIT and projected is not None:
             found: Step | None = _sums_step(job, state, self.flows, self.traded, projected)
         else:
-            found = add(list(map(partial(_slab_step, job, state), job.slabs, state.weights)), len(beta))
+            found = add(each(partial(_slab_step, job, state), job.slabs, state.weights), len(beta))
         return (
             None if found is None else replace(found, likelihood=_likelihood(job, state, beta, self.flows, self.traded))
         )
@@ -201,12 +202,12 @@ def _sums_step(job: Job, state: State, flows: Sequence[Flows], traded: Floats, p
     third = state.group_parts
     score = -(third.T @ (traded - projected.mass))
     information = -(third.T @ projected.by_code)
-    for slab, own, sums, w in zip(job.slabs, flows, projected.sums, projected.weights, strict=True):
+    for slab, own, sums, w in zip(job.slabs, flows, projected.sums, state.weights, strict=True):
         p, q = state.row_parts[slab.piece][slab.periods], state.column_parts[slab.piece][slab.periods]
         score += own.regressors - sums.rows.sum(axis=(0, 1))
-        score -= np.einsum("tik,ti->k", p, own.rows - w.rows[..., 0])
-        score -= np.einsum("tjk,tj->k", q, own.columns - w.columns[..., 0])
-        information += cross(slab, w.weights)
+        score -= np.einsum("tik,ti->k", p, own.rows - sums.row_mass)
+        score -= np.einsum("tjk,tj->k", q, own.columns - sums.mass)
+        information += cross(slab, w)
         information -= np.einsum("tik,til->kl", p, sums.rows) + np.einsum("tjk,tjl->kl", q, sums.columns)
     return Step(score=score, information=(information + information.T) / 2, likelihood=0.0)
 

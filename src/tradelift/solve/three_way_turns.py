@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel as compiled
 from tradelift.solve.profile import Flows, slabs_of
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, inverse, ratio, row_sums
+from tradelift.solve.threads import each
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -51,11 +53,18 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sums:
-    """Weighted sums of K values by origin (t, I, K) and destination (t, J, K), and by pair (I, J, K), of a slab."""
+    """
+    Weighted sums of K values of a slab by origin (t, I, K), destination (t, J, K) and pair (K, I, J).
+
+    `row_mass` (t, I), `mass` (t, J) and `pair_mass` (I, J) are those of the weights.
+    """
 
     rows: Floats
     columns: Floats
     pairs: Floats
+    row_mass: Floats
+    mass: Floats
+    pair_mass: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,17 +75,20 @@ class Job:
     codes: list[Ints]
     n_codes: int
 
-    def by_code(self, pairs: Sequence[Floats], turned: Sequence[Floats] | None = None) -> Floats:
-        """Sums of the slabs' pair sums (I, J, ...), and of others turned (J, I, ...), by code, shape (G, ...)."""
-        out = np.zeros((self.n_codes, *pairs[0].shape[2:]))
-        flat = out.reshape(self.n_codes, -1)
+    def by_code(self, pairs: Sequence[Floats]) -> Floats:
+        """Sums of the slabs' pair sums (K, I, J) or (I, J) by code, shape (G, K) or (G,)."""
+        out = np.zeros((*pairs[0].shape[:-2], self.n_codes))
+        flat = out.reshape(-1, self.n_codes)
         for n, codes in enumerate(self.codes):
-            total = self._sum(pairs, n)
-            if turned is not None:
-                total += self._sum(turned, n).swapaxes(0, 1)
-            for k, values in enumerate(np.moveaxis(total.reshape(codes.size, -1), 1, 0)):
-                flat[:, k] += np.bincount(codes.ravel(), weights=values, minlength=self.n_codes)
-        return out
+            total = self._sum(pairs, n).reshape(-1, codes.size)
+            for k, values in enumerate(total):
+                flat[k] += np.bincount(codes.ravel(), weights=values, minlength=self.n_codes)
+        return np.ascontiguousarray(out.T)
+
+    def by_pair(self, group_parts: Floats) -> list[Floats]:
+        """The third effect's part in regressors (G, K) by pair, shape (K, I, J) for each piece."""
+        turned = np.ascontiguousarray(group_parts.T)
+        return [np.take(turned, codes, axis=1) for codes in self.codes]
 
     def _sum(self, pairs: Sequence[Floats], piece: int) -> Floats:
         own = [p for p, s in zip(pairs, self.slabs, strict=True) if s.piece == piece]
@@ -110,11 +122,11 @@ def start_of(cuts: Sequence[Cut], job: Job, k: int) -> State:
 
 def balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
     """Proportional fitting of the multipliers to the sums; the fitted outcomes stay in the state."""
-    kernels = [slab.expected(beta) for slab in job.slabs]
+    kernels = each(partial(_kernel, beta), job.slabs)
     last, total = np.full(1, np.inf), max(float(traded.sum()), 1e-300)
     for _ in range(MAX_SWEEPS):
         factors = [state.group[codes] for codes in job.codes]
-        swept = list(map(partial(_sweep, state, factors), job.slabs, flows, kernels))
+        swept = each(partial(_sweep, state, factors), job.slabs, flows, kernels)
         scale = ratio(traded, job.by_code([pairs for pairs, _ in swept]))
         state.group = state.group * scale**OVER
         # on what is traded, for a code of little trade matters as little
@@ -122,7 +134,7 @@ def balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded
         change = np.sqrt(np.atleast_1d(moved / total))
         left, last = _to_go(change, last), change
         if left[0] <= enough:
-            state.weights = list(map(partial(_fitted, job, state), job.slabs, kernels))
+            state.weights = each(partial(_fitted, job, state), job.slabs, kernels)
             return
     raise SlowError
 
@@ -133,9 +145,17 @@ def _to_go(change: Floats, last: Floats) -> Floats:
     return np.asarray(change * np.where(np.isfinite(last), rate / (1 - rate), 1.0))
 
 
+def _kernel(beta: Floats, slab: Slab) -> Floats:
+    """What a slab's flows are apart from their multipliers."""
+    return compiled.expected(slab, beta) if compiled.loaded() else slab.expected(beta)
+
+
 def _fitted(job: Job, state: State, slab: Slab, kernel: Floats) -> Floats:
     """Fitted outcomes of a slab, in place of its kernel."""
     n, at = slab.piece, slab.periods
+    if compiled.loaded():
+        compiled.multiply(kernel, state.rows[n][at], state.columns[n][at], state.group[job.codes[n]])
+        return kernel
     kernel *= state.group[job.codes[n]]
     kernel *= state.rows[n][at][:, :, None]
     kernel *= state.columns[n][at][:, None, :]
@@ -146,6 +166,8 @@ def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, ke
     """Fit one slab's rows and columns in place; its fitted sums by pair, and how far the columns moved."""
     n, at = slab.piece, slab.periods
     before = state.columns[n][at]
+    if compiled.loaded():
+        return compiled.sweep(kernel, factors[n], (flows.rows, flows.columns), state.rows[n][at], before)
     tied = kernel * factors[n]
     a = ratio(flows.rows, np.matmul(tied, before[..., None])[..., 0])
     tied *= a[:, :, None]
@@ -153,41 +175,6 @@ def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, ke
     state.rows[n][at], state.columns[n][at] = a, b
     moved = flows.columns * (ratio(b, before) - (flows.columns > 0)) ** 2
     return np.asarray(np.einsum("tij,tj->ij", tied, b)), float(moved.sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Weighted:
-    """
-    The weights of a slab and what every turn asks of them.
-
-    Parameters
-    ----------
-    weights, turned
-        Shapes (t, I, J) and (t, J, I): products of matrices want either in rows.
-    columns
-        Sums by destination, shape (t, J, 1).
-    rows, row_inverse, column_inverse
-        Sums by origin, and one over the sums, shapes (t, I, 1) and (t, J, 1).
-    """
-
-    weights: Floats
-    turned: Floats
-    rows: Floats
-    columns: Floats
-    row_inverse: Floats
-    column_inverse: Floats
-
-
-def _weighted(w: Floats) -> Weighted:
-    rows, columns = row_sums(w)[..., None], w.sum(axis=1)[..., None]
-    return Weighted(
-        weights=w,
-        turned=np.ascontiguousarray(w.swapaxes(1, 2)),
-        rows=rows,
-        columns=columns,
-        row_inverse=inverse(rows),
-        column_inverse=inverse(columns),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -201,13 +188,12 @@ class Projected:
         Weighted sums of the values, by slab.
     by_code
         The same by code of the third effect, shape (G, K).
-    weights, mass
-        The weights and what turns ask of them, by slab; their sums by code, shape (G,).
+    mass
+        The weights' sums by code, shape (G,).
     """
 
     sums: list[Sums]
     by_code: Floats
-    weights: list[Weighted]
     mass: Floats
 
 
@@ -226,57 +212,51 @@ def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: 
     """
     if not state.group_parts.shape[1]:
         return None
-    sums = list(map(_sums, values, state.weights))
-    target, mass = job.by_code([s.pairs for s in sums]), job.by_code([w.sum(axis=0) for w in state.weights])
+    sums = each(_sums, job.slabs, values, state.weights)
+    target, mass = job.by_code([s.pairs for s in sums]), job.by_code([s.pair_mass for s in sums])
     weight = inverse(mass)[:, None]
     size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
-    ready = list(map(_weighted, state.weights))
     last = np.full(len(size), np.inf)
     for _ in range(MAX_SWEEPS):
-        thirds = [state.group_parts[codes] for codes in job.codes]
-        turns = list(map(partial(_turn, state, thirds), job.slabs, sums, ready))
-        new = (target - job.by_code([t.pairs for t in turns], [t.turned for t in turns])) * weight
-        moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([t.moved for t in turns], axis=0)
+        turns = each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
+        new = (target - job.by_code([pairs for pairs, _ in turns])) * weight
+        moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([far for _, far in turns], axis=0)
         change = np.sqrt(moved)
         state.group_parts = state.group_parts + OVER * (new - state.group_parts)
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
-            thirds = [state.group_parts[codes] for codes in job.codes]
-            list(map(partial(_turn, state, thirds), job.slabs, sums, ready))
-            return Projected(sums=sums, by_code=target, weights=ready, mass=mass)
+            each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
+            return Projected(sums=sums, by_code=target, mass=mass)
     raise SlowError
 
 
-def _sums(values: Sequence[Floats], w: Floats) -> Sums:
-    return Sums(
-        rows=np.stack([by_row(w, x) for x in values], axis=-1),
-        columns=np.stack([by_column(w, x) for x in values], axis=-1),
-        pairs=np.stack([np.einsum("tij,ij->ij" if x.ndim == 2 else "tij,tij->ij", w, x) for x in values], axis=-1),
-    )
+def _sums(_: Slab, values: Sequence[Floats], w: Floats) -> Sums:
+    if compiled.loaded():
+        (rows, columns, pairs), (row_mass, mass, pair_mass) = compiled.sums(values, w)
+    else:
+        rows = np.stack([by_row(w, x) for x in values], axis=-1)
+        columns = np.stack([by_column(w, x) for x in values], axis=-1)
+        pairs = np.stack([np.einsum("tij,ij->ij" if x.ndim == 2 else "tij,tij->ij", w, x) for x in values])
+        row_mass, mass, pair_mass = row_sums(w), w.sum(axis=1), w.sum(axis=0)
+    return Sums(rows=rows, columns=columns, pairs=pairs, row_mass=row_mass, mass=mass, pair_mass=pair_mass)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Turn:
-    """Weighted sums by pair of origin (I, J, K) and destination effects (J, I, K), and how far the latter moved."""
+def _turn(state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, w: Floats) -> tuple[Floats, Floats]:
+    """
+    Update one slab's other effects in place, given the third by pair, shape (K, I, J).
 
-    pairs: Floats
-    turned: Floats
-    moved: Floats
-
-
-def _turn(state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, ready: Weighted) -> Turn:
-    """Update one slab's other effects in place, given the third."""
-    n, at, w, turned = slab.piece, slab.periods, ready.weights, ready.turned
-    third, before = thirds[n], state.column_parts[n][at]
-    # sums of weights times what differs by pair are products of one matrix for each region
-    by_origin = np.matmul(w.swapaxes(0, 1), third).swapaxes(0, 1)
-    p = (sums.rows - by_origin - np.matmul(w, before)) * ready.row_inverse
-    by_destination = np.matmul(turned.swapaxes(0, 1), third.swapaxes(0, 1)).swapaxes(0, 1)
-    q = (sums.columns - by_destination - np.matmul(turned, p)) * ready.column_inverse
-    moved = (ready.columns * (q - before) ** 2).sum(axis=(0, 1))
-    state.row_parts[n][at], state.column_parts[n][at] = p, q
-    return Turn(
-        pairs=np.matmul(w.transpose(1, 2, 0), p.swapaxes(0, 1)),
-        turned=np.matmul(turned.transpose(1, 2, 0), q.swapaxes(0, 1)),
-        moved=np.asarray(moved),
-    )
+    Returns
+    -------
+    Weighted sums of both by pair (K, I, J), and how far those of the destinations moved (K,).
+    """
+    n, at = slab.piece, slab.periods
+    p, q = state.row_parts[n][at], state.column_parts[n][at]
+    if compiled.loaded():
+        return compiled.turn(w, thirds[n], (sums.rows, sums.columns), (sums.row_mass, sums.mass), p, q)
+    third, before = thirds[n], q.copy()
+    p[...] = (sums.rows - np.einsum("tij,kij->tik", w, third) - np.matmul(w, q)) * inverse(sums.row_mass)[..., None]
+    by_destination = np.einsum("tij,kij->tjk", w, third) + np.matmul(w.swapaxes(1, 2), p)
+    q[...] = (sums.columns - by_destination) * inverse(sums.mass)[..., None]
+    moved = (sums.mass[..., None] * (q - before) ** 2).sum(axis=(0, 1))
+    pairs = np.einsum("tij,tik->kij", w, p) + np.einsum("tij,tjk->kij", w, q)
+    return pairs, np.asarray(moved)

@@ -1,0 +1,625 @@
+/* The inner loops of the dense solvers, one period after another; kernel.py calls them, one thread a slab.
+ *
+ * Arrays are in C order. Letters as in the Python modules: t periods, I rows (origins), J columns (destinations),
+ * K regressors. Each period's matrix is read once a pass, row by row, and a row stays in the first cache for all that
+ * is asked of it. Every function has its plain twin in NumPy, which serves where this file was not compiled.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#include <features.h>
+#endif
+
+#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 12
+/* the processor's widest registers, chosen when the library is loaded; exp and log of the C library in vectors */
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+__attribute__((simd("notinbranch"))) double exp(double);
+__attribute__((simd("notinbranch"))) double log(double);
+#else
+#define WIDE
+double exp(double);
+double log(double);
+#endif
+double fabs(double);
+
+#if defined(_WIN32)
+#define PUBLIC __declspec(dllexport)
+#else
+#define PUBLIC __attribute__((visibility("default")))
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef int64_t count;
+
+/* Some periods of a piece. */
+typedef struct {
+    count t, I, J, K;
+    const double *outcome;  /* (t, I, J), times the weights */
+    const double *weights;  /* (t, I, J), or NULL where all are 1 */
+    const double *index;    /* (I, J): the part of the linear index that does not move */
+    const double *kernel;   /* (I, J): its exponential where nothing moves, else NULL */
+    const double *offset;   /* (t, I, J): an offset that moves, or NULL */
+    const double *const *x; /* K regressors, (I, J) or (t, I, J) */
+    const count *moves;     /* K: 0, or I * J where a regressor moves */
+    const double *beta;     /* (K,) */
+} Slab;
+
+INLINE const double *row_of(const Slab *s, count k, count t, count i)
+{
+    return s->x[k] + t * s->moves[k] + i * s->J;
+}
+
+INLINE double dot(const double *restrict x, const double *restrict y, count n)
+{
+    double total = 0.0;
+    for (count j = 0; j < n; j++) total += x[j] * y[j];
+    return total;
+}
+
+INLINE double dot3(const double *restrict x, const double *restrict y, const double *restrict z, count n)
+{
+    double total = 0.0;
+    for (count j = 0; j < n; j++) total += x[j] * y[j] * z[j];
+    return total;
+}
+
+INLINE double sum(const double *restrict x, count n)
+{
+    double total = 0.0;
+    for (count j = 0; j < n; j++) total += x[j];
+    return total;
+}
+
+INLINE void add(double *restrict out, double scale, const double *restrict x, count n)
+{
+    for (count j = 0; j < n; j++) out[j] += scale * x[j];
+}
+
+INLINE double ratio(double top, double bottom)
+{
+    return top > 0.0 && bottom > 0.0 ? top / bottom : 0.0;
+}
+
+INLINE double inverse(double value)
+{
+    return value > 0.0 ? 1.0 / value : 0.0;
+}
+
+INLINE double largest(const double *restrict x, count n)
+{
+    double most = 0.0;
+    for (count j = 0; j < n; j++) most = fabs(x[j]) > most ? fabs(x[j]) : most;
+    return most;
+}
+
+/* (n, K) to (K, n) and back */
+INLINE void turn_in(const double *restrict x, double *restrict out, count n, count K)
+{
+    for (count k = 0; k < K; k++)
+        for (count j = 0; j < n; j++) out[k * n + j] = x[j * K + k];
+}
+
+INLINE void turn_out(const double *restrict x, double *restrict out, count n, count K)
+{
+    for (count k = 0; k < K; k++)
+        for (count j = 0; j < n; j++) out[j * K + k] = x[k * n + j];
+}
+
+/* Linear index of a row, without effects. */
+INLINE void index_row(const Slab *s, count t, count i, double *restrict out)
+{
+    const count J = s->J, at = (t * s->I + i) * J;
+    memcpy(out, s->index + i * J, (size_t)J * sizeof(double));
+    if (s->offset) add(out, 1.0, s->offset + at, J);
+    for (count k = 0; k < s->K; k++)
+        if (s->moves[k]) add(out, s->beta[k], row_of(s, k, t, i), J);
+}
+
+/* Exponential of the index times the weights. */
+INLINE void expected_row(const Slab *s, count t, count i, double *restrict out)
+{
+    const count J = s->J;
+    if (s->kernel) {
+        memcpy(out, s->kernel + i * J, (size_t)J * sizeof(double));
+    } else {
+        index_row(s, t, i, out);
+        for (count j = 0; j < J; j++) out[j] = exp(out[j]);
+    }
+    if (s->weights) {
+        const double *restrict w = s->weights + (t * s->I + i) * J;
+        for (count j = 0; j < J; j++) out[j] *= w[j];
+    }
+}
+
+/* out += W' R (W x) for K right sides, x and out (K, J) */
+INLINE void normal(const double *restrict w, const double *restrict row_inverse, const double *restrict x,
+                   double *restrict out, count I, count J, count K)
+{
+    memset(out, 0, (size_t)(J * K) * sizeof(double));
+    for (count i = 0; i < I; i++) {
+        const double *row = w + i * J;
+        for (count k = 0; k < K; k++) add(out + k * J, row_inverse[i] * dot(row, x + k * J, J), row, J);
+    }
+}
+
+/* Origin and destination effects of one period by conjugate gradients on the Schur complement on the destinations;
+ * see solve_effects. rows (K, I), columns (K, J), p (K, I), q (K, J): q is where to start. scratch: (4 K J). */
+INLINE void project(const double *restrict w, const double *restrict row_inverse, const double *restrict mass,
+                    const double *restrict rows, const double *restrict columns, double *restrict p,
+                    double *restrict q, const double *restrict enough, double relative, double flat, count most,
+                    double *restrict scratch, count I, count J, count K)
+{
+    double *restrict residual = scratch, *restrict direction = residual + K * J, *restrict image = direction + K * J;
+    double *restrict power = image + K * J, *restrict stop = power + K;
+    memcpy(residual, columns, (size_t)(K * J) * sizeof(double));
+    for (count i = 0; i < I; i++)
+        for (count k = 0; k < K; k++) {
+            p[k * I + i] = rows[k * I + i] * row_inverse[i];
+            add(residual + k * J, -p[k * I + i], w + i * J, J);
+        }
+    for (count k = 0; k < K; k++) {
+        const double own = relative * largest(residual + k * J, J);
+        stop[k] = own > enough[k] ? own : enough[k];
+    }
+    if (largest(q, K * J) > 0.0) {
+        normal(w, row_inverse, q, image, I, J, K);
+        for (count k = 0; k < K; k++)
+            for (count j = 0; j < J; j++) residual[k * J + j] -= q[k * J + j] * mass[j] - image[k * J + j];
+    }
+    for (count k = 0; k < K; k++) {
+        double own = 0.0;
+        for (count j = 0; j < J; j++) {
+            const double r = residual[k * J + j], z = mass[j] > 0.0 ? r / mass[j] : 0.0;
+            direction[k * J + j] = z;
+            own += r * z;
+        }
+        power[k] = own;
+    }
+    for (count step = 0; step < most; step++) {
+        int active = 0;
+        for (count k = 0; k < K; k++) active |= largest(residual + k * J, J) > stop[k];
+        if (!active) break;
+        normal(w, row_inverse, direction, image, I, J, K);
+        active = 0;
+        for (count k = 0; k < K; k++) {
+            double *restrict r = residual + k * J, *restrict d = direction + k * J, *restrict own = image + k * J;
+            double curve = 0.0, weight = 0.0, after = 0.0;
+            if (largest(r, J) <= stop[k]) continue;
+            for (count j = 0; j < J; j++) {
+                own[j] = d[j] * mass[j] - own[j];
+                curve += d[j] * own[j];
+                weight += d[j] * d[j] * mass[j];
+            }
+            /* a direction without curvature is a constant a component, which does not matter */
+            if (!(curve > flat * weight)) continue;
+            active = 1;
+            const double along = power[k] / curve;
+            for (count j = 0; j < J; j++) {
+                q[k * J + j] += along * d[j];
+                r[j] -= along * own[j];
+                own[j] = mass[j] > 0.0 ? r[j] / mass[j] : 0.0;
+                after += r[j] * own[j];
+            }
+            const double kept = after / power[k];
+            for (count j = 0; j < J; j++) d[j] = own[j] + kept * d[j];
+            power[k] = after;
+        }
+        if (!active) break;
+    }
+    for (count i = 0; i < I; i++)
+        for (count k = 0; k < K; k++) p[k * I + i] -= row_inverse[i] * dot(w + i * J, q + k * J, J);
+}
+
+/* solve_effects for t periods: weights (t, I, J), rows (t, I, K), columns (t, J, K), enough (t, K); p (t, I, K) and
+ * q (t, J, K), which is where to start. 1 where there is no memory. */
+WIDE PUBLIC int tl_effects(count t, count I, count J, count K, const double *weights, const double *row_mass,
+                           const double *mass, const double *rows, const double *columns, const double *enough,
+                           double relative, double flat, count most, double *p, double *q)
+{
+    double *own = malloc((size_t)(I + 2 * K * (I + J) + 4 * K * J + 2 * K) * sizeof(double));
+    if (!own) return 1;
+    double *row_inverse = own, *r = own + I, *c = r + K * I, *u = c + K * J, *v = u + K * I, *scratch = v + K * J;
+    for (count n = 0; n < t; n++) {
+        for (count i = 0; i < I; i++) row_inverse[i] = inverse(row_mass[n * I + i]);
+        turn_in(rows + n * I * K, r, I, K);
+        turn_in(columns + n * J * K, c, J, K);
+        turn_in(q + n * J * K, v, J, K);
+        project(weights + n * I * J, row_inverse, mass + n * J, r, c, u, v, enough + n * K, relative, flat, most,
+                scratch, I, J, K);
+        turn_out(u, p + n * I * K, I, K);
+        turn_out(v, q + n * J * K, J, K);
+    }
+    free(own);
+    return 0;
+}
+
+/* What net regressors of a row add to the score (K,) and the information (K, K). */
+INLINE void net_row(const Slab *s, count t, count i, const double *restrict fitted, const double *restrict p,
+                    const double *restrict q, const double *third, double *restrict nets, double *restrict error,
+                    double *restrict score, double *restrict information)
+{
+    const count I = s->I, J = s->J, K = s->K;
+    const double *restrict y = s->outcome + (t * I + i) * J;
+    for (count j = 0; j < J; j++) error[j] = y[j] - fitted[j];
+    for (count k = 0; k < K; k++) {
+        const double *restrict x = row_of(s, k, t, i), *restrict away = q + k * J;
+        double *restrict net = nets + k * J;
+        for (count j = 0; j < J; j++) net[j] = x[j] - p[k * I + i] - away[j];
+        if (third) add(net, -1.0, third + (k * I + i) * J, J);
+        score[k] += dot(net, error, J);
+        for (count l = 0; l <= k; l++) information[k * K + l] += dot3(net, nets + l * J, fitted, J);
+    }
+}
+
+INLINE void mirror(double *restrict information, count K)
+{
+    for (count k = 0; k < K; k++)
+        for (count l = 0; l < k; l++) information[l * K + k] = information[k * K + l];
+}
+
+/* One slab of Newton's method with two-way effects: multipliers by proportional fitting, regressors net of effects,
+ * score (K,) and information (K, K). a (t, I), b (t, J), p (t, I, K) and q (t, J, K) change in place.
+ * 1 where proportional fitting mixes slowly, 2 where there is no memory. */
+WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns, const double *spread, double enough,
+                        double tight, double noise, count sweeps, double flat, count most, double *a, double *b,
+                        double *p, double *q, double *score, double *information)
+{
+    const count I = s->I, J = s->J, K = s->K;
+    const size_t size = (size_t)(I * J + I + 3 * J + 2 * K * (I + J) + 5 * K * J + 3 * K);
+    double *own = malloc(size * sizeof(double));
+    int slow = 0;
+    if (!own) return 2;
+    double *e = own, *row_inverse = e + I * J, *mass = row_inverse + I, *turned = mass + J, *error = turned + J;
+    double *r = error + J, *c = r + K * I, *u = c + K * J, *v = u + K * I, *nets = v + K * J, *limit = nets + K * J;
+    double *scratch = limit + K;
+    memset(score, 0, (size_t)K * sizeof(double));
+    memset(information, 0, (size_t)(K * K) * sizeof(double));
+    for (count t = 0; t < s->t; t++) {
+        const double *restrict y_row = rows + t * I, *restrict y_column = columns + t * J;
+        double *restrict at = a + t * I, *restrict bt = b + t * J;
+        double top = 0.0;
+        int done = 0;
+        for (count i = 0; i < I; i++) expected_row(s, t, i, e + i * J);
+        for (count j = 0; j < J; j++) {
+            if (!(y_column[j] > 0.0)) bt[j] = 0.0;
+            top = y_column[j] > top ? y_column[j] : top;
+        }
+        for (count sweep = 0; sweep < sweeps && !done; sweep++) {
+            memset(turned, 0, (size_t)J * sizeof(double));
+            for (count i = 0; i < I; i++) {
+                at[i] = ratio(y_row[i], dot(e + i * J, bt, J));
+                add(turned, at[i], e + i * J, J);
+            }
+            done = 1;
+            for (count j = 0; j < J; j++) {
+                const double new = ratio(y_column[j], turned[j]);
+                if (!(fabs(new - bt[j]) <= enough * new)) done = 0;
+                bt[j] = new;
+            }
+        }
+        if (!done) {
+            slow = 1;
+            break;
+        }
+        memset(mass, 0, (size_t)J * sizeof(double));
+        memset(c, 0, (size_t)(K * J) * sizeof(double));
+        for (count i = 0; i < I; i++) {
+            double *restrict row = e + i * J;
+            at[i] = ratio(y_row[i], dot(row, bt, J));
+            for (count j = 0; j < J; j++) {
+                row[j] *= at[i] * bt[j];
+                mass[j] += row[j];
+            }
+            row_inverse[i] = inverse(y_row[i]);
+            for (count k = 0; k < K; k++) {
+                const double *restrict x = row_of(s, k, t, i);
+                double *restrict by_column = c + k * J;
+                double total = 0.0;
+                for (count j = 0; j < J; j++) {
+                    const double part = row[j] * x[j];
+                    by_column[j] += part;
+                    total += part;
+                }
+                r[k * I + i] = total;
+            }
+        }
+        for (count k = 0; k < K; k++) limit[k] = noise * top * spread[k];
+        turn_in(q + t * J * K, v, J, K);
+        project(e, row_inverse, mass, r, c, u, v, limit, enough > tight ? enough : tight, flat, most, scratch, I, J, K);
+        turn_out(u, p + t * I * K, I, K);
+        turn_out(v, q + t * J * K, J, K);
+        for (count i = 0; i < I; i++) net_row(s, t, i, e + i * J, u, v, NULL, nets, error, score, information);
+    }
+    mirror(information, K);
+    free(own);
+    return slow;
+}
+
+/* Exponential of the index times weights, (t, I, J). */
+WIDE PUBLIC int tl_expected(const Slab *s, double *out)
+{
+    for (count t = 0; t < s->t; t++)
+        for (count i = 0; i < s->I; i++) expected_row(s, t, i, out + (t * s->I + i) * s->J);
+    return 0;
+}
+
+/* Values (t, I, J) times multipliers (t, I), (t, J) and (I, J), in place. */
+WIDE PUBLIC int tl_multiply(count t, count I, count J, const double *a, const double *b, const double *third,
+                            double *values)
+{
+    for (count n = 0; n < t; n++)
+        for (count i = 0; i < I; i++) {
+            double *restrict row = values + (n * I + i) * J;
+            const double *restrict bt = b + n * J, *restrict f = third + i * J;
+            const double own = a[n * I + i];
+            for (count j = 0; j < J; j++) row[j] *= own * bt[j] * f[j];
+        }
+    return 0;
+}
+
+/* Score (K,) and information (K, K) at fitted outcomes (t, I, J), from effects in the regressors p (t, I, K),
+ * q (t, J, K) and third (K, I, J) or NULL. 1 where there is no memory. */
+WIDE PUBLIC int tl_net_step(const Slab *s, const double *fitted, const double *p, const double *q, const double *third,
+                            double *score, double *information)
+{
+    const count I = s->I, J = s->J, K = s->K;
+    double *own = malloc((size_t)(K * (I + 2 * J) + J) * sizeof(double));
+    if (!own) return 1;
+    double *u = own, *v = u + K * I, *nets = v + K * J, *error = nets + K * J;
+    memset(score, 0, (size_t)K * sizeof(double));
+    memset(information, 0, (size_t)(K * K) * sizeof(double));
+    for (count t = 0; t < s->t; t++) {
+        turn_in(p + t * I * K, u, I, K);
+        turn_in(q + t * J * K, v, J, K);
+        for (count i = 0; i < I; i++)
+            net_row(s, t, i, fitted + (t * I + i) * J, u, v, third, nets, error, score, information);
+    }
+    mirror(information, K);
+    free(own);
+    return 0;
+}
+
+/* One sweep of proportional fitting with a third effect: kernel (t, I, J), its factors by pair (I, J), the outcome's
+ * sums (t, I) and (t, J); a (t, I) and b (t, J) change in place. Gives what is fitted by pair, (I, J), and how far b
+ * moved, on what is traded. 1 where there is no memory. */
+WIDE PUBLIC int tl_sweep(count t, count I, count J, const double *kernel, const double *factors, const double *rows,
+                         const double *columns, double *a, double *b, double *pairs, double *moved)
+{
+    double *own = malloc((size_t)(I * J + J) * sizeof(double));
+    if (!own) return 1;
+    double *restrict tied = own, *restrict turned = own + I * J;
+    double far = 0.0;
+    memset(pairs, 0, (size_t)(I * J) * sizeof(double));
+    for (count n = 0; n < t; n++) {
+        double *restrict bt = b + n * J;
+        const double *restrict y = columns + n * J;
+        memset(turned, 0, (size_t)J * sizeof(double));
+        for (count i = 0; i < I; i++) {
+            const double *restrict e = kernel + (n * I + i) * J, *restrict f = factors + i * J;
+            double *restrict row = tied + i * J;
+            double total = 0.0;
+            for (count j = 0; j < J; j++) {
+                row[j] = e[j] * f[j];
+                total += row[j] * bt[j];
+            }
+            const double own_a = a[n * I + i] = ratio(rows[n * I + i], total);
+            for (count j = 0; j < J; j++) {
+                row[j] *= own_a;
+                turned[j] += row[j];
+            }
+        }
+        for (count j = 0; j < J; j++) {
+            const double new = ratio(y[j], turned[j]), change = ratio(new, bt[j]) - (y[j] > 0.0);
+            far += y[j] * change * change;
+            bt[j] = new;
+        }
+        for (count i = 0; i < I; i++) {
+            const double *restrict row = tied + i * J;
+            double *restrict out = pairs + i * J;
+            for (count j = 0; j < J; j++) out[j] += row[j] * bt[j];
+        }
+    }
+    *moved = far;
+    free(own);
+    return 0;
+}
+
+/* Weighted sums of K values: by row (t, I, K), by column (t, J, K) and by pair (K, I, J); and of the weights
+ * themselves, (t, I), (t, J) and (I, J). values are (I, J) or (t, I, J), as `moves` says. 1 without memory. */
+WIDE PUBLIC int tl_sums(count t, count I, count J, count K, const double *weights, const double *const *values,
+                        const count *moves, double *rows, double *columns, double *pairs, double *row_mass,
+                        double *mass, double *pair_mass)
+{
+    double *c = malloc((size_t)(K * J + 1) * sizeof(double));
+    if (!c) return 1;
+    memset(pairs, 0, (size_t)(K * I * J) * sizeof(double));
+    memset(pair_mass, 0, (size_t)(I * J) * sizeof(double));
+    memset(mass, 0, (size_t)(t * J) * sizeof(double));
+    for (count n = 0; n < t; n++) {
+        memset(c, 0, (size_t)(K * J) * sizeof(double));
+        for (count i = 0; i < I; i++) {
+            const double *restrict w = weights + (n * I + i) * J;
+            double *restrict by_pair = pair_mass + i * J, *restrict by_column = mass + n * J;
+            double total = 0.0;
+            for (count j = 0; j < J; j++) {
+                total += w[j];
+                by_pair[j] += w[j];
+                by_column[j] += w[j];
+            }
+            row_mass[n * I + i] = total;
+            for (count k = 0; k < K; k++) {
+                const double *restrict x = values[k] + n * moves[k] + i * J;
+                double *restrict own_pair = pairs + (k * I + i) * J, *restrict own_column = c + k * J;
+                double own = 0.0;
+                for (count j = 0; j < J; j++) {
+                    const double part = w[j] * x[j];
+                    own += part;
+                    own_pair[j] += part;
+                    own_column[j] += part;
+                }
+                rows[(n * I + i) * K + k] = own;
+            }
+        }
+        turn_out(c, columns + n * J * K, J, K);
+    }
+    free(c);
+    return 0;
+}
+
+/* One turn over the effects of rows p (t, I, K) and columns q (t, J, K), given those of the pairs third (K, I, J):
+ * rows and columns are the values' weighted sums (t, I, K) and (t, J, K). Gives the weighted sums by pair of both
+ * effects, (K, I, J), and how far q moved (K,). 1 where there is no memory. */
+WIDE PUBLIC int tl_turn(count t, count I, count J, count K, const double *weights, const double *third,
+                        const double *rows, const double *columns, const double *row_mass, const double *mass,
+                        double *p, double *q, double *pairs, double *moved)
+{
+    double *own = malloc((size_t)(2 * K * J + K * I) * sizeof(double));
+    if (!own) return 1;
+    double *v = own, *c = v + K * J, *u = c + K * J;
+    memset(pairs, 0, (size_t)(K * I * J) * sizeof(double));
+    memset(moved, 0, (size_t)K * sizeof(double));
+    for (count n = 0; n < t; n++) {
+        turn_in(q + n * J * K, v, J, K);
+        memset(c, 0, (size_t)(K * J) * sizeof(double));
+        for (count i = 0; i < I; i++) {
+            const double *restrict w = weights + (n * I + i) * J;
+            const double share = inverse(row_mass[n * I + i]);
+            for (count k = 0; k < K; k++) {
+                const double *restrict f = third + (k * I + i) * J, *restrict vk = v + k * J;
+                double *restrict ck = c + k * J;
+                double total = 0.0;
+                for (count j = 0; j < J; j++) total += w[j] * (f[j] + vk[j]);
+                const double own_p = u[k * I + i] = (rows[(n * I + i) * K + k] - total) * share;
+                for (count j = 0; j < J; j++) ck[j] += w[j] * (f[j] + own_p);
+            }
+        }
+        for (count k = 0; k < K; k++)
+            for (count j = 0; j < J; j++) {
+                const double m = mass[n * J + j];
+                const double new = (columns[(n * J + j) * K + k] - c[k * J + j]) * inverse(m);
+                const double change = new - v[k * J + j];
+                moved[k] += m * change * change;
+                v[k * J + j] = new;
+            }
+        for (count i = 0; i < I; i++) {
+            const double *restrict w = weights + (n * I + i) * J;
+            for (count k = 0; k < K; k++) {
+                const double *restrict vk = v + k * J;
+                const double own_p = u[k * I + i];
+                double *restrict out = pairs + (k * I + i) * J;
+                for (count j = 0; j < J; j++) out[j] += w[j] * (own_p + vk[j]);
+            }
+        }
+        turn_out(u, p + n * I * K, I, K);
+        turn_out(v, q + n * J * K, J, K);
+    }
+    free(own);
+    return 0;
+}
+
+#define TINY 1e-300
+#define HUGEST 1e300
+
+INLINE double finite_log(double value)
+{
+    value = value > TINY ? value : TINY; /* also where it is not a number: 0 over 0 */
+    return log(value < HUGEST ? value : HUGEST);
+}
+
+/* Scores of a slab: their sums by pair (K, I, J) and outer products (K, K), the information (K, K) unless it is NULL,
+ * and sums: deviance; weights, outcomes, and outcomes times their logs (Poisson) or squares (OLS). a (t, I) and
+ * b (t, J) are multipliers (Poisson) or terms, third (I, J) or NULL likewise; p (t, I, K), q (t, J, K) and
+ * third_parts (K, I, J) or NULL the effects in the regressors. plain: weights are 0 and 1. 1 without memory. */
+WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a, const double *b, const double *third,
+                          const double *p, const double *q, const double *third_parts, double *pairs, double *outer,
+                          double *information, double *sums)
+{
+    const count I = s->I, J = s->J, K = s->K;
+    double *own = malloc((size_t)(K * I + 3 * K * J + 4 * J) * sizeof(double));
+    double deviance = 0.0, count_of = 0.0, total = 0.0, logs = 0.0;
+    if (!own) return 1;
+    double *u = own, *v = u + K * I, *nets = v + K * J, *scores = nets + K * J;
+    double *restrict fitted = scores + K * J, *restrict error = fitted + J, *restrict part = error + J,
+                    *restrict ones = part + J;
+    for (count j = 0; j < J; j++) ones[j] = 1.0;
+    memset(pairs, 0, (size_t)(K * I * J) * sizeof(double));
+    memset(outer, 0, (size_t)(K * K) * sizeof(double));
+    if (information) memset(information, 0, (size_t)(K * K) * sizeof(double));
+    for (count t = 0; t < s->t; t++) {
+        const double *restrict bt = b + t * J;
+        turn_in(p + t * I * K, u, I, K);
+        turn_in(q + t * J * K, v, J, K);
+        for (count i = 0; i < I; i++) {
+            const count at = (t * I + i) * J;
+            const double *restrict y = s->outcome + at;
+            const double own_a = a[t * I + i];
+            const double *restrict w = s->weights ? s->weights + at : ones;
+            const double *restrict f = third ? third + i * J : NULL;
+            if (poisson) {
+                expected_row(s, t, i, fitted);
+                if (f) for (count j = 0; j < J; j++) fitted[j] *= f[j];
+                for (count j = 0; j < J; j++) fitted[j] *= own_a * bt[j];
+                double off = 0.0, own_deviance = 0.0;
+                for (count j = 0; j < J; j++) {
+                    error[j] = y[j] - fitted[j];
+                    off += error[j];
+                    own_deviance += y[j] * finite_log(y[j] / fitted[j]);
+                }
+                deviance += 2.0 * (own_deviance - off);
+                double own_logs = 0.0;
+                if (plain) for (count j = 0; j < J; j++) own_logs += y[j] * finite_log(y[j]);
+                else for (count j = 0; j < J; j++) own_logs += y[j] * finite_log(y[j] / w[j]);
+                logs += own_logs;
+            } else {
+                index_row(s, t, i, fitted);
+                if (f) add(fitted, 1.0, f, J);
+                for (count j = 0; j < J; j++) error[j] = y[j] - w[j] * (fitted[j] + own_a + bt[j]);
+                if (plain) {
+                    deviance += dot(error, error, J);
+                    logs += dot(y, y, J);
+                } else {
+                    for (count j = 0; j < J; j++) part[j] = inverse(w[j]);
+                    deviance += dot3(error, error, part, J);
+                    logs += dot3(y, y, part, J);
+                }
+            }
+            count_of += sum(w, J);
+            total += sum(y, J);
+            for (count k = 0; k < K; k++) {
+                const double *restrict x = row_of(s, k, t, i), *restrict away = v + k * J;
+                double *restrict net = nets + k * J, *restrict score = scores + k * J;
+                double *restrict pair = pairs + (k * I + i) * J;
+                for (count j = 0; j < J; j++) net[j] = x[j] - u[k * I + i] - away[j];
+                if (third_parts) add(net, -1.0, third_parts + (k * I + i) * J, J);
+                for (count j = 0; j < J; j++) {
+                    score[j] = net[j] * error[j];
+                    pair[j] += score[j];
+                }
+                for (count l = 0; l <= k; l++) outer[k * K + l] += dot(score, scores + l * J, J);
+                if (information) {
+                    const double *restrict weight = poisson ? fitted : w;
+                    for (count l = 0; l <= k; l++) information[k * K + l] += dot3(net, nets + l * J, weight, J);
+                }
+            }
+        }
+    }
+    mirror(outer, K);
+    if (information) mirror(information, K);
+    sums[0] = deviance;
+    sums[1] = count_of;
+    sums[2] = total;
+    sums[3] = logs;
+    free(own);
+    return 0;
+}
+
+/* out -= what is missing: for each of n cells, kernel at its pair times values at `from` is taken out at `to`. */
+PUBLIC int tl_take_out(count n, const count *to, const count *from, const count *pair, const double *kernel,
+                        const double *values, double *out)
+{
+    for (count c = 0; c < n; c++) out[to[c]] -= kernel[pair[c]] * values[from[c]];
+    return 0;
+}

@@ -1,0 +1,314 @@
+"""
+The compiled inner loops (kernel.c), one call a slab; they hold no lock of the interpreter.
+
+`loaded()` says whether they are there; where they were not compiled, the plain code beside each caller does the same.
+"""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradelift.solve.slabs import Slab
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+
+OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
+
+
+@cache
+def loaded() -> bool:
+    """Whether the compiled loops are there and wanted."""
+    return not os.environ.get(OFF) and _library() is not None
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    here = Path(__file__).parent
+    for suffix in EXTENSION_SUFFIXES:
+        path = here / f"_kernel{suffix}"
+        if path.exists():
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError:  # compiled for another system
+                return None
+    return None
+
+
+class _Slab(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("t", "I", "J", "K")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("outcome", "weights", "index", "kernel", "offset", "x", "moves", "beta")
+        ),
+    )
+
+
+class NoMemoryError(MemoryError):
+    """The loops found no memory."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no memory for the loops of the solver.")
+
+
+def step(
+    slab: Slab,
+    sums: tuple[Floats, Floats],
+    beta: Floats,
+    spread: Floats,
+    effects: tuple[Floats, Floats, Floats, Floats],
+    limits: tuple[float, float, float, int, float, int],
+) -> tuple[Floats, Floats] | None:
+    """
+    Solve for a slab's two-way effects, in place.
+
+    Parameters
+    ----------
+    slab
+        With t periods.
+    sums
+        Of its outcome, shapes (t, I) and (t, J).
+    beta, spread
+        Coefficients and what they mean for the index, shape (K,).
+    effects
+        Multipliers (t, I) and (t, J), and effects in the regressors (t, I, K) and (t, J, K).
+    limits
+        How near multipliers and projections are wanted, rounding, most sweeps, the least curvature, most iterations.
+
+    Returns
+    -------
+    Score (K,) and information (K, K), or None where proportional fitting mixes slowly.
+    """
+    k = len(beta)
+    score, information = np.empty(k), np.empty((k, k))
+    held, own = _held(slab, beta)
+    enough, tight, noise, sweeps, flat, most = limits
+    status = _call(
+        "tl_step",
+        ctypes.byref(own),
+        *map(_at, (*sums, spread)),
+        *map(ctypes.c_double, (enough, tight, noise)),
+        ctypes.c_int64(sweeps),
+        ctypes.c_double(flat),
+        ctypes.c_int64(most),
+        *map(_in_place, (*effects, score, information)),
+    )
+    del held
+    if status > 1:
+        raise NoMemoryError
+    return None if status else (score, information)
+
+
+def expected(slab: Slab, beta: Floats) -> Floats:
+    """Exponential of the index times weights, shape (t, I, J)."""
+    out = np.empty(slab.shape)
+    held, own = _held(slab, beta)
+    _call("tl_expected", ctypes.byref(own), _in_place(out))
+    del held
+    return out
+
+
+def multiply(values: Floats, a: Floats, b: Floats, third: Floats) -> None:
+    """Multiply values (t, I, J) in place by (t, I), (t, J) and (I, J)."""
+    _call("tl_multiply", *map(ctypes.c_int64, values.shape), *map(_at, (a, b, third)), _in_place(values))
+
+
+def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | None) -> tuple[Floats, Floats]:
+    """Score (K,) and information (K, K) of a slab, from effects (t, I, K), (t, J, K) and (I, J, K)."""
+    k = len(slab.regressors)
+    score, information = np.empty(k), np.empty((k, k))
+    held, own = _held(slab, np.zeros(k))
+    parts = _by_regressor(third)
+    _done(
+        _call("tl_net_step", ctypes.byref(own), *map(_at, (fitted, p, q, parts)), *map(_in_place, (score, information)))
+    )
+    del held
+    return score, information
+
+
+def scores(
+    slab: Slab,
+    beta: Floats,
+    poisson: bool,  # noqa: FBT001
+    effects: Sequence[Floats | None],
+    parts: Sequence[Floats | None],
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """
+    Sum up the scores of a slab.
+
+    Parameters
+    ----------
+    slab, beta, poisson
+        The slab, the coefficients (K,), and the family.
+    effects
+        Of origins (t, I), destinations (t, J) and pairs (I, J) or None.
+    parts
+        The same in the regressors: (t, I, K), (t, J, K), (I, J, K) or None.
+
+    Returns
+    -------
+    Scores by pair (K, I, J), their outer products and the information (K, K), and four sums: deviance, weights,
+    outcomes, outcomes times their logs (Poisson) or squares (OLS).
+    """
+    k, (_, rows, columns) = len(beta), slab.shape
+    pairs, outer, information, sums = np.empty((k, rows, columns)), np.empty((k, k)), np.empty((k, k)), np.empty(4)
+    held, own = _held(slab, beta)
+    p, q, third = np.ascontiguousarray(parts[0]), np.ascontiguousarray(parts[1]), _by_regressor(parts[2])
+    _done(
+        _call(
+            "tl_scores",
+            ctypes.byref(own),
+            ctypes.c_int(poisson),
+            ctypes.c_int(slab.weights is None or slab.plain),
+            *map(_at, (*effects, p, q, third)),
+            *map(_in_place, (pairs, outer, information, sums)),
+        )
+    )
+    del held
+    return pairs, outer, information, sums
+
+
+def sweep(kernel: Floats, factors: Floats, sums: tuple[Floats, Floats], a: Floats, b: Floats) -> tuple[Floats, float]:
+    """Fit rows (t, I) and columns (t, J) of a slab in place; what is fitted by pair (I, J), and how far b moved."""
+    pairs, moved = np.empty(kernel.shape[1:]), np.empty(1)
+    out = (*map(_in_place, (a, b, pairs, moved)),)
+    _done(_call("tl_sweep", *map(ctypes.c_int64, kernel.shape), *map(_at, (kernel, factors, *sums)), *out))
+    return pairs, float(moved[0])
+
+
+def sums(values: Sequence[Floats], weights: Floats) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, ...]]:
+    """
+    Sum up weighted values (I, J) or (t, I, J), and the weights (t, I, J).
+
+    Returns
+    -------
+    Sums of the values by row (t, I, K), column (t, J, K) and pair (K, I, J); of the weights, (t, I), (t, J), (I, J).
+    """
+    (t, rows, columns), k = weights.shape, len(values)
+    held = [np.ascontiguousarray(v) for v in values]
+    x, moves = _pointers(held), np.array([rows * columns * (v.ndim == 3) for v in held], dtype=np.int64)
+    of_values = np.empty((t, rows, k)), np.empty((t, columns, k)), np.empty((k, rows, columns))
+    of_weights = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns))
+    shape = map(ctypes.c_int64, (t, rows, columns, k))
+    _done(_call("tl_sums", *shape, *map(_at, (weights, x, moves)), *map(_in_place, (*of_values, *of_weights))))
+    return of_values, of_weights
+
+
+def turn(
+    weights: Floats,
+    third: Floats,
+    sums: tuple[Floats, Floats],
+    masses: tuple[Floats, Floats],
+    p: Floats,
+    q: Floats,
+) -> tuple[Floats, Floats]:
+    """
+    Update the effects of rows (t, I, K) and columns (t, J, K) of a slab in place, given those of the pairs (K, I, J).
+
+    Returns
+    -------
+    Weighted sums of both effects by pair (K, I, J), and how far those of the columns moved (K,).
+    """
+    pairs, moved = np.empty(third.shape), np.empty(len(third))
+    shape = map(ctypes.c_int64, (*weights.shape, len(third)))
+    given = map(_at, (weights, third, *sums, *masses))
+    _done(_call("tl_turn", *shape, *given, *map(_in_place, (p, q, pairs, moved))))
+    return pairs, moved
+
+
+def effects(
+    weights: Floats,
+    margins: tuple[Floats, Floats],
+    sums: tuple[Floats, Floats],
+    start: Floats,
+    enough: Floats,
+    relative: float,
+    limits: tuple[float, int],
+) -> tuple[Floats, Floats]:
+    """Solve the normal equations of two-way effects: `tradelift.solve.projection.solve_effects`."""
+    (t, _, columns), k = weights.shape, start.shape[2]
+    p, q = np.empty(sums[0].shape), np.array(start, order="C")
+    stop = np.ascontiguousarray(np.broadcast_to(enough, (t, 1, k)))
+    flat, most = limits
+    _done(
+        _call(
+            "tl_effects",
+            *map(ctypes.c_int64, (*weights.shape, k)),
+            *map(_at, (weights, *margins, *sums, stop)),
+            *map(ctypes.c_double, (relative, flat)),
+            ctypes.c_int64(most * columns),
+            *map(_in_place, (p, q)),
+        )
+    )
+    return p, q
+
+
+def take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, kernel: Floats, values: Floats) -> None:
+    """Take missing cells out of sums, in place: `kernel` at their pair times `values` at their origin."""
+    _call("tl_take_out", ctypes.c_int64(len(to)), *map(_at, (to, origin, pair, kernel, values)), _in_place(out))
+
+
+def _call(name: str, *arguments: Any) -> int:
+    library = _library()
+    assert library is not None, "callers ask first whether it is loaded"
+    return int(getattr(library, name)(*arguments))
+
+
+def _done(status: int) -> None:
+    if status:
+        raise NoMemoryError
+
+
+def _at(values: Floats | None) -> Any:
+    """Where values begin, for reading."""
+    if values is None:
+        return ctypes.c_void_p(None)
+    assert values.flags.c_contiguous, "the loops read arrays in C order"
+    return ctypes.c_void_p(values.ctypes.data)
+
+
+def _in_place(values: Floats) -> Any:
+    """Where values begin, for writing."""
+    assert values.flags.c_contiguous, "the loops write to arrays in C order"
+    assert values.dtype == np.float64, "the loops write numbers of double precision"
+    return ctypes.c_void_p(values.ctypes.data)
+
+
+def _pointers(values: Sequence[Floats]) -> Ints:
+    return np.array([v.ctypes.data for v in values], dtype=np.uintp)
+
+
+def _by_regressor(parts: Floats | None) -> Floats | None:
+    """Shape (I, J, K) as (K, I, J)."""
+    return None if parts is None else np.ascontiguousarray(np.moveaxis(parts, -1, 0))
+
+
+def _held(slab: Slab, beta: Floats) -> tuple[list[Any], _Slab]:
+    """A slab as the loops read it, and the arrays that must outlive the call."""
+    t, rows, columns = slab.shape
+    regressors = [np.ascontiguousarray(x, dtype=np.float64) for x in slab.regressors]
+    index = np.zeros((rows, columns))
+    moving_offset = None
+    if slab.offset is not None and slab.offset.ndim == 2:
+        index += slab.offset
+    elif slab.offset is not None:
+        moving_offset = np.ascontiguousarray(slab.offset, dtype=np.float64)
+    for b, x in zip(beta, regressors, strict=True):
+        if x.ndim == 2:
+            index += b * x
+    moves = np.array([rows * columns * (x.ndim == 3) for x in regressors], dtype=np.int64)
+    kernel = None if moves.any() or moving_offset is not None else np.exp(index)
+    outcome = np.ascontiguousarray(slab.outcome, dtype=np.float64)
+    weights = None if slab.weights is None else np.ascontiguousarray(slab.weights, dtype=np.float64)
+    coefficients = np.ascontiguousarray(beta, dtype=np.float64)
+    x = _pointers(regressors)
+    held = [outcome, weights, index, kernel, moving_offset, x, moves, coefficients]
+    return [*held, regressors], _Slab(t, rows, columns, len(beta), *(_at(v).value for v in held))

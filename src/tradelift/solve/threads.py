@@ -1,0 +1,37 @@
+"""Slabs side by side: the compiled loops hold no lock of the interpreter."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from tradelift.solve import kernel
+from tradelift.solve.slabs import Slab
+
+LIMIT = "TRADELIFT_THREADS"  # an environment variable: most threads
+WORTHWHILE = 100_000  # cells: below, handing over takes longer than the work
+
+
+def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[Any]) -> list[Any]:
+    """Call a function for each slab and what else is given, in order; in threads where the loops are compiled."""
+    large = kernel.loaded() and sum(slab.outcome.size for slab in slabs) >= WORTHWHILE
+    pool = _pool() if large else None
+    return list(map(function, slabs, *given)) if pool is None else list(pool.map(function, slabs, *given))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor | None:
+    """Made once: starting threads takes as long as a slab."""
+    n = _threads()
+    return ThreadPoolExecutor(n, thread_name_prefix="tradelift") if n > 1 else None
+
+
+def _threads() -> int:
+    wanted = os.environ.get(LIMIT, "")
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(int(wanted), available)) if wanted.isdigit() else available
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on in a forked process
