@@ -7,6 +7,7 @@ from tradelift.errors import ConvergenceError, DataError, DesignError, StudyErro
 
 if TYPE_CHECKING:
     from tradelift.designs import Gravity as Gravity
+    from tradelift.designs import residual_correlogram as residual_correlogram
     from tradelift.estimate import Estimate as Estimate
     from tradelift.inference import benjamini_hochberg as benjamini_hochberg
     from tradelift.inference import randomize as randomize
@@ -27,6 +28,7 @@ _ROOMS = {
     "benjamini_hochberg": "inference",
     "randomize": "inference",
     "read_study": "study",
+    "residual_correlogram": "designs",
     "romano_wolf": "inference",
     "run": "pipeline",
 }
@@ -43,6 +45,7 @@ __all__ = [
     "benjamini_hochberg",
     "randomize",
     "read_study",
+    "residual_correlogram",
     "romano_wolf",
     "run",
 ]

@@ -1,8 +1,23 @@
 """Identification strategies, one file each, and the path that they share."""
 
 from tradelift.designs.comparison import Comparison, compare, conclude
+from tradelift.designs.correlogram import ResidualCorrelogram, residual_correlogram
+from tradelift.designs.correlogram_finding import Correlogram
 from tradelift.designs.gravity import Gravity
 from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.task import Finding, Task, task_json
 
-__all__ = ["Comparison", "Finding", "Gravity", "Prediction", "Task", "compare", "conclude", "predict", "task_json"]
+__all__ = [
+    "Comparison",
+    "Correlogram",
+    "Finding",
+    "Gravity",
+    "Prediction",
+    "ResidualCorrelogram",
+    "Task",
+    "compare",
+    "conclude",
+    "predict",
+    "residual_correlogram",
+    "task_json",
+]
