@@ -71,7 +71,7 @@ def test_dense_equals_explicit_dummies(name, family, seed):
 
 @pytest.mark.parametrize("family", ["poisson", "gaussian"])
 @pytest.mark.parametrize("name", CASES)
-def test_rows_equal_dense(name, family):
+def test_rows_equal_dense(loops, name, family):
     problem = dense(5, family, **CASES[name])
     one, two = fit(problem), fit(in_rows(problem, seed=9))
     np.testing.assert_allclose(two.coefficients, one.coefficients, **SAME)
@@ -83,6 +83,8 @@ def test_rows_equal_dense(name, family):
     assert two.total == pytest.approx(one.total, rel=1e-8)
     assert (one.pairs_used == two.pairs_used).all()
     sums = name in ("complete", "fixed offset", "one-sided", "one period") or (family, name) == ("poisson", "sparse")
+    if (name, family, loops) == ("fixed offset", "gaussian", "compiled"):
+        sums = False  # cells are missing: the compiled loops net their effects out period by period
     assert (one.path, two.path) == ("sums" if sums else "tensor", "rows")
 
 
@@ -102,7 +104,7 @@ def test_sums_equal_the_tensor(monkeypatch, seed, options):
 
     problem = dense(seed, **options)
     quick = fit(problem)
-    monkeypatch.setattr(module, "blocks_of", lambda _: None)
+    monkeypatch.setattr(module, "blocks_of", lambda *_: None)
     slow = fit(problem)
     assert (quick.path, slow.path) == ("sums", "tensor")
     np.testing.assert_allclose(quick.coefficients, slow.coefficients, **SAME)

@@ -338,6 +338,107 @@ WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns
     return slow;
 }
 
+/* Sums of V values (V, I, J) of one period by row (V, I) and column (V, J), times weights w (I, J) or 1 where NULL. */
+INLINE void sums_of(const double *w, const double *restrict values, double *restrict rows, double *restrict columns,
+                    count I, count J, count V)
+{
+    memset(columns, 0, (size_t)(V * J) * sizeof(double));
+    for (count v = 0; v < V; v++)
+        for (count i = 0; i < I; i++) {
+            const double *restrict x = values + (v * I + i) * J;
+            double *restrict by_column = columns + v * J;
+            double total = 0.0;
+            if (w) {
+                const double *restrict own = w + i * J;
+                for (count j = 0; j < J; j++) {
+                    const double part = own[j] * x[j];
+                    by_column[j] += part;
+                    total += part;
+                }
+            } else {
+                for (count j = 0; j < J; j++) {
+                    by_column[j] += x[j];
+                    total += x[j];
+                }
+            }
+            rows[v * I + i] = total;
+        }
+}
+
+/* OLS on a slab: regressors and, last, the outcome (t, I, J), not yet times the weights, net of two-way effects, in
+ * rounds until the sums that should vanish do. Gives their cross products (V, V), V = K + 1, and the effects: rows
+ * (t, I, V) and columns (t, J, V). 1 without memory, 2 where the effects cannot be told apart. */
+WIDE PUBLIC int tl_least_squares(const Slab *s, const double *outcome, double exact, double near, double flat,
+                                 count most, count rounds, double *rows, double *columns, double *cross)
+{
+    const count I = s->I, J = s->J, K = s->K, V = K + 1;
+    double *own = malloc((size_t)(V * I * J + I * J + I + J + 3 * V * I + 8 * V * J + 4 * V) * sizeof(double));
+    int failed = 0;
+    if (!own) return 1;
+    double *nets = own, *ones = nets + V * I * J, *row_inverse = ones + I * J, *mass = row_inverse + I;
+    double *r = mass + J, *u = r + V * I, *all_u = u + V * I, *c = all_u + V * I, *v = c + V * J, *all_v = v + V * J;
+    double *scale = all_v + V * J, *enough = scale + V, *scratch = enough + V;
+    for (count n = 0; n < I * J; n++) ones[n] = 1.0;
+    memset(cross, 0, (size_t)(V * V) * sizeof(double));
+    for (count t = 0; t < s->t && !failed; t++) {
+        const double *w = s->weights ? s->weights + t * I * J : NULL, *given = w ? w : ones;
+        int done = 0;
+        for (count i = 0; i < I; i++) {
+            double *restrict last = nets + (K * I + i) * J;
+            for (count k = 0; k < K; k++)
+                memcpy(nets + (k * I + i) * J, row_of(s, k, t, i), (size_t)J * sizeof(double));
+            index_row(s, t, i, last); /* the offset: the coefficients are 0 here */
+            const double *restrict y = outcome + (t * I + i) * J;
+            for (count j = 0; j < J; j++) last[j] = y[j] - last[j];
+        }
+        sums_of(NULL, given, r, mass, I, J, 1);
+        for (count i = 0; i < I; i++) row_inverse[i] = inverse(r[i]);
+        for (count n = 0; n < V; n++) {
+            memset(c, 0, (size_t)J * sizeof(double));
+            for (count i = 0; i < I; i++) {
+                const double *restrict x = nets + (n * I + i) * J, *restrict g = given + i * J;
+                for (count j = 0; j < J; j++) c[j] += g[j] * fabs(x[j]);
+            }
+            scale[n] = largest(c, J);
+            enough[n] = exact / 4.0 * scale[n];
+        }
+        memset(all_u, 0, (size_t)(V * I) * sizeof(double));
+        memset(all_v, 0, (size_t)(V * J) * sizeof(double));
+        for (count round = 0; round <= rounds && !done; round++) {
+            sums_of(w, nets, r, c, I, J, V);
+            done = 1;
+            failed = 0;
+            for (count n = 0; n < V; n++) {
+                const double of_rows = largest(r + n * I, I), of_columns = largest(c + n * J, J);
+                const double left = of_rows > of_columns ? of_rows : of_columns;
+                if (!(left <= exact * scale[n])) done = 0;
+                if (!(left * left <= exact * scale[n] * scale[n])) failed = 1;
+            }
+            if (done || round == rounds) break; /* after the last round it is as exact as these weights allow */
+            memset(v, 0, (size_t)(V * J) * sizeof(double));
+            project(given, row_inverse, mass, r, c, u, v, enough, near, flat, most, scratch, I, J, V);
+            for (count n = 0; n < V; n++)
+                for (count i = 0; i < I; i++) {
+                    double *restrict net = nets + (n * I + i) * J;
+                    const double *restrict away = v + n * J;
+                    const double level = u[n * I + i];
+                    for (count j = 0; j < J; j++) net[j] -= level + away[j];
+                }
+            add(all_u, 1.0, u, V * I);
+            add(all_v, 1.0, v, V * J);
+        }
+        turn_out(all_u, rows + t * I * V, I, V);
+        turn_out(all_v, columns + t * J * V, J, V);
+        for (count n = 0; n < V; n++)
+            for (count m = 0; m <= n; m++)
+                cross[n * V + m] += w ? dot3(nets + n * I * J, nets + m * I * J, w, I * J)
+                                      : dot(nets + n * I * J, nets + m * I * J, I * J);
+    }
+    mirror(cross, V);
+    free(own);
+    return failed ? 2 : 0;
+}
+
 /* Exponential of the index times weights, (t, I, J). */
 WIDE PUBLIC int tl_expected(const Slab *s, double *out)
 {

@@ -107,6 +107,36 @@ def step(
     return None if status else (score, information)
 
 
+def least_squares(
+    slab: Slab, outcome: Floats, limits: tuple[float, float, float, int, int]
+) -> tuple[Floats, Floats, Floats] | None:
+    """
+    Net two-way effects out of a slab's regressors and its outcome (t, I, J), not yet times the weights.
+
+    Returns
+    -------
+    Effects of origins (t, I, K + 1) and destinations (t, J, K + 1), and cross products (K + 1, K + 1) of what is net
+    of them; the outcome is the last. None where the effects cannot be told apart.
+    """
+    (t, rows, columns), k = slab.shape, len(slab.regressors)
+    out = np.empty((t, rows, k + 1)), np.empty((t, columns, k + 1)), np.empty((k + 1, k + 1))
+    held, own = _held(slab, np.zeros(k))
+    values = np.ascontiguousarray(outcome)
+    exact, near, flat, most, rounds = limits
+    status = _call(
+        "tl_least_squares",
+        ctypes.byref(own),
+        _at(values),
+        *map(ctypes.c_double, (exact, near, flat)),
+        *map(ctypes.c_int64, (most, rounds)),
+        *map(_in_place, out),
+    )
+    del held
+    if status == 1:
+        raise NoMemoryError
+    return None if status else out
+
+
 def expected(slab: Slab, beta: Floats) -> Floats:
     """Exponential of the index times weights, shape (t, I, J)."""
     out = np.empty(slab.shape)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.profile import Solved, slabs_of
-from tradelift.solve.projection import net_of_effects
+from tradelift.solve.projection import CLOSE, EXACT, FLAT, MAX_ITERATIONS, ROUNDS, CannotTellError, net_of_effects
 from tradelift.solve.slabs import Cut, Slab
 from tradelift.solve.threads import each
 
@@ -65,6 +66,8 @@ def solved_at(beta: Floats, rows: Sequence[Floats], columns: Sequence[Floats]) -
 
 def cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
     """Cross products of the regressors and the outcome net of effects; the effects are kept."""
+    if kernel.loaded():
+        return _compiled_cross(cuts, rows, columns, slab)
     values = np.empty((len(slab.regressors) + 1, *slab.shape))
     for out, x in zip(values, slab.regressors, strict=False):
         out[...] = x
@@ -76,3 +79,12 @@ def cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats]
     flat = values.reshape(len(values), -1)
     weighted = flat if slab.weights is None else flat * slab.weights.ravel()
     return np.asarray(weighted @ flat.T)
+
+
+def _compiled_cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
+    limits = EXACT, CLOSE, FLAT, MAX_ITERATIONS * slab.shape[2], ROUNDS
+    found = kernel.least_squares(slab, cuts[slab.piece].piece.outcome[slab.periods], limits)
+    if found is None:
+        raise CannotTellError
+    rows[slab.piece][slab.periods], columns[slab.piece][slab.periods], products = found
+    return products

@@ -14,6 +14,7 @@ LOOSE = 1e-2  # how near the effects are solved for while steps are long
 NEAR = 1e-4  # a step that short, in units of the linear index, is followed by a tight one
 SETTLED = 1e-10  # last step, in the same units: the effects are shifted along, what is net of them is off by as much
 LONGEST = 2.0  # first step, in the same units; each that goes up may be followed by one twice as long
+BEYOND = 600.0  # of a linear index: its exponential overflows, and no data ask for it
 SLACK = 1e-10  # fall of the likelihood that rounding explains, relative
 
 
@@ -109,6 +110,8 @@ def climb(effects: Effects, start: Floats, spread: Floats, tightest: float, *, r
         move = asked * min(1.0, limit / size) if size else asked
         limit *= 2  # the last step went up
         beta = beta + move
+        if float(np.abs(beta) @ spread) > BEYOND:
+            return None
         effects.shift(move)
         if rough and size <= LOOSE:
             return Summit(coefficients=beta, information=here.information, steps=step)

@@ -19,6 +19,15 @@ CLOSE = 1e-13  # of the residual of the conjugate gradients in one round; rounds
 MAX_ITERATIONS = 20  # of the conjugate gradients, times the number of destinations
 
 
+class CannotTellError(ConvergenceError):
+    """The effects of a period cannot be told apart."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."
+        )
+
+
 class Projection(Protocol):
     """What nets effects out of values, for one set of weights."""
 
@@ -199,8 +208,7 @@ def net_of_effects(weights: Floats, values: Floats) -> tuple[Floats, Floats]:
             values[k] -= p[:, :, None, k]
             values[k] -= q[:, None, :, k]
     if not np.all(left <= np.sqrt(EXACT) * scale):  # else it is as exact as these weights allow
-        msg = "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."
-        raise ConvergenceError(msg)
+        raise CannotTellError
     return rows, columns
 
 

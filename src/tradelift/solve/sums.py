@@ -116,9 +116,16 @@ def _take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, e: Floats, v: Flo
         out -= np.bincount(to, e.ravel()[pair] * v.ravel()[origin], out.size).reshape(out.shape)
 
 
-def blocks_of(cuts: Sequence[Cut]) -> list[Block] | None:
+def blocks_of(cuts: Sequence[Cut], most_missing: float = MOST_MISSING) -> list[Block] | None:
     """
     Sum up the pieces.
+
+    Parameters
+    ----------
+    cuts
+        The pieces.
+    most_missing
+        Largest share of missing cells.
 
     Returns
     -------
@@ -131,7 +138,7 @@ def blocks_of(cuts: Sequence[Cut]) -> list[Block] | None:
         moves = any(x.ndim == 3 for x in cut.regressors) or (piece.offset is not None and len(piece.offset) > 1)
         if moves or not _is_plain(piece.weights):
             return None
-        block = _block(cut)
+        block = _block(cut, most_missing)
         if block is None:
             return None
         out.append(block)
@@ -143,16 +150,17 @@ def _is_plain(weights: Floats | None) -> bool:
     return weights is None or weights.dtype == bool or bool(((weights == 0) | (weights == 1)).all())
 
 
-def _block(cut: Cut) -> Block | None:
+def _block(cut: Cut, most_missing: float) -> Block | None:
     y, sample = cut.piece.outcome, cut.sample
     mask: Floats = np.ones(y.shape[1:])
+    holes = None
     if sample is not None:
-        y = np.where(sample, y, 0.0)
         mask = np.asarray(sample.any(axis=0), dtype=np.float64)
+        holes = _holes(sample, mask > 0)
+        if holes is not None and len(holes.pair) > most_missing * y.size:
+            return None
+        y = np.where(sample, y, 0.0)
     rows, columns = row_sums(y), y.sum(axis=1)
-    holes = None if sample is None else _holes(sample, mask > 0)
-    if holes is not None and len(holes.pair) > MOST_MISSING * y.size:
-        return None
     k = len(cut.regressors)
     return Block(
         x=np.stack(cut.regressors) * mask if k else np.zeros((0, *mask.shape)),
@@ -212,7 +220,8 @@ def ordinary(cuts: Sequence[Cut]) -> Solved | None:
     -------
     The solution, or None where sums do not serve or the effects mix too slowly for this path.
     """
-    blocks = blocks_of(cuts)
+    # the compiled loops net the effects of every period out of all values in fewer passes than turns take
+    blocks = blocks_of(cuts, 0.0 if kernel.loaded() else MOST_MISSING)
     if blocks is None:
         return None
     try:

@@ -1,0 +1,14 @@
+"""Every test of the solvers runs with the compiled loops and with the plain code that serves without them."""
+
+import pytest
+
+from tradelift.solve import kernel
+
+LOOPS = ["compiled", "plain"] if kernel.loaded() else ["plain"]
+
+
+@pytest.fixture(autouse=True, params=LOOPS)
+def loops(request, monkeypatch):
+    if request.param == "plain":
+        monkeypatch.setattr(kernel, "loaded", lambda: False)
+    return request.param

@@ -1,0 +1,91 @@
+"""The compiled loops beside their plain twins, on random panels of every kind, and in threads."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.solve.problems import dense
+from tradelift.solve import fit, kernel, threads
+
+# two exact solvers that stop at steps of 1e-10; what is summed in another order differs by less
+SAME = {"rtol": 1e-8, "atol": 1e-9}
+
+
+def assert_same(one, two):
+    np.testing.assert_allclose(one.coefficients, two.coefficients, **SAME)
+    for field in ("bread", "meat_rows", "scores"):
+        a, b = getattr(one, field), getattr(two, field)
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8 * np.abs(b).max(initial=1e-300))
+    assert one.deviance == pytest.approx(two.deviance, rel=1e-9, abs=1e-9)
+    assert one.total == pytest.approx(two.total, rel=1e-9)
+    assert (one.n_obs, one.excluded, one.kept, one.effect_rank) == (two.n_obs, two.excluded, two.kept, two.effect_rank)
+
+
+def with_pair_effects(problem):
+    pieces = tuple(replace(p, group=p.pair, regressors=p.regressors[-1:]) for p in problem.pieces)
+    return replace(problem, pieces=pieces)
+
+
+OPTIONS = [
+    {},
+    {"moving": True},
+    {"missing": 0.3},
+    {"moving": True, "missing": 0.1, "weights": True},
+    {"offset": True},
+    {"offset": "fixed", "moving": True, "weights": True},
+    {"shape": (3, 7, 7), "diagonal": False, "blocks": 1, "moving": True},
+    {"shape": (2, 1, 9)},
+]
+
+
+@given(seed=st.integers(0, 10**6), family=st.sampled_from(["poisson", "gaussian"]), options=st.sampled_from(OPTIONS))
+@settings(max_examples=60, deadline=None)
+def test_compiled_equals_plain(seed, family, options):
+    problem = dense(seed, family, **options)
+    quick = fit(problem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "loaded", lambda: False)
+        assert_same(quick, fit(problem))
+
+
+@pytest.mark.parametrize("family", ["poisson", "gaussian"])
+@pytest.mark.parametrize("seed", range(5))
+def test_compiled_equals_plain_with_pair_effects(seed, family):
+    problem = with_pair_effects(dense(seed, family, moving=True, shape=(7, 8, 6), missing=0.1 * (seed % 2)))
+    quick = fit(problem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "loaded", lambda: False)
+        assert_same(quick, fit(problem))
+
+
+@pytest.mark.parametrize("family", ["poisson", "gaussian"])
+def test_threads_change_no_digit(monkeypatch, family):
+    problem = dense(3, family, moving=True, shape=(40, 40, 50))
+    monkeypatch.setattr(threads, "WORTHWHILE", 0)
+    many = fit(problem)
+    monkeypatch.setattr(threads, "_pool", lambda: None)
+    one = fit(problem)
+    for field in ("coefficients", "bread", "meat_rows", "scores"):
+        np.testing.assert_array_equal(getattr(one, field), getattr(many, field))
+
+
+def test_it_is_compiled_where_there_is_a_compiler(loops):
+    assert kernel.loaded() == (loops == "compiled")
+    if not os.environ.get(kernel.OFF) and shutil.which("cc"):
+        assert kernel._library() is not None
+
+
+@pytest.mark.parametrize(("name", "place", "shown"), [(kernel.OFF, 0, "False"), (threads.LIMIT, 1, "1")])
+def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
+    code = "from tradelift.solve import kernel, threads; print(kernel.loaded(), threads._threads())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, name: "1"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[place] == shown
