@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.slabs import Slab
+if TYPE_CHECKING:
+    from tradelift.solve.slabs import Slab
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -60,7 +61,7 @@ class NoMemoryError(MemoryError):
 
 
 def step(
-    slab: Slab,
+    slab: "Slab",
     sums: tuple[Floats, Floats],
     beta: Floats,
     spread: Floats,
@@ -108,7 +109,7 @@ def step(
 
 
 def least_squares(
-    slab: Slab, outcome: Floats, limits: tuple[float, float, float, int, int]
+    slab: "Slab", outcome: Floats, limits: tuple[float, float, float, int, int]
 ) -> tuple[Floats, Floats, Floats] | None:
     """
     Net two-way effects out of a slab's regressors and its outcome (t, I, J), not yet times the weights.
@@ -137,7 +138,7 @@ def least_squares(
     return None if status else out
 
 
-def expected(slab: Slab, beta: Floats) -> Floats:
+def expected(slab: "Slab", beta: Floats) -> Floats:
     """Exponential of the index times weights, shape (t, I, J)."""
     out = np.empty(slab.shape)
     held, own = _held(slab, beta)
@@ -151,7 +152,7 @@ def multiply(values: Floats, a: Floats, b: Floats, third: Floats) -> None:
     _call("tl_multiply", *map(ctypes.c_int64, values.shape), *map(_at, (a, b, third)), _in_place(values))
 
 
-def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | None) -> tuple[Floats, Floats]:
+def net_step(slab: "Slab", fitted: Floats, p: Floats, q: Floats, third: Floats | None) -> tuple[Floats, Floats]:
     """Score (K,) and information (K, K) of a slab, from effects (t, I, K), (t, J, K) and (I, J, K)."""
     k = len(slab.regressors)
     score, information = np.empty(k), np.empty((k, k))
@@ -165,7 +166,7 @@ def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | N
 
 
 def scores(
-    slab: Slab,
+    slab: "Slab",
     beta: Floats,
     poisson: bool,  # noqa: FBT001
     effects: Sequence[Floats | None],
@@ -321,7 +322,7 @@ def _by_regressor(parts: Floats | None) -> Floats | None:
     return None if parts is None else np.ascontiguousarray(np.moveaxis(parts, -1, 0))
 
 
-def _held(slab: Slab, beta: Floats) -> tuple[list[Any], _Slab]:
+def _held(slab: "Slab", beta: Floats) -> tuple[list[Any], _Slab]:
     """A slab as the loops read it, and the arrays that must outlive the call."""
     t, rows, columns = slab.shape
     regressors = [np.ascontiguousarray(x, dtype=np.float64) for x in slab.regressors]

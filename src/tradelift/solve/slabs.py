@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.problem import Piece
 
 Floats = NDArray[Any]
@@ -14,6 +15,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 CELLS = 80_000  # of an array of a slab: under a megabyte
+MORE_CELLS = 250_000  # where the loops are compiled: they keep one period in the cache by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,7 +157,8 @@ def _centre(values: Floats, mean: float) -> Floats:
 def periods(piece: Piece) -> list[slice]:
     """Cut the periods of a piece into slabs."""
     n, rows, columns = piece.outcome.shape
-    step = max(1, CELLS // max(rows * columns, 1))
+    cells = MORE_CELLS if kernel.loaded() else CELLS
+    step = max(1, cells // max(rows * columns, 1))
     return [slice(t, min(t + step, n)) for t in range(0, n, step)]
 
 
