@@ -34,7 +34,7 @@ def fit_as_rows(problem: DenseProblem, groups: Sequence[Sequence[Ints]], *, deta
         regressors=np.concatenate(wide),
         weights=np.concatenate([_values(p.weights, 1.0, h) for p, h in parts]) if weighted else None,
         offset=np.concatenate([_values(p.offset, 0.0, h) for p, h in parts]),
-        effects=_codes(problem.pieces, held),
+        effects=codes_of(problem.pieces, held),
         pair=np.concatenate([np.broadcast_to(p.pair, h.shape)[h] for p, h in parts]),
         family=problem.family,
         n_pairs=problem.n_pairs,
@@ -50,8 +50,21 @@ def _values(values: Floats | None, otherwise: float, held: Floats) -> Floats:
     return np.asarray(np.broadcast_to(otherwise if values is None else values, held.shape)[held])
 
 
-def _codes(pieces: Sequence[Piece], held: Sequence[Floats]) -> tuple[Ints, ...]:
-    """Codes of origin-period, destination-period and, where there is one, the third effect."""
+def codes_of(pieces: Sequence[Piece], held: Sequence[Floats]) -> tuple[Ints, ...]:
+    """
+    Codes of origin-period, destination-period and, where there is one, the third effect.
+
+    Parameters
+    ----------
+    pieces
+        The blocks.
+    held
+        Observations of each, shape (T, I, J), boolean.
+
+    Returns
+    -------
+    Shape (N,) each, N over all blocks.
+    """
     origins, destinations, thirds, first, second = [], [], [], 0, 0
     for piece, h in zip(pieces, held, strict=True):
         n_periods, n_rows, n_columns = h.shape

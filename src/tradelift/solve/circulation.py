@@ -23,14 +23,16 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-FREE = 30.0  # how much more readily the weights of free flows change, which are fewer and make up for the others
+FREE = 10.0  # how much more readily the weights of free flows change, which are fewer and make up for the others
 ROUGH = 1e-4  # of the sums that a projection leaves, while the search goes on
 MARGIN = 0.05  # weight of every zero flow that proves a circulation, whose sums vanish to 1e-12 of their parts
 SETTLED = 1e-2  # share of what is lacking that a step can still mend, below which a combination may be read off
 HARDLY = 1e-12  # the same, below which nothing more will be learned
-ZERO = 1e-8  # of a combination's largest value: what it may miss 0 by
-EXACT = 1e-11  # of a combination's size: what polishing leaves of it
-POSITIVE = 1e-6  # of its largest value: what separates a flow
+ZERO = 1e-7  # of a combination's largest value: what it may miss 0 by
+EXACT = 1e-9  # of a combination's size: what polishing leaves of it
+POSITIVE = 1e-5  # of its largest value: what separates a flow
+LONGEST = 100.0  # step, where 1 is enough if nothing hinders: longer ones follow noise
+LARGEST = 1e6  # weight of a flow beyond which the sums of a circulation prove nothing
 MAX_STEPS = 400
 MAX_POLISH = 200
 MAX_CUTS = 6
@@ -125,7 +127,7 @@ def _search(asked: Bools, regressors: Floats, codes: tuple[Ints, ...]) -> Bools 
     for _ in range(MAX_STEPS):
         if w[asked].min() > MARGIN:
             w = plane.of(w / weights)
-            if w[asked].min() > MARGIN:
+            if w[asked].min() > MARGIN and np.abs(w).max() < LARGEST:
                 return np.zeros_like(asked)
         lack = np.where(asked, np.maximum(1 - w, 0.0), 0.0)
         step = plane.of(lack, ROUGH * enough / SETTLED)
@@ -136,8 +138,9 @@ def _search(asked: Bools, regressors: Floats, codes: tuple[Ints, ...]) -> Bools 
             enough *= 0.1
             if found is not None or enough < HARDLY:
                 return found
-            w, gain_before = plane.of(w / weights), np.inf  # without what rough projections left
-        towards = step + max(float(step @ (lack - before)) / gain_before, 0.0) * towards
+            w, towards = plane.of(w / weights), np.zeros_like(w)  # without what rough projections left
+        turn = float(step @ (lack - before)) / gain_before if gain_before > 0 else 0.0
+        towards = step + max(turn, 0.0) * towards
         w = w + _length(1 - w[asked], towards[asked]) * towards
         before, gain_before = lack, gain
     return None
@@ -152,12 +155,12 @@ def _length(lack: Floats, towards: Floats) -> float:
         if curvature == 0:
             break
         length += float(rest @ towards) / curvature
-    return length
+    return min(max(length, 0.0), LONGEST)
 
 
 def _combination(plane: Circulations, lack: Floats, noise: float) -> Bools | None:
     """Make what is lacking an exact combination that is 0 elsewhere; where it is positive, or None if it is none."""
-    among = lack > noise
+    among = lack > max(noise, POSITIVE * float(lack.max()))
     values = np.where(among, lack, 0.0)
 
     def missed(own: Floats) -> Floats:

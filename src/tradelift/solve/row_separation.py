@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, eye_array, hstack
 
 from tradelift.errors import ConvergenceError
+from tradelift.solve.circulation import separated_flows
 from tradelift.solve.row_projection import RowEffects
 from tradelift.solve.separation import CLOSE_TO_ONE, FULL_RANK
 
@@ -14,13 +15,17 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
+FEW_ROWS = 1_000  # up to which the linear program is at least as fast as the search for a circulation
 MOST_ROWS = 200_000  # of the linear program, which takes 8 s for 28,000 and did not end in minutes for a million
 MOST_EFFECTS = 2  # up to which the search by effects alone is exact, so that only regressors are left to ask about
 
 
-def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...]) -> Bools:
+def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...], known: Bools | None = None) -> Bools:
     """
     Find separated zero flows, as `separated_by_regressors` does on blocks.
+
+    The search for a circulation settles it, whatever the size; a linear program serves where there is little to
+    search, and where the search does not end.
 
     Parameters
     ----------
@@ -29,7 +34,9 @@ def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...])
     regressors
         Shape (N, K), not collinear.
     codes
-        Codes of each effect without gaps, shape (N,) each.
+        Codes of each effect, shape (N,) each.
+    known
+        Flows known not to be separated, shape (N,), if any.
 
     Returns
     -------
@@ -38,7 +45,7 @@ def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...])
     Raises
     ------
     ConvergenceError
-        If the linear program finds no answer, or would be too large.
+        If neither finds an answer, or the linear program would be too large.
     """
     out = np.zeros(len(positive), dtype=bool)
     if positive.all():
@@ -47,11 +54,17 @@ def separated_rows(positive: Bools, regressors: Floats, codes: tuple[Ints, ...])
     scaled = regressors / np.where(peak > 0, peak, 1.0)
     if len(codes) <= MOST_EFFECTS and _full_rank(positive, scaled, codes):
         return out
+    if len(positive) > FEW_ROWS:
+        asked = ~positive if known is None else ~(positive | known)
+        found = separated_flows(positive, asked, scaled, codes)
+        if found is not None:
+            return found
     if len(positive) > MOST_ROWS:
         msg = (
-            f"Whether {int(np.count_nonzero(~positive)):,} zero flows are separated is left open by the quick checks, "
-            f"and the exact search takes at most {MOST_ROWS:,} observations; here are {len(positive):,}. Leave out the "
-            f"regions and pairs that seldom trade, use coarser effects, or estimate positive flows with log(...)."
+            f"Whether some of {int(np.count_nonzero(~positive)):,} zero flows are separated could not be settled: the "
+            f"search did not end, and the linear program takes at most {MOST_ROWS:,} observations; here are "
+            f"{len(positive):,}. Leave out the regions and pairs that seldom trade, use coarser effects, or estimate "
+            f"positive flows with log(...)."
         )
         raise ConvergenceError(msg)
     out[~positive] = _program(positive, scaled, codes)

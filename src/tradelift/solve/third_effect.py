@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve.block_rows import codes_of
 from tradelift.solve.problem import DenseProblem, Piece
 from tradelift.solve.rank import PLAIN
+from tradelift.solve.row_separation import separated_rows
 from tradelift.solve.sample import counts, effect_rank, separated_by_effects
 from tradelift.solve.slabs import cut
 from tradelift.solve.three_way import net_cross
@@ -18,7 +20,8 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FEW = 8  # periods that show whether regressors are collinear
-TRIALS = 60  # random cubes that settle nothing, before the question is left open
+TRIALS = 12  # rounds of random cubes that settle little, before the rest is searched
+LITTLE = 0.01  # of the flows still open
 SEED = 1  # the answer does not depend on it: only how fast it is found
 
 
@@ -28,24 +31,25 @@ def usable_with_third(problem: DenseProblem) -> Usable | None:
 
     Returns
     -------
-    None where blocks cannot settle it: zero flows that may be separated, or regressors that may be collinear.
+    None where blocks cannot settle it: regressors that may be collinear, at least on positive flows.
 
     Raises
     ------
     ValueError
         If a Poisson outcome is negative.
+    ConvergenceError
+        If zero flows may be separated and the problem is too large to find out.
     """
     pieces = problem.pieces
     given = [given_sample(piece) for piece in pieces]
     samples = positive = [full_sample(s, p) for s, p in zip(given, pieces, strict=True)]
     if problem.family == "poisson":
         refuse_negative([p.outcome for p in pieces], given)
-        samples = _not_separated(pieces, trading(pieces, samples))
-        if not all_determined(pieces, samples):
-            return None
         positive = [s & (p.outcome > 0) for s, p in zip(samples, pieces, strict=True)]
-    if not _plainly_independent(pieces, positive):
+    if not _plainly_independent(pieces, positive):  # else no combination that separates has regressors in it
         return None
+    if problem.family == "poisson":
+        samples = _not_separated(pieces, trading(pieces, samples))
     counted = not_alone(pieces, samples)
     rank = sum(effect_rank(s) for s in counted) + _group_rank(pieces, counted)
     return Usable(
@@ -58,12 +62,30 @@ def usable_with_third(problem: DenseProblem) -> Usable | None:
 
 
 def _not_separated(pieces: Sequence[Piece], samples: list[Bools]) -> list[Bools]:
-    """Leave out what two of the effects separate: the third cannot bring it back, and more groups may be empty then."""
+    """
+    Leave out what the effects separate.
+
+    First what two of them separate: the third cannot bring it back, and more groups may be empty then.
+    """
     while True:
         apart = [separated_by_effects(s & (p.outcome > 0), s) for s, p in zip(samples, pieces, strict=True)]
         if all(a is None for a in apart):
-            return samples
+            break
         samples = trading(pieces, [s if a is None else s & ~a for s, a in zip(samples, apart, strict=True)])
+    known = determined(pieces, samples)
+    if not any((s & ~k).any() for s, k in zip(samples, known, strict=True)):
+        return samples
+    positive, there = (
+        np.concatenate([mask[s] for mask, s in zip(masks, samples, strict=True)])
+        for masks in ([p.outcome > 0 for p in pieces], known)
+    )
+    found = separated_rows(positive, np.zeros((len(positive), 0)), codes_of(pieces, samples), there)
+    out, ends = [], np.cumsum([int(np.count_nonzero(s)) for s in samples])
+    for s, own in zip(samples, np.split(found, ends[:-1]), strict=True):
+        left = s.copy()
+        left[s] = ~own
+        out.append(left)
+    return out
 
 
 def _or_none(sample: Bools) -> Bools | None:
@@ -129,13 +151,13 @@ def not_alone(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
         left = [s & ~b for s, b in zip(left, bad, strict=True)]
 
 
-def all_determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> bool:
+def determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
     """
-    Tell whether the effects at every zero flow follow from those at positive flows, so that none can be separated.
+    Find zero flows at which the effects follow from those at positive flows, so that they cannot be separated.
 
     The alternating sum of the effects over the eight corners of a cube (two origins, two destinations, two periods)
     vanishes. Where seven corners are positive or known already, the eighth is known. Random cubes settle the usual
-    case; False leaves it open.
+    case, and most of others.
 
     Parameters
     ----------
@@ -143,12 +165,16 @@ def all_determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> bool:
         With a third effect.
     samples
         Observations, shape (T, I, J); groups without trade are gone.
+
+    Returns
+    -------
+    Positive flows and those that follow from them, shape (T, I, J) each.
     """
     rng = np.random.default_rng(SEED)
-    return all(_determined(p.outcome, s, rng) for p, s in zip(pieces, samples, strict=True))
+    return [_determined(p.outcome, s, rng) for p, s in zip(pieces, samples, strict=True)]
 
 
-def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> bool:
+def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> Bools:
     known = sample & (outcome > 0)
     t, i, j = np.nonzero(sample & ~known)
     idle, turn = 0, 0
@@ -164,9 +190,9 @@ def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> boo
         for when in (t, u):
             there &= known[when, i, m] & known[when, k, j] & known[when, k, m]
         known[t[there], i[there], j[there]] = True
+        idle = 0 if np.count_nonzero(there) > LITTLE * len(t) else idle + 1
         t, i, j = t[~there], i[~there], j[~there]
-        idle = 0 if there.any() else idle + 1
-    return not len(t)
+    return known
 
 
 def _any_known(known: Bools, axis: int, rng: np.random.Generator) -> Ints:
