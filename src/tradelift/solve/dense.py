@@ -31,7 +31,9 @@ def fit_dense(problem: DenseProblem, groups: Groups, *, detail: bool) -> Fit:
         solved = _with_third(problem, cuts) if third else _solve(problem, cuts)
     if found is None or solved is None:
         return fit_as_rows(problem, groups, detail=detail)
-    scores = score(problem, cut(problem.pieces, found.counted, found.kept), solved, groups, detail=detail)
+    if any(a is not b for a, b in zip(found.existing, found.counted, strict=True)):
+        cuts = cut(problem.pieces, found.counted, found.kept)
+    scores = score(problem, cuts, solved, groups, detail=detail)
     return _finish(problem, found, solved, scores)
 
 

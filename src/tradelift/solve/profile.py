@@ -13,7 +13,7 @@ from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import FLAT, MAX_ITERATIONS, solve_effects
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, periods, ratio, row_sums
-from tradelift.solve.threads import each
+from tradelift.solve.threads import each, side_by_side
 
 Floats = NDArray[Any]
 
@@ -141,7 +141,9 @@ def effects_of(slabs: list[Slab], state: Solved, spread: Floats) -> Slabs:
 def slabs_of(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]] | None = None) -> list[Slab]:
     """Cut pieces, at their usual places unless others are given."""
     at = [periods(c.piece) for c in cuts] if pieces is None else pieces
-    return [slab for n, (c, own) in enumerate(zip(cuts, at, strict=True)) for slab in c.slabs(n, own)]
+    wanted = [(n, c, own) for n, (c, several) in enumerate(zip(cuts, at, strict=True)) for own in several]
+    cells = sum(c.piece.outcome.size for c in cuts if c.sample is not None)
+    return side_by_side(lambda n, c, own: c.slab(n, own), cells, *zip(*wanted, strict=True))
 
 
 def start_of(cuts: Sequence[Cut], k: int) -> Solved:

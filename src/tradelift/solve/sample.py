@@ -43,8 +43,8 @@ def separated_by_effects(positive: Bools, sample: Bools | None) -> Bools | None:
     joined = np.asarray(np.asarray(full.all(axis=2)).any(axis=1))
     if not joined.all():
         joined |= np.asarray((positive if traded else positive | ~rows[:, :, None]).all(axis=1)).any(axis=1)
-    left = np.flatnonzero(~joined)
-    joined[left] = _in_one_piece(positive[left])
+    unclear = np.flatnonzero(~joined)
+    joined[unclear] = _in_one_piece(positive[unclear])
     if traded and joined.all():
         return None
     everything = np.ones(positive.shape, dtype=bool) if sample is None else sample
@@ -72,7 +72,7 @@ def _in_one_piece(edges: Bools) -> Bools:
     busiest = edges.view(np.uint8).sum(axis=2, dtype=np.int32).argmax(axis=1)
     reached = edges[np.arange(len(edges)), busiest]
     for _ in range(2):
-        found = (edges & reached[:, None, :]).any(axis=2)
+        found = np.asarray((edges & reached[:, None, :]).any(axis=2))
         reached = np.asarray((edges & found[:, :, None]).any(axis=1))
     return np.asarray((found == rows).all(axis=1) & (reached == columns).all(axis=1))
 
@@ -127,9 +127,11 @@ def effect_rank(sample: Bools) -> int:
     """
     rows, columns = np.asarray(sample.any(axis=2)), np.asarray(sample.any(axis=1))
     rank = int(rows.sum() + columns.sum())
-    full = np.asarray((sample if columns.all() else sample | ~columns[:, None, :]).all(axis=2)).any(axis=1)
-    left = np.flatnonzero(~full)
-    full[left] = _in_one_piece(sample[left])
+    full: Bools = np.asarray(
+        np.asarray((sample if columns.all() else sample | ~columns[:, None, :]).all(axis=2)).any(axis=1)
+    )
+    unclear = np.flatnonzero(~full)
+    full[unclear] = _in_one_piece(sample[unclear])
     rank -= int((full & rows.any(axis=1)).sum())
     for t in np.flatnonzero(~full):
         i, j = np.nonzero(sample[t])

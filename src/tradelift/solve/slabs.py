@@ -1,7 +1,7 @@
 """Slabs: a few periods of a piece at a time, small enough that their arrays stay in the processor's cache."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -90,35 +90,42 @@ class Cut:
         Its observations, shape (T, I, J); None where it is complete.
     regressors
         The kept ones about their means, shape (I, J) where they do not move, else (T, I, J).
+    made
+        Slabs made before, by their first period: the solution and its scores ask for the same.
     """
 
     piece: Piece
     sample: Bools | None
     regressors: tuple[Floats, ...]
+    made: dict[int, Slab] = field(default_factory=dict)
 
-    def slabs(self, n: int, periods: Sequence[slice]) -> Iterator[Slab]:
-        """Yield the slabs of piece `n`."""
+    def slab(self, n: int, at: slice) -> Slab:
+        """Give the slab of some periods; this is piece `n`."""
+        if at.start not in self.made or self.made[at.start].periods != at:
+            self.made[at.start] = self._slab(n, at)
+        return self.made[at.start]
+
+    def _slab(self, n: int, at: slice) -> Slab:
         piece = self.piece
-        for at in periods:
-            weights = None
-            if piece.weights is not None and piece.weights.dtype != bool:
-                weights = piece.weights[at]
-            if self.sample is not None:
-                mask = self.sample[at]
-                weights = mask.astype(np.float64) if weights is None else np.where(mask, weights, 0.0)
-            outcome = piece.outcome[at]
-            offset = piece.offset
-            if offset is not None:
-                offset = offset[0] if len(offset) == 1 else offset[at]
-            yield Slab(
-                piece=n,
-                periods=at,
-                outcome=outcome if weights is None else outcome * weights,
-                regressors=tuple(x if x.ndim == 2 else x[at] for x in self.regressors),
-                weights=weights,
-                offset=offset,
-                plain=piece.weights is None or piece.weights.dtype == bool,
-            )
+        weights = None
+        if piece.weights is not None and piece.weights.dtype != bool:
+            weights = piece.weights[at]
+        if self.sample is not None:
+            mask = self.sample[at]
+            weights = mask.astype(np.float64) if weights is None else np.where(mask, weights, 0.0)
+        outcome = piece.outcome[at]
+        offset = piece.offset
+        if offset is not None:
+            offset = offset[0] if len(offset) == 1 else offset[at]
+        return Slab(
+            piece=n,
+            periods=at,
+            outcome=outcome if weights is None else outcome * weights,
+            regressors=tuple(x if x.ndim == 2 else x[at] for x in self.regressors),
+            weights=weights,
+            offset=offset,
+            plain=piece.weights is None or piece.weights.dtype == bool,
+        )
 
 
 def cut(pieces: Sequence[Piece], samples: Sequence[Bools | None], kept: Sequence[int]) -> list[Cut]:

@@ -15,9 +15,13 @@ WORTHWHILE = 100_000  # cells: below, handing over takes longer than the work
 
 def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[Any]) -> list[Any]:
     """Call a function for each slab and what else is given, in order; in threads where the loops are compiled."""
-    large = kernel.loaded() and sum(slab.outcome.size for slab in slabs) >= WORTHWHILE
-    pool = _pool() if large else None
-    return list(map(function, slabs, *given)) if pool is None else list(pool.map(function, slabs, *given))
+    return side_by_side(function, sum(slab.outcome.size for slab in slabs), slabs, *given)
+
+
+def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]) -> list[Any]:
+    """Call a function that goes over so many cells in all, in threads where the loops are compiled."""
+    pool = _pool() if kernel.loaded() and cells >= WORTHWHILE else None
+    return list(map(function, *given)) if pool is None else list(pool.map(function, *given))
 
 
 @cache
