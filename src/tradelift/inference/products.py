@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from tradelift.covariance import Influence, covariance
 from tradelift.inference.planes import Field, Plane, effects_of
 from tradelift.programme import Programme
+from tradelift.solve import kernel
+from tradelift.solve.threads import side_by_side
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -170,15 +172,24 @@ def _moments(fields: Sequence[Field], draws: Draws, bread: Floats, n_terms: int)
                 for j, other in values.items():
                     gram[:, k, j] += _inner(weighted[k], other)
                     cross[:, k, j] += _inner(weighted[k], _dense(other[:1], cell[:1], field.shape)[0][cell])
-            for plane in planes:
-                halves = _halves(plane, spots, on, values, field.shape)
-                for k in values:
-                    for j in values:
-                        gram[:, k, j] -= _inner(halves[k], halves[j])
-                        cross[:, k, j] -= halves[k] @ halves[j][0]
+            explained = partial(_explained, spots=spots, on=on, values=values, shape=field.shape)
+            for own in side_by_side(explained, len(planes) * weights.size, planes):
+                for (k, j), (among, with_observed) in own.items():
+                    gram[:, k, j] -= among
+                    cross[:, k, j] -= with_observed
     gram -= controls @ bread @ controls.transpose(0, 2, 1)
     cross -= controls @ bread @ controls[0].T
     return Moments(score=score, gram=gram, cross=cross, controls=controls, size=size)
+
+
+def _explained(
+    plane: Plane, spots: _Spots, on: Ints, values: Mapping[int, Floats], shape: tuple[int, int]
+) -> dict[tuple[int, int], tuple[Floats, Floats]]:
+    """What the effects explain of products of two treatment terms in a plane: of draws, and with the observed, (B,)."""
+    halves = _halves(plane, spots, on, values, shape)
+    return {
+        (k, j): (_inner(halves[k], halves[j]), np.asarray(halves[k] @ halves[j][0])) for k in values for j in values
+    }
 
 
 def _total(arrays: Sequence[Floats]) -> Floats:
@@ -193,7 +204,11 @@ def _halves(
     plane: Plane, spots: _Spots, on: Ints, values: Mapping[int, Floats], shape: tuple[int, int]
 ) -> dict[int, Floats]:
     """Square roots of what the effects explain of each treatment term in a plane, shape (B, m) each."""
-    weights, effects = _pad(plane.weights)[spots.cell[:, on]], effects_of(plane.weights)
+    effects = effects_of(plane.weights)
+    if kernel.loaded():
+        cells = spots.cell[:, on]
+        return {k: effects.half(*kernel.margins(cells, value, plane.weights)) for k, value in values.items()}
+    weights = _pad(plane.weights)[spots.cell[:, on]]
     return {k: effects.half(*_sums(value * weights, spots, on, shape)) for k, value in values.items()}
 
 

@@ -724,3 +724,24 @@ PUBLIC int tl_take_out(count n, const count *to, const count *from, const count 
     for (count c = 0; c < n; c++) out[to[c]] -= kernel[pair[c]] * values[from[c]];
     return 0;
 }
+
+/* Sums by row (B, I) and column (B, J) of what stands at E cells of a plane (I, J) in each of B draws: values (B, E)
+ * times the weights there; a cell one past the last is none. */
+PUBLIC int tl_margins(count B, count E, count I, count J, const count *cells, const double *values,
+                      const double *weights, double *rows, double *columns)
+{
+    memset(rows, 0, (size_t)(B * I) * sizeof(double));
+    memset(columns, 0, (size_t)(B * J) * sizeof(double));
+    for (count b = 0; b < B; b++) {
+        double *restrict by_row = rows + b * I, *restrict by_column = columns + b * J;
+        for (count e = 0; e < E; e++) {
+            const count cell = cells[b * E + e];
+            if (cell >= I * J) continue;
+            const double part = values[b * E + e] * weights[cell];
+            const count i = cell / J;
+            by_row[i] += part;
+            by_column[cell - i * J] += part;
+        }
+    }
+    return 0;
+}

@@ -287,6 +287,29 @@ def take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, kernel: Floats, va
     _call("tl_take_out", ctypes.c_int64(len(to)), *map(_at, (to, origin, pair, kernel, values)), _in_place(out))
 
 
+def margins(cells: Ints, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """
+    Sum up what stands at some cells of a plane in each draw.
+
+    Parameters
+    ----------
+    cells, values
+        Places in the plane, one past the last for none, and what stands there, shape (B, E).
+    weights
+        Of the plane's cells, shape (I, J).
+
+    Returns
+    -------
+    Weighted sums by row (B, I) and by column (B, J).
+    """
+    (b, e), (n_rows, n_columns) = cells.shape, weights.shape
+    rows, columns = np.empty((b, n_rows)), np.empty((b, n_columns))
+    held = np.ascontiguousarray(cells, dtype=np.int64), np.ascontiguousarray(values), np.ascontiguousarray(weights)
+    shape = map(ctypes.c_int64, (b, e, n_rows, n_columns))
+    _call("tl_margins", *shape, *map(_at, held), *map(_in_place, (rows, columns)))
+    return rows, columns
+
+
 def _call(name: str, *arguments: Any) -> int:
     library = _library()
     assert library is not None, "callers ask first whether it is loaded"

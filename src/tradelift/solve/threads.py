@@ -1,4 +1,4 @@
-"""Slabs side by side: the compiled loops hold no lock of the interpreter."""
+"""Work side by side: the compiled loops, and NumPy's on large arrays, hold no lock of the interpreter."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -14,13 +14,18 @@ WORTHWHILE = 100_000  # cells: below, handing over takes longer than the work
 
 
 def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[Any]) -> list[Any]:
-    """Call a function for each slab and what else is given, in order; in threads where the loops are compiled."""
-    return side_by_side(function, sum(slab.outcome.size for slab in slabs), slabs, *given)
+    """
+    Call a function for each slab and what else is given, in order; in threads where the loops are compiled.
+
+    NumPy's operations on a slab are so short that threads wait for the lock for longer than they work.
+    """
+    cells = sum(slab.outcome.size for slab in slabs) if kernel.loaded() else 0
+    return side_by_side(function, cells, slabs, *given)
 
 
 def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]) -> list[Any]:
-    """Call a function that goes over so many cells in all, in threads where the loops are compiled."""
-    pool = _pool() if kernel.loaded() and cells >= WORTHWHILE else None
+    """Call a function that goes over so many cells in all, in threads where they are many; results in order."""
+    pool = _pool() if cells >= WORTHWHILE else None
     return list(map(function, *given)) if pool is None else list(pool.map(function, *given))
 
 
