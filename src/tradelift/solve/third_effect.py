@@ -20,6 +20,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FEW = 8  # periods that show whether regressors are collinear
+EASY = 6  # random cubes for each cell, before they are chosen with care
 TRIALS = 12  # rounds of random cubes that settle little, before the rest is searched
 LITTLE = 0.01  # of the flows still open
 SEED = 1  # the answer does not depend on it: only how fast it is found
@@ -177,6 +178,10 @@ def determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]
 def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> Bools:
     known = sample & (outcome > 0)
     t, i, j = np.nonzero(sample & ~known)
+    for _ in range(EASY if 2 * len(t) < known.size else 0):  # where most are known, corners anywhere serve
+        there = _seven_known(known, (t, i, j), tuple(rng.integers(0, n, len(t)) for n in known.shape))
+        known[t[there], i[there], j[there]] = True
+        t, i, j = t[~there], i[~there], j[~there]
     idle, turn = 0, 0
     while len(t) and idle < TRIALS:
         turn += 1
@@ -186,13 +191,20 @@ def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> Boo
             k, m = (np.full(len(t), rng.choice(len(p), p=p)) for p in (_busy(known, 1), _busy(known, 2)))
         else:
             k, m = _any_known(known, 1, rng)[t, j], _any_known(known, 2, rng)[t, i]
-        there = (u != t) & (k != i) & (m != j) & known[u, i, j]
-        for when in (t, u):
-            there &= known[when, i, m] & known[when, k, j] & known[when, k, m]
+        there = _seven_known(known, (t, i, j), (u, k, m))
         known[t[there], i[there], j[there]] = True
         idle = 0 if np.count_nonzero(there) > LITTLE * len(t) else idle + 1
         t, i, j = t[~there], i[~there], j[~there]
     return known
+
+
+def _seven_known(known: Bools, cells: tuple[Ints, ...], corners: tuple[Ints, ...]) -> Bools:
+    """Whether all else of the cubes between cells (t, i, j) and the corners (u, k, m) beyond them is known."""
+    (t, i, j), (u, k, m) = cells, corners
+    there = (u != t) & (k != i) & (m != j) & known[u, i, j]
+    for when in (t, u):
+        there &= known[when, i, m] & known[when, k, j] & known[when, k, m]
+    return np.asarray(there)
 
 
 def _any_known(known: Bools, axis: int, rng: np.random.Generator) -> Ints:
