@@ -7,7 +7,9 @@ from tradelift.errors import ConvergenceError, DataError, DesignError, StudyErro
 
 if TYPE_CHECKING:
     from tradelift.designs import Gravity as Gravity
+    from tradelift.designs import SpatialRD as SpatialRD
     from tradelift.designs import residual_correlogram as residual_correlogram
+    from tradelift.designs import shared_borders as shared_borders
     from tradelift.estimate import Estimate as Estimate
     from tradelift.inference import benjamini_hochberg as benjamini_hochberg
     from tradelift.inference import randomize as randomize
@@ -24,6 +26,7 @@ _ROOMS = {
     "Estimate": "estimate",
     "Gravity": "designs",
     "Panel": "panel",
+    "SpatialRD": "designs",
     "Study": "study",
     "benjamini_hochberg": "inference",
     "randomize": "inference",
@@ -31,6 +34,7 @@ _ROOMS = {
     "residual_correlogram": "designs",
     "romano_wolf": "inference",
     "run": "pipeline",
+    "shared_borders": "designs",
 }
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "Estimate",
     "Gravity",
     "Panel",
+    "SpatialRD",
     "Study",
     "StudyError",
     "benjamini_hochberg",
@@ -48,6 +53,7 @@ __all__ = [
     "residual_correlogram",
     "romano_wolf",
     "run",
+    "shared_borders",
 ]
 
 

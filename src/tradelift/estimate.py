@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.covariance import Covariance, Influence, covariance
+from tradelift.diagnostics import Diagnostics
 from tradelift.errors import DesignError
 
 if TYPE_CHECKING:
@@ -21,46 +22,11 @@ REASONS = ("missing", "not_positive", "zero_distance", "separated", "singleton")
 ZERO_WEIGHT = "zero_weight"
 """One more, counted only where a weight is 0."""
 
+NO_PARTNER = "no_partner"
+"""One more, of stacked designs: near controls in a period in which their group's partner pair cannot be used."""
+
 LEVEL = 0.95
 POSITIVE = 1e-12  # share of the largest eigenvalue above which one counts as positive
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostics:
-    """
-    What stands behind an estimate.
-
-    Parameters
-    ----------
-    path
-        "sums", "tensor" or "rows": how the numbers were computed.
-    iterations
-        Newton steps; 1 for OLS.
-    omitted
-        Controls without variation after the effects, or collinear with those before them.
-    effect_rank
-        Rank of the fixed effects.
-    deviance
-        Poisson deviance, or the sum of squared residuals.
-    pseudo_r2
-        One less the deviance over that of a constant; R2 for OLS.
-    clusters
-        Number of clusters in each dimension.
-    notes
-        What a reader must know, in sentences.
-    uncorrected
-        The coefficients before a correction of their bias; None where there was none.
-    """
-
-    path: str
-    iterations: int
-    omitted: tuple[str, ...]
-    effect_rank: int
-    deviance: float
-    pseudo_r2: float
-    clusters: tuple[int, ...]
-    notes: tuple[str, ...] = ()
-    uncorrected: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +128,8 @@ class Estimate:
     @property
     def dropped(self) -> dict[str, int]:
         """Observations of the sample that are not used, by each published reason; with n_obs they add up."""
-        weightless = int(self.exclusions.get(ZERO_WEIGHT, 0))
         every = {reason: int(self.exclusions.get(reason, 0)) for reason in REASONS}
-        return every | {ZERO_WEIGHT: weightless} if weightless else every
+        return every | {r: int(self.exclusions[r]) for r in (ZERO_WEIGHT, NO_PARTNER) if self.exclusions.get(r)}
 
     def tidy(self) -> "pd.DataFrame":
         """One row a term: term, estimate, std_error, statistic, p_value, conf_low, conf_high (95%)."""
@@ -312,7 +277,9 @@ class Estimate:
         table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}") if self.terms else "no terms"
         lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count) or "none"
         size = f"{self.n_obs:,} observations, {self.n_pairs:,} directed pairs; dropped: {lost}"
-        return "\n".join([head, table, size, *self.diagnostics.notes, *self._unknown()])
+        identified = self.diagnostics.identification
+        said = [] if identified is None else [str(identified)]
+        return "\n".join([head, table, size, *said, *self.diagnostics.notes, *self._unknown()])
 
     def _unknown(self) -> list[str]:
         """Say why a standard error is not there."""

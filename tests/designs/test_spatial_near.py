@@ -38,12 +38,15 @@ def by_loops(panel, options, direction="both"):  # noqa: C901  one plain loop, a
     def column(end, exporter):
         return end if regions.side is None else (exporter if end == 0 else 1 - exporter)
 
+    def weigh(d):
+        h = options.bandwidth_km
+        return 1.0 if h is None else kernel(options.kernel, d / h) if d <= h else 0.0
+
     def stands(k, own, end, exporter):
         c = column(end, exporter)
         if options.neighbours not in ("both", "corners", names[c]) or k == own or side[k] != side[own]:
             return None
-        h = options.bandwidth_km
-        w = 1.0 if h is None else (kernel(options.kernel, km[k, own] / h) if km[k, own] <= h else 0.0)
+        w = weigh(km[k, own])
         if w <= 0 or (options.donut_km and km[k, own] <= options.donut_km):
             return None
         if options.same_group and regions.group[k] != regions.group[own]:
@@ -75,13 +78,15 @@ def by_loops(panel, options, direction="both"):  # noqa: C901  one plain loop, a
         rows += [(2, (o, k), (0.0, s[0]), s[1]) for k, s in destinations]
         if options.neighbours == "corners":
             rows += [
-                (3, (k, m), (s[0], z[0]), s[1] * z[1]) for (k, s), (m, z) in itertools.product(origins, destinations)
+                (3, (k, m), (s[0], z[0]), corner)
+                for (k, s), (m, z) in itertools.product(origins, destinations)
+                if (corner := weigh(float(np.hypot(s[0], z[0])))) > 0
             ]
         rows = [r for r in rows if may(r[1], own)]
         if options.nearest:
             rows = [
                 r for kind in (1, 2, 3)
-                for r in sorted((r for r in rows if r[0] == kind), key=lambda r: (sum(r[2]), r[1]))[: options.nearest]
+                for r in sorted((r for r in rows if r[0] == kind), key=lambda r: (np.hypot(*r[2]), r[1]))[: options.nearest]
             ]  # fmt: skip
         turned = regions.side is not None and e == 1
         if rows:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from tradelift.covariance.dyads import Dyads
 from tradelift.errors import DesignError
-from tradelift.solve import DenseProblem, Piece, RowProblem, fit
+from tradelift.solve import DenseProblem, Fit, Piece, RowProblem, fit
+from tradelift.solve.stack import StackProblem, fit_stack
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -32,7 +33,7 @@ class Deleted:
     lost: Ints
 
 
-def without_each(problem: DenseProblem | RowProblem, dyads: Dyads, kept: tuple[int, ...]) -> Deleted:
+def without_each(problem: DenseProblem | RowProblem | StackProblem, dyads: Dyads, kept: tuple[int, ...]) -> Deleted:
     """
     Fit a problem again without each region.
 
@@ -53,8 +54,7 @@ def without_each(problem: DenseProblem | RowProblem, dyads: Dyads, kept: tuple[i
     coefficients, lost = [], []
     for region in np.union1d(dyads.origin[dyads.used], dyads.destination[dyads.used]):
         gone = (dyads.origin == region) | (dyads.destination == region)
-        rest = _in_blocks(problem, gone) if isinstance(problem, DenseProblem) else _in_rows(problem, gone)
-        found = None if rest is None else fit(rest)
+        found = _fit_without(problem, gone)
         if found is None or found.kept != kept:
             lost.append(region)
         else:
@@ -88,6 +88,23 @@ def jackknife(deleted: Deleted) -> Floats:
         raise DesignError(msg)
     centred = deleted.coefficients - deleted.coefficients.mean(axis=0)
     return np.asarray(centred.T @ centred * (count - 1) / count)
+
+
+def _fit_without(problem: DenseProblem | RowProblem | StackProblem, gone: Bools) -> Fit | None:
+    """The fit without some directed pairs; None where nothing is left."""
+    if isinstance(problem, StackProblem):
+        stack = _in_stack(problem, gone)
+        return fit_stack(stack) if stack.weights.any() else None
+    rest = _in_blocks(problem, gone) if isinstance(problem, DenseProblem) else _in_rows(problem, gone)
+    return None if rest is None else fit(rest)
+
+
+def _in_stack(problem: StackProblem, gone: Bools) -> StackProblem:
+    """A stack without some pairs, and without the groups whose partner pair is among them."""
+    out = gone[problem.pair]
+    lost = np.zeros(int(problem.group.max(initial=-1)) + 1, dtype=bool)
+    lost[problem.group[out & problem.is_partner]] = True
+    return replace(problem, weights=np.where(out | lost[problem.group], 0.0, problem.weights))
 
 
 def _in_rows(problem: RowProblem, gone: Bools) -> RowProblem | None:

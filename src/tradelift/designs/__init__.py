@@ -5,6 +5,7 @@ from tradelift.designs.correlogram import ResidualCorrelogram, residual_correlog
 from tradelift.designs.correlogram_finding import Correlogram
 from tradelift.designs.gravity import Gravity
 from tradelift.designs.prediction import Prediction, predict
+from tradelift.designs.spatial import SpatialRD, shared_borders
 from tradelift.designs.task import Finding, Task, task_json
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "Gravity",
     "Prediction",
     "ResidualCorrelogram",
+    "SpatialRD",
     "Task",
     "compare",
     "conclude",
     "predict",
     "residual_correlogram",
+    "shared_borders",
     "task_json",
 ]

@@ -29,10 +29,12 @@ from tradelift.designs.screening import (
     screen,
 )
 from tradelift.designs.terms import Column, choose_family, formula, parse_outcome, transform
+from tradelift.diagnostics import Diagnostics, Identification
 from tradelift.errors import DesignError
-from tradelift.estimate import ZERO_WEIGHT, Diagnostics, Estimate
+from tradelift.estimate import ZERO_WEIGHT, Estimate
 from tradelift.panel import Panel
 from tradelift.solve import DenseProblem, Fit, RowProblem, fit
+from tradelift.solve.stack import StackProblem, fit_stack
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -88,7 +90,7 @@ class Comparison:
         Ids of the regions that `dyads` codes, shape (R,), to name them.
     """
 
-    problem: DenseProblem | RowProblem
+    problem: DenseProblem | RowProblem | StackProblem
     terms: tuple[str, ...]
     treatment: tuple[str, ...]
     dyads: Dyads
@@ -253,13 +255,17 @@ def fitted(comparison: Comparison, design: Design, *, detail: bool = False) -> F
     detail
         Also keep fitted flows by observation.
     """
+    if isinstance(comparison.problem, StackProblem):
+        return fit_stack(comparison.problem, comparison.clusters)
     corrects = design.correction == "weidner-zylkin"
     if corrects:
         check_problem(comparison.problem, comparison.dyads)
     return fit(comparison.problem, groups=comparison.clusters, detail=detail or corrects)
 
 
-def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
+def settle(
+    found: Fit, comparison: Comparison, design: Design, identification: Identification | None = None
+) -> Estimate:
     """
     Make an estimate of a fit.
 
@@ -269,6 +275,8 @@ def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
         The fit of the comparison's problem.
     comparison, design
         As in `conclude`.
+    identification
+        What identifies a stacked design.
 
     Raises
     ------
@@ -296,6 +304,7 @@ def settle(found: Fit, comparison: Comparison, design: Design) -> Estimate:
         clusters=(),
         notes=(*comparison.notes, *notes_of(influence, comparison.regions)),
         uncorrected=None if bias is None else tuple(map(float, found.coefficients)),
+        identification=identification,
     )
     k = len(kept)
     blank = Estimate(

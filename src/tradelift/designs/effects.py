@@ -73,7 +73,7 @@ def third_effect(panel: Panel, names: Sequence[str]) -> Ints | None:
         return None
     code = np.zeros(len(panel.pairs), dtype=np.int64)
     for part in others[0].split("^"):
-        values = _by_pair(panel, part.strip())
+        values = by_pair(panel, part.strip())
         if values is None:
             return None
         own = _rank(values)
@@ -81,7 +81,7 @@ def third_effect(panel: Panel, names: Sequence[str]) -> Ints | None:
     return code
 
 
-def _by_pair(panel: Panel, name: str) -> Ints | None:
+def by_pair(panel: Panel, name: str) -> Ints | None:
     """A column by directed pair, or None where it moves in time."""
     if name in ("origin", "destination"):
         return panel.pairs.origin if name == "origin" else panel.pairs.destination

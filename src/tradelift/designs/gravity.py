@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from tradelift.covariance import check_columns, check_scheme
 from tradelift.designs.comparison import Comparison, compare, conclude
-from tradelift.designs.effects import blanks
+from tradelift.designs.levels import spelled, split_by_levels
 from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.sample import describe, select, select_pairs
 from tradelift.designs.stored import estimate_parts, refuse_stored
-from tradelift.designs.terms import Column, choose_family, default_controls, formula, parse_outcome, read_controls
+from tradelift.designs.terms import choose_family, default_controls, formula, parse_outcome, read_controls
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
@@ -173,7 +173,7 @@ class Gravity:
         """
         treatment = "partner" if self.treatment == "auto" else self.treatment
         if treatment is not None and self.by is not None:
-            treatment = _spelled(treatment, self.by)
+            treatment = spelled(treatment, self.by)
         controls = ("log(distance_km)",) if self.controls is None else self.controls
         effects = ("origin^period", "destination^period") if self.effects is None else self.effects
         return formula(self.outcome, [*([treatment] if treatment else []), *controls], effects)
@@ -196,7 +196,9 @@ class Gravity:
                 msg = f"by='{self.by}' splits the treatment, and this design has none; name one, or leave out by."
                 raise DesignError(msg)
             pairs = select_pairs(panel, self.direction, self.control_types)
-            regressors = [level for column in regressors for level in _split(panel, column, self.by, pairs, sample)]
+            regressors = [
+                level for column in regressors for level in split_by_levels(panel, column, self.by, pairs, sample)
+            ]
         return compare(
             panel,
             outcome=self.outcome,
@@ -314,30 +316,3 @@ def _check_names(design: Gravity) -> None:
     if design.vcov is None:
         msg = "vcov is a scheme or a list of columns; write vcov='none' for errors of independent observations."
         raise DesignError(msg)
-
-
-def _spelled(treatment: str, by: str) -> str:
-    """A treatment by levels, as fixest writes it."""
-    return f"i({by}, {treatment})"
-
-
-def _split(panel: Panel, column: Column, by: str, pairs: Bools, sample: Bools) -> list[Column]:
-    """One treatment for each level of a column; where the level of a treated cell is not known, it is missing."""
-    fixed = column.fixed and panel.is_fixed(by)
-    levels = panel.pair_column(by) if fixed else panel.column(by)
-    values = column.values if fixed or not column.fixed else column.by_cell(panel.pair_of_cell)
-    unknown = blanks(levels)
-    names = np.unique(levels[(pairs if fixed else sample) & ~unknown])
-    if by in ("origin", "destination", "period", "category"):
-        labels = {"period": panel.periods, "category": panel.categories or ()}.get(by, panel.regions.ids)
-    else:
-        labels = None
-    return [
-        Column(
-            name=f"{column.name}[{labels[level] if labels is not None else level}]",
-            values=np.where(unknown & (values != 0), np.nan, np.where(levels == level, values, 0.0)),
-            fixed=fixed,
-            spelled=_spelled(column.name, by),
-        )
-        for level in names
-    ]

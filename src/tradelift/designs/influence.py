@@ -5,10 +5,15 @@ from dataclasses import replace
 
 from tradelift.covariance import Dyads, Influence, weidner_zylkin, without_each
 from tradelift.solve import DenseProblem, Fit, RowProblem
+from tradelift.solve.stack import StackProblem
 
 
 def influence_of(
-    found: Fit, problem: DenseProblem | RowProblem, dyads: Dyads, vcov: str | Sequence[str], correction: str
+    found: Fit,
+    problem: DenseProblem | RowProblem | StackProblem,
+    dyads: Dyads,
+    vcov: str | Sequence[str],
+    correction: str,
 ) -> Influence:
     """
     Gather what every covariance starts from; the jackknife and the leverage corrections now, while the data are here.
@@ -29,6 +34,10 @@ def influence_of(
     if problem.family == "gaussian":
         spread = found.deviance / max(found.n_obs - rank, 1)
     used = replace(dyads, used=found.pairs_used)
+    corrected = None
+    if correction == "weidner-zylkin":
+        assert not isinstance(problem, StackProblem), "refused before"
+        corrected = weidner_zylkin(problem, found, used)
     return Influence(
         pairs=found.scores @ found.bread,
         dyads=used,
@@ -37,7 +46,7 @@ def influence_of(
         n_obs=found.n_obs,
         rank=rank,
         deleted=without_each(problem, used, found.kept) if vcov == "jackknife" else None,
-        corrected=weidner_zylkin(problem, found, used) if correction == "weidner-zylkin" else None,
+        corrected=corrected,
     )
 
 

@@ -15,6 +15,7 @@ from tradelift.errors import ConvergenceError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
 from tradelift.solve import DenseProblem, Fit, RowProblem
+from tradelift.solve.stack import StackProblem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,10 +137,11 @@ def predict(panel: Panel, comparison: Comparison, design: Design) -> Prediction:
     DesignError, ConvergenceError
         As in `conclude`.
     """
+    problem = comparison.problem
+    assert not isinstance(problem, StackProblem), "the rows of a stack are not the cells of the panel"
     found = fitted(comparison, design, detail=True)
     estimate = settle(found, comparison, design)
     used = comparison.screened.used
-    problem = comparison.problem
     here = by_cell(problem, panel, used, [piece.sample for piece in found.detail])
     expected = np.where(here, by_cell(problem, panel, used, [piece.fitted for piece in found.detail]), np.nan)
     given = by_cell(problem, panel, used, _given(problem, found))

@@ -59,7 +59,7 @@ def cut_blocks(effects: Sequence[Ints], used: Ints) -> list[Block]:
     codes.sort(key=lambda code: -int(code.max(initial=-1)))
     label = _components(codes)
     merged = _merge(label, codes)
-    return [_block(used, [code for code in codes], np.flatnonzero(merged == b)) for b in range(int(merged.max()) + 1)]
+    return [_block(used, codes, np.flatnonzero(merged == b)) for b in range(int(merged.max()) + 1)]
 
 
 def _components(codes: Sequence[Ints]) -> Ints:

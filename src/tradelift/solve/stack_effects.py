@@ -189,9 +189,9 @@ def _net_of_first(block: Block, weights: Floats) -> tuple[Floats, Floats, Floats
         joint += np.bincount(place + codes, weights=weights, minlength=g * c)
         for other in block.others[:number]:
             matrix += np.bincount(codes * c + other, weights=weights, minlength=c * c)
-    joint, matrix = joint.reshape(g, c), matrix.reshape(c, c)
-    matrix += matrix.T
-    np.einsum("cc->c", matrix)[:] += np.asarray(block.dummies @ weights)
-    scaled = joint * np.sqrt(inverse)[:, None]
-    matrix -= scaled.T @ scaled
-    return inverse, joint, matrix
+    square = matrix.reshape(c, c)
+    square += square.T
+    np.einsum("cc->c", square)[:] += np.asarray(block.dummies @ weights)
+    scaled = joint.reshape(g, c) * np.sqrt(inverse)[:, None]
+    square -= scaled.T @ scaled
+    return inverse, joint.reshape(g, c), square

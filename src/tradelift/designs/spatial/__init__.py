@@ -3,5 +3,6 @@
 from tradelift.designs.spatial.borders import shared_borders
 from tradelift.designs.spatial.near import NearPairs, near_pairs
 from tradelift.designs.spatial.options import Near
+from tradelift.designs.spatial.rd import SpatialRD
 
-__all__ = ["Near", "NearPairs", "near_pairs", "shared_borders"]
+__all__ = ["Near", "NearPairs", "SpatialRD", "near_pairs", "shared_borders"]

@@ -28,8 +28,6 @@ class NearCities:
     ----------
     distance_km
         Shape (R, R); NaN where a coordinate is not known.
-    weight
-        Kernel weight, shape (R, R).
     near
         Where a region may stand for another, shape (R, R), symmetric.
     lost
@@ -39,7 +37,6 @@ class NearCities:
     """
 
     distance_km: Floats
-    weight: Floats
     near: Bools
     lost: Mapping[str, Bools]
     located: Bools
@@ -66,16 +63,14 @@ def near_cities(panel: Panel, options: Near) -> NearCities:
     n = len(regions)
     side = np.zeros(n, dtype=np.int64) if regions.side is None else regions.side
     others = (side[:, None] == side) & ~np.eye(n, dtype=bool)
-    if options.bandwidth_km is None:
-        weight = np.ones((n, n))
-    else:
-        weight = kernel_weight(options.kernel, distance / options.bandwidth_km)
-    left = others & (weight > 0)
+    left = others
+    if options.bandwidth_km is not None:
+        left = left & (kernel_weight(options.kernel, distance / options.bandwidth_km) > 0)
     lost: dict[str, Bools] = {}
     for reason, allowed in _filters(panel, options, distance).items():
         lost[reason] = left & ~allowed
         left = left & allowed
-    return NearCities(distance_km=distance, weight=weight, near=left, lost=lost, located=~np.isnan(np.diag(distance)))
+    return NearCities(distance_km=distance, near=left, lost=lost, located=~np.isnan(np.diag(distance)))
 
 
 def distances_km(panel: Panel, *, needed: bool = True) -> Floats:

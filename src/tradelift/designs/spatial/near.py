@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.designs.spatial.cities import NearCities, near_cities
+from tradelift.designs.spatial.kernels import kernel_weight
 from tradelift.designs.spatial.options import CORNERS, Near, replaced_sides
 from tradelift.errors import DesignError
 from tradelift.panel import Panel
@@ -82,8 +83,8 @@ class NearPairs:
 
     @property
     def distance_km(self) -> Floats:
-        """Distance from the partner pair, shape (n,): of a corner, which differs at both ends, the sum."""
-        return np.asarray(self.distances_km.sum(axis=1))
+        """Distance from the partner pair, shape (n,): of a corner, the root of the squares at both ends."""
+        return _together(self.distances_km)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,6 +147,9 @@ def near_pairs(panel: Panel, options: Near, direction: str = "both") -> NearPair
     rows, lost_pairs = _candidates(panel, partners, cities, ends, corners=options.neighbours == CORNERS)
     rows, pair, lost = _controls(panel, partners, rows, options)
     lost_pairs |= lost
+    weight = _weights(options, _together(_ends_km(partners, rows, cities)))
+    lost_pairs["corner beyond the bandwidth"] = int((weight == 0).sum())
+    rows, pair = rows.take(weight > 0), pair[weight > 0]
     if options.nearest is not None:
         kept = _nearest(partners, rows, cities, options.nearest)
         lost_pairs["not among the nearest"] = int((~kept).sum())
@@ -157,7 +161,7 @@ def near_pairs(panel: Panel, options: Near, direction: str = "both") -> NearPair
     if alone.all():
         raise DesignError(_nothing_near(options, direction, lost_groups, lost_pairs))
     return replace(
-        _arrange(panel, partners, ~alone, rows, pair, cities), lost_groups=lost_groups, lost_pairs=lost_pairs
+        _arrange(panel, partners, ~alone, rows, pair, cities, options), lost_groups=lost_groups, lost_pairs=lost_pairs
     )
 
 
@@ -262,10 +266,22 @@ def _ends_km(partners: _Partners, rows: _Rows, cities: NearCities) -> Floats:
     )
 
 
+def _together(ends_km: Floats) -> Floats:
+    """One distance of those at both ends, shape (m,) from (m, 2)."""
+    return np.asarray(np.hypot(ends_km[:, 0], ends_km[:, 1]))
+
+
+def _weights(options: Near, distance_km: Floats) -> Floats:
+    """Kernel weights of pairs by their distance from the partner pair."""
+    if options.bandwidth_km is None:
+        return np.ones(len(distance_km))
+    return kernel_weight(options.kernel, distance_km / options.bandwidth_km)
+
+
 def _nearest(partners: _Partners, rows: _Rows, cities: NearCities, k: int) -> Bools:
     """Mark the k nearest controls of each group and side; of two as near, the one whose regions have lower ids."""
     where = rows.of * 4 + rows.other_origin + 2 * rows.other_destination
-    distance = _ends_km(partners, rows, cities).sum(axis=1)
+    distance = _together(_ends_km(partners, rows, cities))
     order = np.lexsort((rows.destination, rows.origin, distance, where))
     ordered = where[order]
     first = np.searchsorted(ordered, ordered)
@@ -274,7 +290,9 @@ def _nearest(partners: _Partners, rows: _Rows, cities: NearCities, k: int) -> Bo
     return kept
 
 
-def _arrange(panel: Panel, partners: _Partners, used: Bools, rows: _Rows, pair: Ints, cities: NearCities) -> NearPairs:
+def _arrange(
+    panel: Panel, partners: _Partners, used: Bools, rows: _Rows, pair: Ints, cities: NearCities, options: Near
+) -> NearPairs:
     """Partner pairs and controls in order, with groups renumbered."""
     group = np.cumsum(used) - 1
     own = np.flatnonzero(used)
@@ -289,8 +307,6 @@ def _arrange(panel: Panel, partners: _Partners, used: Bools, rows: _Rows, pair: 
     pair = np.concatenate([partners.pair[own], pair])
     ends = np.stack([every.other_origin, every.other_destination], axis=1)
     distance = _ends_km(partners, every, cities)
-    weight = np.where(every.other_origin, cities.weight[every.origin, partners.origin[every.of]], 1.0)
-    weight *= np.where(every.other_destination, cities.weight[every.destination, partners.destination[every.of]], 1.0)
     if panel.regions.side is not None:  # ends by side, whichever exports
         turned = panel.regions.side[every.origin] == 1
         ends[turned], distance[turned] = ends[turned][:, ::-1], distance[turned][:, ::-1]
@@ -303,7 +319,7 @@ def _arrange(panel: Panel, partners: _Partners, used: Bools, rows: _Rows, pair: 
         destination=every.destination[order],
         side=side[order],
         distances_km=distance[order],
-        weight=weight[order],
+        weight=_weights(options, _together(distance))[order],
         partnership=panel.pairs.partnership[pair[order]],
         partner_pair=partners.pair[own],
         partner_row=partners.row[own],

@@ -24,8 +24,8 @@ class Near:
     bandwidth_km
         Distance up to which a city is near another; None for no limit, where every control weighs 1.
     kernel
-        "triangular", "uniform" or "epanechnikov": the weight by distance over the bandwidth. A corner has the product
-        of its two.
+        "triangular", "uniform" or "epanechnikov": the weight by distance over the bandwidth. The distance of a corner
+        is the root of the squares of its two.
     neighbours
         The side on which the control's city is another: the name of a side (as "west"), "both" for either, "corners"
         for either and for both at once. In a programme without sides "origin", "destination", "both" or "corners".
