@@ -39,6 +39,8 @@ class ResidualCorrelogram:
 
     Residuals after region effects and log distance, averaged over periods (PPML: the log of a pair's flows over its
     fitted flows). Two flows with one region in common are compared by the distance between their other regions.
+    The curve that is fitted has the shape of a Gaussian kernel, on a level of noise that near flows do not share; where
+    what they share is rougher than that, the distance at which it has halved is found less well.
 
     Parameters
     ----------
