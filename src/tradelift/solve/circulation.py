@@ -120,25 +120,23 @@ def _without_gaps(codes: Ints) -> Ints:
 def _search(asked: Bools, regressors: Floats, codes: tuple[Ints, ...]) -> Bools | None:
     """Conjugate gradients towards a circulation of at least 1 on what is asked; flows found separated, or None."""
     weights = np.where(asked, 1.0, FREE)
-    plane = _plane(weights, regressors, codes)
+    plane, even = (_plane(w, regressors, codes) for w in (weights, np.ones(len(asked))))  # even: sooner exact
     w = plane.of(np.where(asked, 1.0, -asked.sum() / (~asked * weights).sum()), ROUGH)
-    even: Circulations | None = None
     towards, before, gain_before, enough = np.zeros_like(w), np.zeros_like(w), 1.0, SETTLED
     for _ in range(MAX_STEPS):
         if w[asked].min() > MARGIN:
-            w = plane.of(w / weights)
+            w = even.of(w)
             if w[asked].min() > MARGIN and np.abs(w).max() < LARGEST:
                 return np.zeros_like(asked)
         lack = np.where(asked, np.maximum(1 - w, 0.0), 0.0)
         step = plane.of(lack, ROUGH * enough / SETTLED)
         gain = max(float(step @ lack), 0.0)
         if gain <= enough * float(lack @ lack):
-            even = even or _plane(np.ones_like(w), regressors, codes)
             found = _combination(even, lack, np.sqrt(gain))
             enough *= 0.1
             if found is not None or enough < HARDLY:
                 return found
-            w, towards = plane.of(w / weights), np.zeros_like(w)  # without what rough projections left
+            w, towards = even.of(w), np.zeros_like(w)  # without what rough projections left
         turn = float(step @ (lack - before)) / gain_before if gain_before > 0 else 0.0
         towards = step + max(turn, 0.0) * towards
         w = w + _length(1 - w[asked], towards[asked]) * towards
