@@ -70,7 +70,7 @@ def test_threads_change_no_digit(monkeypatch, family):
     problem = dense(3, family, moving=True, shape=(40, 40, 50))
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
     many = fit(problem)
-    monkeypatch.setattr(threads, "_pool", lambda: None)
+    monkeypatch.setattr(threads, "_threads", lambda: 1)
     one = fit(problem)
     for field in ("coefficients", "bread", "meat_rows", "scores"):
         np.testing.assert_array_equal(getattr(one, field), getattr(many, field))

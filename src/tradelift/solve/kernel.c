@@ -745,3 +745,32 @@ PUBLIC int tl_margins(count B, count E, count I, count J, const count *cells, co
     }
     return 0;
 }
+
+/* Zero flows whose effects follow from those known, by random cubes: known and open (t, I, J) change in place. Each
+ * open cell has so many trials; what is settled by one helps the next. */
+PUBLIC int tl_cubes(count t, count I, count J, count trials, uint64_t seed, uint8_t *known, uint8_t *open)
+{
+    uint64_t state = seed;
+    for (count n = 0; n < t; n++)
+        for (count i = 0; i < I; i++)
+            for (count j = 0; j < J; j++) {
+                const count at = (n * I + i) * J + j;
+                if (!open[at]) continue;
+                for (count trial = 0; trial < trials && open[at]; trial++) {
+                    /* Marsaglia's xorshift */
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    const count u = (count)(state % (uint64_t)t), k = (count)((state >> 21) % (uint64_t)I);
+                    const count m = (count)((state >> 42) % (uint64_t)J);
+                    const uint8_t *here = known + n * I * J, *there = known + u * I * J;
+                    if (u == n || k == i || m == j) continue;
+                    if (there[i * J + j] && here[i * J + m] && here[k * J + j] && here[k * J + m] && there[i * J + m] &&
+                        there[k * J + j] && there[k * J + m]) {
+                        known[at] = 1;
+                        open[at] = 0;
+                    }
+                }
+            }
+    return 0;
+}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
+Bools = NDArray[Any]
 
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
@@ -138,9 +139,8 @@ def least_squares(
     return None if status else out
 
 
-def expected(slab: "Slab", beta: Floats) -> Floats:
-    """Exponential of the index times weights, shape (t, I, J)."""
-    out = np.empty(slab.shape)
+def expected(slab: "Slab", beta: Floats, out: Floats) -> Floats:
+    """Exponential of the index times weights, shape (t, I, J), into `out`: fresh memory costs more than the numbers."""
     held, own = _held(slab, beta)
     _call("tl_expected", ctypes.byref(own), _in_place(out))
     del held
@@ -308,6 +308,12 @@ def margins(cells: Ints, values: Floats, weights: Floats) -> tuple[Floats, Float
     shape = map(ctypes.c_int64, (b, e, n_rows, n_columns))
     _call("tl_margins", *shape, *map(_at, held), *map(_in_place, (rows, columns)))
     return rows, columns
+
+
+def cubes(known: Bools, still_open: Bools, trials: int, seed: int) -> None:
+    """Settle open cells by random cubes of known ones, both of shape (t, I, J), in place."""
+    shape = map(ctypes.c_int64, (*known.shape, trials))
+    _call("tl_cubes", *shape, ctypes.c_uint64(seed), *map(_at, (known, still_open)))
 
 
 def _call(name: str, *arguments: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.block_rows import codes_of
 from tradelift.solve.problem import DenseProblem, Piece
 from tradelift.solve.rank import PLAIN
@@ -20,7 +21,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FEW = 8  # periods that show whether regressors are collinear
-EASY = 6  # random cubes for each cell, before they are chosen with care
+EASY = 8  # random cubes for each cell, before they are chosen with care
 TRIALS = 12  # rounds of random cubes that settle little, before the rest is searched
 LITTLE = 0.01  # of the flows still open
 SEED = 1  # the answer does not depend on it: only how fast it is found
@@ -177,11 +178,12 @@ def determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]
 
 def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> Bools:
     known = sample & (outcome > 0)
-    t, i, j = np.nonzero(sample & ~known)
-    for _ in range(EASY if 2 * len(t) < known.size else 0):  # where most are known, corners anywhere serve
-        there = _seven_known(known, (t, i, j), tuple(rng.integers(0, n, len(t)) for n in known.shape))
-        known[t[there], i[there], j[there]] = True
-        t, i, j = t[~there], i[~there], j[~there]
+    still_open = sample & ~known
+    if kernel.loaded():  # where most are known, corners anywhere serve
+        kernel.cubes(known, still_open, EASY, SEED)
+    if not still_open.any():
+        return known
+    t, i, j = np.nonzero(still_open)
     idle, turn = 0, 0
     while len(t) and idle < TRIALS:
         turn += 1

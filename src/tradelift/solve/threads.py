@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from tradelift.solve import kernel
@@ -25,17 +26,30 @@ def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[A
 
 def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]) -> list[Any]:
     """Call a function that goes over so many cells in all, in threads where they are many; results in order."""
-    pool = _pool() if cells >= WORTHWHILE else None
-    return list(map(function, *given)) if pool is None else list(pool.map(function, *given))
+    calls = list(zip(*given, strict=True))
+    n = min(_threads(), len(calls)) if cells >= WORTHWHILE else 1
+    if n <= 1:
+        return [function(*call) for call in calls]
+    # a thread takes a stretch of calls, this one the first: waking a thread takes as long as a short call
+    ends = [len(calls) * k // n for k in range(n + 1)]
+    others = [_pool().submit(_stretch, function, calls[a:b]) for a, b in pairwise(ends[1:])]
+    out = _stretch(function, calls[: ends[1]])
+    for other in others:
+        out += other.result()
+    return out
+
+
+def _stretch(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return [function(*call) for call in calls]
 
 
 @cache
-def _pool() -> ThreadPoolExecutor | None:
+def _pool() -> ThreadPoolExecutor:
     """Made once: starting threads takes as long as a slab."""
-    n = _threads()
-    return ThreadPoolExecutor(n, thread_name_prefix="tradelift") if n > 1 else None
+    return ThreadPoolExecutor(max(_threads() - 1, 1), thread_name_prefix="tradelift")
 
 
+@cache
 def _threads() -> int:
     wanted = os.environ.get(LIMIT, "")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -160,9 +160,10 @@ class Tied:
             found: Step | None = _sums_step(job, state, self.flows, self.traded, projected)
         else:
             found = add(each(partial(_slab_step, job, state), job.slabs, state.weights), len(beta))
-        return (
-            None if found is None else replace(found, likelihood=_likelihood(job, state, beta, self.flows, self.traded))
-        )
+        if found is None:
+            return None
+        fitted = float(np.sum([w.sum() for w in state.weights]) if projected is None else projected.mass.sum())
+        return replace(found, likelihood=_likelihood(job, state, beta, self.flows, self.traded) - fitted)
 
     def shift(self, move: Floats) -> None:
         """Move the effects along with the coefficients."""
@@ -189,11 +190,11 @@ def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
 
 def _likelihood(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats) -> float:
     total = float(traded @ np.log(np.where(state.group > 0, state.group, 1.0)))
-    for slab, sums, w in zip(job.slabs, flows, state.weights, strict=True):
+    for slab, sums in zip(job.slabs, flows, strict=True):
         a, b = state.rows[slab.piece][slab.periods], state.columns[slab.piece][slab.periods]
         for own, multiplier in ((sums.rows, a), (sums.columns, b)):
             total += float((own * np.log(np.where(multiplier > 0, multiplier, 1.0))).sum())
-        total += float(sums.regressors @ beta) + sums.offset - float(w.sum())
+        total += float(sums.regressors @ beta) + sums.offset
     return total
 
 

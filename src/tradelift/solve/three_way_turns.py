@@ -122,7 +122,7 @@ def start_of(cuts: Sequence[Cut], job: Job, k: int) -> State:
 
 def balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
     """Proportional fitting of the multipliers to the sums; the fitted outcomes stay in the state."""
-    kernels = each(partial(_kernel, beta), job.slabs)
+    kernels = each(partial(_kernel, beta), job.slabs, state.weights or [np.empty(s.shape) for s in job.slabs])
     last, total = np.full(1, np.inf), max(float(traded.sum()), 1e-300)
     for _ in range(MAX_SWEEPS):
         factors = [state.group[codes] for codes in job.codes]
@@ -145,9 +145,9 @@ def _to_go(change: Floats, last: Floats) -> Floats:
     return np.asarray(change * np.where(np.isfinite(last), rate / (1 - rate), 1.0))
 
 
-def _kernel(beta: Floats, slab: Slab) -> Floats:
-    """What a slab's flows are apart from their multipliers."""
-    return compiled.expected(slab, beta) if compiled.loaded() else slab.expected(beta)
+def _kernel(beta: Floats, slab: Slab, out: Floats) -> Floats:
+    """What a slab's flows are apart from their multipliers, where its fitted outcomes were."""
+    return compiled.expected(slab, beta, out) if compiled.loaded() else slab.expected(beta)
 
 
 def _fitted(job: Job, state: State, slab: Slab, kernel: Floats) -> Floats:
