@@ -11,6 +11,7 @@ from tradelift.errors import ConvergenceError
 from tradelift.solve.stack_blocks import Block
 
 Floats = NDArray[Any]
+Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FREE = 1e-8  # share of a dummy that the others leave, equal weights: below it they explain it
@@ -93,17 +94,46 @@ def unit_redundant(block: Block, sample: Bools) -> Bools:
 
     Columns without an observation are among them.
     """
-    matrix = _net_of_first(block, sample.astype(np.float64))[2]
-    size = np.sqrt(np.diag(matrix).clip(0.0))
-    own = np.asarray(block.dummies @ sample.astype(np.float64))
-    there = size > np.sqrt(FREE * own)
-    scale = np.divide(1.0, size, out=np.zeros_like(size), where=there)
     out = np.ones(block.n_columns, dtype=bool)
-    if there.any():
-        _, pivots, rank, _ = lapack.dpstrf(matrix * np.outer(scale, scale), tol=FREE, lower=1)
-        out[pivots[:rank] - 1] = False
-        out[~there] = True
+    out[_pivoted(block, sample.astype(np.float64))[1]] = False
     return out
+
+
+def free_columns(block: Block, ones: Floats) -> Floats:
+    """
+    Find the combinations of columns that the first effect explains on a sample, shape (C, d).
+
+    Parameters
+    ----------
+    block
+        Its rows.
+    ones
+        1 on the sample, else 0, shape (m,). Columns without an observation are in none.
+    """
+    root, kept, scale = _pivoted(block, ones)
+    there = np.asarray(block.dummies @ ones) > 0
+    there[kept] = False
+    free = np.flatnonzero(there)
+    out = np.zeros((block.n_columns, len(free)))
+    out[free, np.arange(len(free))] = 1.0
+    if len(kept) and len(free):
+        matrix = _net_of_first(block, ones)[2]
+        right = matrix[np.ix_(kept, free)] * scale[kept][:, None]
+        out[kept] = -lapack.dpotrs(root, right, lower=1)[0] * scale[kept][:, None]
+    return out
+
+
+def _pivoted(block: Block, ones: Floats) -> tuple[Floats, Ints, Floats]:
+    """Factor of the columns that are not redundant, scaled; their positions; and the scale of all, shape (C,)."""
+    matrix = _net_of_first(block, ones)[2]
+    own = np.asarray(block.dummies @ ones)
+    size = np.diag(matrix).clip(0.0)
+    there = size > FREE * own
+    scale = np.divide(1.0, np.sqrt(size), out=np.zeros_like(size), where=there)
+    if not there.any():
+        return np.zeros((0, 0)), np.zeros(0, dtype=np.int64), scale
+    root, pivots, rank, _ = lapack.dpstrf(matrix * np.outer(scale, scale), tol=FREE, lower=1)
+    return np.asfortranarray(root[:rank, :rank]), pivots[:rank] - 1, scale
 
 
 def factorize(block: Block, weights: Floats, redundant: Bools) -> Factor | None:

@@ -11,7 +11,7 @@ from scipy.sparse import block_diag, csr_array, eye_array, hstack
 from tradelift.errors import ConvergenceError
 from tradelift.solve.rank import PLAIN
 from tradelift.solve.separation import CLOSE_TO_ONE, FULL_RANK, ZERO
-from tradelift.solve.stack_effects import factor_of, factorize
+from tradelift.solve.stack_effects import factor_of, factorize, free_columns
 from tradelift.solve.stack_parts import Part
 from tradelift.solve.stack_sample import without_trade
 
@@ -140,15 +140,11 @@ def _doubt(part: Part, number: int, period: int, directions: Floats) -> _Doubt |
 def _effects_at(part: Part, ones: Floats, zeros: Ints) -> Floats:
     """Values at zero flows of the combinations of effects that vanish on positive flows, shape (m0, d)."""
     block = part.block
-    dummies = block.dummies.toarray().T
+    free = free_columns(block, ones)
+    values = np.asarray(block.dummies.T @ free)
     count = np.add.reduceat(ones, block.starts)
-    means = np.add.reduceat(dummies * ones[:, None], block.starts, axis=0) / count.clip(1.0)[:, None]
-    within = dummies - means[block.first]
-    net = within[ones > 0]
-    values, vectors = np.linalg.eigh(net.T @ net)
-    there = np.asarray(dummies[ones > 0].any(axis=0))
-    null = vectors[:, values <= FULL_RANK * max(float(values[-1]), 1.0)] * there[:, None]
-    left = within[zeros] @ null
+    means = np.add.reduceat(values * ones[:, None], block.starts, axis=0) / count.clip(1.0)[:, None]
+    left = (values - means[block.first])[zeros]
     _, sizes, turned = np.linalg.svd(left, full_matrices=False)
     return np.asarray(left @ turned[sizes > ZERO].T)
 

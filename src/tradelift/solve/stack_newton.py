@@ -14,21 +14,58 @@ from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
 
 Floats = NDArray[Any]
+Ints = NDArray[Any]
+Bools = NDArray[Any]
 
 MAX_STEPS = 100
 MAX_HALVINGS = 20
-STILL = 3e-8  # root mean square step of the index: the next is its square
+STILL = 1e-10  # root mean square step of the index in a period: the next would be its square
+ROUGH = 1e-5  # the same, while coefficients move: a projection this old gives scores to its square
+ROUNDED = 1e-7  # the same, where steps fall no more for rounding
 SCORE_TOLERANCE = 1e-9  # of the absolute values that a score sums
 SWEEPS = 3  # of proportional fitting, from all periods together to each
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Step:
-    """One Newton step: change of the coefficients, new indices, and what the projections left."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class _State:
+    """
+    Where the search is on a part: it is changed in place, for its arrays are large.
 
-    move: Floats
-    changes: list[Floats]
-    solved: list[Solved]
+    Parameters
+    ----------
+    part
+        The part.
+    eta
+        Index, shape (T, m).
+    net, left
+        Regressors and working response net of the effects when the period was last projected, shapes (K, T, m), (T, m).
+    weights
+        Weights of that projection, shape (T, m).
+    cross
+        Cross products of `net`, shape (T, K, K).
+    rank
+        Rank of the effects, shape (T,).
+    error
+        Root mean square by which the index has moved since that projection, shape (T,).
+    """
+
+    part: Part
+    eta: Floats
+    net: Floats
+    left: Floats
+    weights: Floats
+    cross: Floats
+    rank: Ints
+    error: Floats
+
+    def project(self, periods: Ints, target: Floats) -> None:
+        """Project the regressors and a target, shape (T, m), on the effects of some periods."""
+        k = len(self.net)
+        for t in periods:
+            factor = factor_of(self.part.block, self.weights[t], self.part.redundant)
+            both = factor.residual(np.concatenate([self.part.regressors_at(t), target[t : t + 1]]))
+            self.net[:, t], self.left[t], self.rank[t] = both[:k], both[k], factor.rank
+            self.cross[t] = (both[:k] * self.weights[t]) @ both[:k].T
 
 
 def poisson(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
@@ -97,22 +134,41 @@ def _spread(part: Part, pooled: Part, together: Solved, beta: Floats) -> Floats:
 
 def _climb(parts: Sequence[Part], beta: Floats, starts: list[Floats] | None) -> tuple[Floats, list[Solved], int]:
     """Newton steps from indices that are sums of effects, regressors and offset, or from the outcome itself."""
+    states = [_state(part, _first(part) if starts is None else starts[n], len(beta)) for n, part in enumerate(parts)]
     inside = starts is not None
-    etas = [_first(part) for part in parts] if starts is None else starts
-    before, last, step = _deviance(parts, etas), np.inf, 0
+    etas = [state.eta for state in states]
+    before, allowed, step = _deviance(parts, etas), ROUGH, 0
     while step < MAX_STEPS:
         step += 1
-        found = _newton(parts, etas, beta, inside=inside)
-        share, etas, deviance = _halve(parts, etas, found.changes, before, free=not inside)
-        beta = beta + share * found.move
-        size = _size(found)
-        inside, before = True, deviance
-        if share == 1 and (size <= STILL or (size <= STILL * 100 and size > last / 2)):
+        move, changes, active = _newton(states, allowed, inside=inside)
+        share, etas, deviance = _halve(parts, etas, changes, before, free=not inside)
+        beta, inside, before = beta + share * move, True, deviance
+        worst = 0.0
+        for state, eta, change, projected in zip(states, etas, changes, active, strict=True):
+            moved = share * _size(state, change)
+            stuck = projected & (moved > state.error / 2) & (moved <= ROUNDED) & (share == 1)
+            state.eta, state.error = eta, np.where(stuck, 0.0, np.where(projected, moved, state.error + moved))
+            worst = max(worst, float(state.error.max(initial=0.0)))
+        if share == 1 and worst <= STILL:
             break
-        last = size
-    solved = [replace(s, fitted=np.exp(eta)) for s, eta in zip(found.solved, etas, strict=True)]
+        allowed = ROUGH if worst > ROUGH else STILL
+    solved = [Solved(fitted=np.exp(s.eta), net=s.net, weights=s.weights, rank=int(s.rank.sum())) for s in states]
     _judge(parts, solved, len(beta), step)
     return beta, solved, step
+
+
+def _state(part: Part, eta: Floats, k: int) -> _State:
+    t, m = eta.shape
+    return _State(
+        part=part,
+        eta=eta,
+        net=np.zeros((k, t, m)),
+        left=np.zeros((t, m)),
+        weights=np.zeros((t, m)),
+        cross=np.zeros((t, k, k)),
+        rank=np.zeros(t, dtype=np.int64),
+        error=np.full(t, np.inf),
+    )
 
 
 def _first(part: Part) -> Floats:
@@ -122,38 +178,45 @@ def _first(part: Part) -> Floats:
     return np.log(np.where(there, (part.outcome + mean) / 2, 1.0))
 
 
-def _newton(parts: Sequence[Part], etas: Sequence[Floats], beta: Floats, *, inside: bool) -> _Step:
-    """Regress the working response on the regressors, net of effects, all periods."""
-    k = len(beta)
+def _newton(states: Sequence[_State], allowed: float, *, inside: bool) -> tuple[Floats, list[Floats], list[Bools]]:
+    """
+    Regress the working response on the regressors, net of effects.
+
+    Periods whose index has hardly moved since they were projected keep their projections: their effects fit, so that
+    they only follow the coefficients.
+
+    Returns
+    -------
+    The change of the coefficients (K,); of each index, shape (T, m); and which periods were projected, shape (T,).
+    """
+    k = len(states[0].net)
     cross, right = np.zeros((k, k)), np.zeros(k)
-    collected = []
-    for part, eta in zip(parts, etas, strict=True):
-        mu = np.exp(eta)
-        weights = part.weights * mu
+    workings, active = [], []
+    for state in states:
+        part, mu = state.part, np.exp(state.eta)
+        here = state.error > allowed
         working = np.where(part.weights > 0, (part.outcome - mu) / mu, 0.0)
-        target = working if inside else working + eta - part.offset
-        net, left, rank = np.empty((k, *eta.shape)), np.empty(eta.shape), 0
-        for t in range(len(eta)):
-            factor = factor_of(part.block, weights[t], part.redundant)
-            both = factor.residual(np.concatenate([part.regressors_at(t), target[t : t + 1]]))
-            net[:, t], left[t] = both[:k], both[k]
-            weighted = both[:k] * weights[t]
-            cross += weighted @ both[:k].T
-            right += weighted @ both[k]
-            rank += factor.rank
-        collected.append((working, left, Solved(fitted=mu, net=net, weights=weights, rank=rank)))
+        target = working if inside else working + state.eta - part.offset
+        state.weights[here] = (part.weights * mu)[here]
+        state.project(np.flatnonzero(here), target)
+        cross += state.cross.sum(axis=0)
+        right += np.einsum("ktm,tm->k", state.net, part.weights * mu * target)
+        workings.append(working)
+        active.append(here)
     move = np.asarray(np.linalg.solve(cross, right)) if k else right
-    changes = [
-        np.where(part.weights > 0, working - (left - np.tensordot(move, s.net, 1)), 0.0)
-        for part, (working, left, s) in zip(parts, collected, strict=True)
-    ]
-    return _Step(move=move, changes=changes, solved=[s for *_, s in collected])
+    changes = []
+    for state, working, here in zip(states, workings, active, strict=True):
+        follow = np.tensordot(move, state.net, 1)
+        change = np.where(here[:, None], working - state.left + follow, follow)
+        changes.append(np.where(state.part.weights > 0, change, 0.0))
+    return move, changes, active
 
 
-def _size(step: _Step) -> float:
-    """Root mean square of the change of the index, weighted by fitted flows."""
-    total = sum(float((s.weights * change**2).sum()) for s, change in zip(step.solved, step.changes, strict=True))
-    return float(np.sqrt(total / max(sum(float(s.weights.sum()) for s in step.solved), 1e-300)))
+def _size(state: _State, change: Floats) -> Floats:
+    """Root mean square of the change of the index in each period, weighted by fitted flows, shape (T,)."""
+    mass = state.weights.sum(axis=1)
+    total = (state.weights * change**2).sum(axis=1)
+    return np.asarray(np.sqrt(np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)))
 
 
 def _halve(
