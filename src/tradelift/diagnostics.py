@@ -37,7 +37,8 @@ class Identification:
     Parameters
     ----------
     variance_left
-        Share of the treatment's sum of squares that the effects leave, weighted as the estimate.
+        Share of the treatment's sum of squares that the effects leave, weighted as the estimate; of singletons
+        nothing is left.
     groups, contributing
         Partner pairs (each direction by itself) with near controls, and those whose partner pair the effects do not
         fit whole.

@@ -39,9 +39,11 @@ def identify(
     place = [found.kept.index(k) for k in treatment if k in found.kept]
     if not place or not found.n_obs:
         return None
-    weights = np.where(detail.sample, np.broadcast_to(problem.weights, detail.sample.shape), 0.0)
+    # a singleton is fitted whole: it keeps its treatment and has nothing left of it
+    whole = np.broadcast_to(problem.weights, detail.sample.shape)
     if problem.family == "poisson":
-        weights = weights * detail.fitted
+        whole = whole * np.where(detail.sample, detail.fitted, problem.outcome)
+    weights = np.where(detail.sample, whole, 0.0)
     dose = problem.regressors[list(treatment)].sum(axis=0)
     left = detail.net[place].sum(axis=0)
     own = near.is_partner
@@ -57,7 +59,7 @@ def identify(
     ids, programme = panel.regions.ids, panel.programme
     assert programme is not None, "near pairs have one"
     return Identification(
-        variance_left=float((weights * left**2).sum() / (weights * dose**2).sum()),
+        variance_left=float((weights * left**2).sum() / (whole * dose**2).sum()),
         groups=int(there.sum()),
         contributing=int((there & ~fitted).sum()),
         controls=float(alone.sum() / max(int(there.sum()), 1)),
