@@ -123,5 +123,8 @@ class Programme:
         """
         if not len(self.first):
             return np.zeros(len(partnership))
-        on = (partnership >= 0) & (period >= self.start[partnership]) & (period <= self.end[partnership])
-        return np.where(on, self.dose[partnership], 0.0)
+        out = np.zeros(len(partnership))
+        cells = np.flatnonzero(partnership >= 0)
+        own, when = partnership[cells], period[cells]
+        out[cells] = np.where((when >= self.start[own]) & (when <= self.end[own]), self.dose[own], 0.0)
+        return out

@@ -19,6 +19,7 @@ from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
 from tradelift.programme import CONTROL_TYPES
+from tradelift.solve.threads import one_blas_thread
 
 Bools = NDArray[Any]
 SPLIT = re.compile(r"^i\(([^,]+),([^,]+)\)$")  # fixest's treatment by levels
@@ -229,7 +230,8 @@ class Gravity:
         """
         if panel.stored:
             return estimate_parts(panel, self)
-        return conclude(self.compare(panel), self)
+        with one_blas_thread():
+            return conclude(self.compare(panel), self)
 
     def predict(self, panel: Panel) -> Prediction:
         """

@@ -106,8 +106,10 @@ def transform(outcome: Outcome, values: Floats) -> tuple[Floats, Bools]:
     not_positive = np.zeros(len(values), dtype=bool)
     if outcome.function == "log":
         not_positive = values <= 0
-        positive = np.where(not_positive, 1.0, values)
-        return np.log(positive, out=positive), not_positive
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(values)
+        logs[not_positive] = 0.0
+        return logs, not_positive
     if outcome.function == "log1p":
         return np.log1p(np.clip(values, 0.0, None)), values < 0
     if outcome.function == "asinh":
@@ -172,7 +174,7 @@ def _factor(panel: Panel, part: str, text: str, *, own_dummy: bool) -> Column:
     if values.dtype.kind not in "iufb":
         msg = f"The control '{name}' is text; give numbers, or use it as an effect."
         raise DesignError(msg)
-    values = values.astype(np.float64)
+    values = values.astype(np.float64, copy=False)
     if np.isinf(values).any():
         msg = f"The column '{name}' holds {int(np.isinf(values).sum()):,} infinite values; correct or remove them."
         raise DesignError(msg)

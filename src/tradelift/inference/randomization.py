@@ -18,6 +18,7 @@ from tradelift.inference.refits import Refits
 from tradelift.inference.relabelling import Relabellings, draw_relabellings
 from tradelift.inference.treatment import Comparing, check_comparison, masks_of
 from tradelift.panel import Panel
+from tradelift.solve.threads import one_blas_thread
 
 Floats = NDArray[Any]
 
@@ -92,11 +93,8 @@ def randomize(
     >>> tl.randomize(tl.Gravity(), panel, draws=99).n_draws
     99
     """
-    from threadpoolctl import threadpool_limits
-
     _check(design, draws, seed)
-    # a period's matrices are small: threads would wait for each other longer than they work
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         return _randomize(design, panel, scheme, draws, seed, studentized=studentized, refit=refit, interval=interval)
 
 

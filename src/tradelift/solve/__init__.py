@@ -1,7 +1,6 @@
 """Solvers: arrays in, frozen arrays out. No column names, no files, no data frames."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from tradelift.solve.problem import DenseProblem, Detail, Family, Fit, Piece, RowProblem
@@ -39,18 +38,10 @@ def fit(
     """
     if isinstance(problem, DenseProblem):
         from tradelift.solve.dense import fit_dense
+        from tradelift.solve.threads import one_blas_thread
 
-        # a period's matrices are small: threads would wait for each other longer than they work
-        with _threads().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             return fit_dense(problem, groups, detail=detail)
     from tradelift.solve.rows import fit_rows
 
     return fit_rows(problem, groups, tolerance, detail=detail)
-
-
-@cache
-def _threads() -> Any:
-    """Find the linear algebra libraries once; that costs more than to limit them."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -639,13 +639,22 @@ WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a
                           double *information, double *sums)
 {
     const count I = s->I, J = s->J, K = s->K;
-    double *own = malloc((size_t)(K * I + 3 * K * J + 4 * J) * sizeof(double));
-    double deviance = 0.0, count_of = 0.0, total = 0.0, logs = 0.0;
+    double *own = malloc((size_t)(K * I + 3 * K * J + 7 * J) * sizeof(double));
+    double *log_third = NULL, deviance = 0.0, count_of = 0.0, total = 0.0, logs = 0.0;
     if (!own) return 1;
     double *u = own, *v = u + K * I, *nets = v + K * J, *scores = nets + K * J;
     double *restrict fitted = scores + K * J, *restrict error = fitted + J, *restrict part = error + J,
-                    *restrict ones = part + J;
+                    *restrict ones = part + J, *restrict logs_of = ones + J, *restrict index = logs_of + J,
+                    *restrict log_b = index + J;
     for (count j = 0; j < J; j++) ones[j] = 1.0;
+    if (poisson && third) {
+        log_third = malloc((size_t)(I * J) * sizeof(double));
+        if (!log_third) {
+            free(own);
+            return 1;
+        }
+        for (count n = 0; n < I * J; n++) log_third[n] = finite_log(third[n]);
+    }
     memset(pairs, 0, (size_t)(K * I * J) * sizeof(double));
     memset(outer, 0, (size_t)(K * K) * sizeof(double));
     if (information) memset(information, 0, (size_t)(K * K) * sizeof(double));
@@ -653,6 +662,8 @@ WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a
         const double *restrict bt = b + t * J;
         turn_in(p + t * I * K, u, I, K);
         turn_in(q + t * J * K, v, J, K);
+        if (poisson)
+            for (count j = 0; j < J; j++) log_b[j] = finite_log(bt[j]);
         for (count i = 0; i < I; i++) {
             const count at = (t * I + i) * J;
             const double *restrict y = s->outcome + at;
@@ -663,16 +674,20 @@ WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a
                 expected_row(s, t, i, fitted);
                 if (f) for (count j = 0; j < J; j++) fitted[j] *= f[j];
                 for (count j = 0; j < J; j++) fitted[j] *= own_a * bt[j];
-                double off = 0.0, own_deviance = 0.0;
+                double off = 0.0, own_deviance = 0.0, own_logs = 0.0;
+                if (plain) for (count j = 0; j < J; j++) logs_of[j] = finite_log(y[j]);
+                else for (count j = 0; j < J; j++) logs_of[j] = finite_log(y[j] / w[j]);
+                for (count j = 0; j < J; j++) own_logs += y[j] * logs_of[j];
+                /* the log of what is fitted is the index and the logs of the multipliers: one log a cell is enough */
+                const double log_a = finite_log(own_a);
+                index_row(s, t, i, index);
+                if (f) for (count j = 0; j < J; j++) index[j] += log_third[i * J + j];
                 for (count j = 0; j < J; j++) {
                     error[j] = y[j] - fitted[j];
                     off += error[j];
-                    own_deviance += y[j] * finite_log(y[j] / fitted[j]);
+                    own_deviance += y[j] * (logs_of[j] - (index[j] + log_a + log_b[j]));
                 }
                 deviance += 2.0 * (own_deviance - off);
-                double own_logs = 0.0;
-                if (plain) for (count j = 0; j < J; j++) own_logs += y[j] * finite_log(y[j]);
-                else for (count j = 0; j < J; j++) own_logs += y[j] * finite_log(y[j] / w[j]);
                 logs += own_logs;
             } else {
                 index_row(s, t, i, fitted);
@@ -713,6 +728,7 @@ WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a
     sums[1] = count_of;
     sums[2] = total;
     sums[3] = logs;
+    free(log_third);
     free(own);
     return 0;
 }

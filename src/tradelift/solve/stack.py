@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from tradelift.solve.stack_newton import poisson
 from tradelift.solve.stack_parts import Part, Solved, cut_part
 from tradelift.solve.stack_sample import without_singletons
 from tradelift.solve.stack_squares import ordinary, regressor_cross
+from tradelift.solve.threads import one_blas_thread
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -89,16 +89,8 @@ def fit_stack(problem: StackProblem, groups: Sequence[Ints] = ()) -> Fit:
         If PPML does not reach a point where the scores vanish, or weights differ so much that effects cannot be told
         apart.
     """
-    with _threads().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         return _fit(problem, groups)
-
-
-@cache
-def _threads() -> Any:
-    """Find the linear algebra libraries once; that costs more than to limit them."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _fit(problem: StackProblem, groups: Sequence[Ints]) -> Fit:

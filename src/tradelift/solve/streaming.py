@@ -17,7 +17,7 @@ from tradelift.solve.slabs import Cut, Slab
 from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
 from tradelift.solve.survey import Survey, separated_in_parts, survey
-from tradelift.solve.threads import each
+from tradelift.solve.threads import each, one_blas_thread
 
 __all__ = ["Part", "StreamedProblem", "fit_streamed"]
 
@@ -88,10 +88,7 @@ def fit_streamed(problem: StreamedProblem) -> Fit:
     ConvergenceError
         If PPML does not reach a point where the scores vanish.
     """
-    from threadpoolctl import threadpool_limits
-
-    # a period's matrices are small: threads would wait for each other longer than they work
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         return _fit(problem)
 
 

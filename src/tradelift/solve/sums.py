@@ -155,6 +155,8 @@ def _block(cut: Cut, most_missing: float) -> Block | None:
     mask: Floats = np.ones(y.shape[1:])
     holes = None
     if sample is not None:
+        if not most_missing:
+            return None
         mask = np.asarray(sample.any(axis=0), dtype=np.float64)
         holes = _holes(sample, mask > 0)
         if holes is not None and len(holes.pair) > most_missing * y.size:

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from tradelift.solve import kernel
 from tradelift.solve.slabs import Slab
@@ -37,6 +38,24 @@ def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]
     for other in others:
         out += other.result()
     return out
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """
+    Hold the linear algebra libraries to one thread.
+
+    A period's matrices are small, so their threads wait for each other longer than they work; and those that have
+    worked keep a processor busy for a while, which the threads here want.
+    """
+    return cast("AbstractContextManager[object]", _libraries().limit(limits=1, user_api="blas"))
+
+
+@cache
+def _libraries() -> Any:
+    """Find the linear algebra libraries once; that costs more than to limit them."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _stretch(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:

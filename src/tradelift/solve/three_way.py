@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import EXPLICIT, Flows, Solved, cross, flows_of, net_step
 from tradelift.solve.slabs import Cut, Slab, by_row
@@ -18,7 +19,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 
 TIGHT = 1e-10  # change of the effects still to come; it enters the coefficients squared
-ROUGH = 1e-6  # the same where only the rank is asked for
+ROUGH = 1e-4  # the same where only the rank is asked for: it enters the cross products squared
 
 
 def ordinary(cuts: Sequence[Cut]) -> Solved | None:
@@ -156,7 +157,8 @@ class Tied:
             projected = project(job, state, [list(s.regressors) for s in job.slabs], enough)
         except SlowError:
             return None
-        if enough > EXPLICIT and projected is not None:
+        # compiled, net regressors cost no more than sums, and what the effects are off by enters to second order
+        if enough > EXPLICIT and projected is not None and not kernel.loaded():
             found: Step | None = _sums_step(job, state, self.flows, self.traded, projected)
         else:
             found = add(each(partial(_slab_step, job, state), job.slabs, state.weights), len(beta))
