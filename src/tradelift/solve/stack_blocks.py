@@ -34,6 +34,8 @@ class Block:
         C.
     dummies
         Columns by rows, shape (C, m): 1 where a row has the column.
+    met
+        The columns that each level of the first effect meets.
     """
 
     rows: Ints
@@ -42,6 +44,35 @@ class Block:
     others: Ints
     n_columns: int
     dummies: csr_array[Any, tuple[int, int]] = field(repr=False)
+    met: "Met"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Met:
+    """
+    Where the levels of a block's first effect meet its columns: what its normal equations are summed over.
+
+    Parameters
+    ----------
+    place
+        Level x C + column of each meeting, ascending, shape (M,).
+    level
+        Level of each, shape (M,).
+    of_row
+        Meeting of each row and other effect, shape (E - 1, m).
+    one, other
+        Every two meetings of one level, the second not before the first, shape (Q,) each.
+    target
+        Where sums over them, over rows that have two columns, and over columns go in the flattened (C, C) matrix; its
+        upper triangle is filled.
+    """
+
+    place: Ints
+    level: Ints
+    of_row: Ints
+    one: Ints
+    other: Ints
+    target: Ints
 
 
 def cut_blocks(effects: Sequence[Ints], used: Ints) -> list[Block]:
@@ -104,4 +135,27 @@ def _block(used: Ints, codes: Sequence[Ints], members: Ints) -> Block:
         others=columns,
         n_columns=n,
         dummies=csr_array((np.ones(columns.size), (columns.ravel(), place)), shape=(n, len(order))),
+        met=_meet(np.asarray(first), columns, n),
+    )
+
+
+def _meet(first: Ints, columns: Ints, c: int) -> Met:
+    place, of_row = np.unique(first * c + columns, return_inverse=True)
+    level, column = np.divmod(place, max(c, 1))
+    # each meeting with itself and all later ones of its level
+    ends = np.searchsorted(level, level, side="right")
+    count = ends - np.arange(len(place))
+    one = np.repeat(np.arange(len(place)), count)
+    other = one + np.arange(len(one)) - np.repeat(np.cumsum(count) - count, count)
+    twice = [
+        np.minimum(a, b) * c + np.maximum(a, b) for n, a in enumerate(columns) for b in columns[:n]
+    ]  # a row has two columns
+    diagonal = np.arange(c) * (c + 1)
+    return Met(
+        place=place,
+        level=level,
+        of_row=of_row.reshape(columns.shape),
+        one=one,
+        other=other,
+        target=np.concatenate([column[one] * c + column[other], *twice, diagonal]),
     )

@@ -95,7 +95,7 @@ def unit_redundant(block: Block, sample: Bools) -> Bools:
     Columns without an observation are among them.
     """
     out = np.ones(block.n_columns, dtype=bool)
-    out[_pivoted(block, sample.astype(np.float64))[1]] = False
+    out[_pivoted(_net_of_first(block, sample.astype(np.float64)))[1]] = False
     return out
 
 
@@ -110,35 +110,22 @@ def free_columns(block: Block, ones: Floats) -> Floats:
     ones
         1 on the sample, else 0, shape (m,). Columns without an observation are in none.
     """
-    root, kept, scale = _pivoted(block, ones)
-    there = np.asarray(block.dummies @ ones) > 0
+    equations = _net_of_first(block, ones)
+    root, kept, scale = _pivoted(equations)
+    there = equations.own > 0
     there[kept] = False
     free = np.flatnonzero(there)
     out = np.zeros((block.n_columns, len(free)))
     out[free, np.arange(len(free))] = 1.0
     if len(kept) and len(free):
-        matrix = _net_of_first(block, ones)[2]
-        right = matrix[np.ix_(kept, free)] * scale[kept][:, None]
+        right = equations.full()[np.ix_(kept, free)] * scale[kept][:, None]
         out[kept] = -lapack.dpotrs(root, right, lower=1)[0] * scale[kept][:, None]
     return out
 
 
-def _pivoted(block: Block, ones: Floats) -> tuple[Floats, Ints, Floats]:
-    """Factor of the columns that are not redundant, scaled; their positions; and the scale of all, shape (C,)."""
-    matrix = _net_of_first(block, ones)[2]
-    own = np.asarray(block.dummies @ ones)
-    size = np.diag(matrix).clip(0.0)
-    there = size > FREE * own
-    scale = np.divide(1.0, np.sqrt(size), out=np.zeros_like(size), where=there)
-    if not there.any():
-        return np.zeros((0, 0)), np.zeros(0, dtype=np.int64), scale
-    root, pivots, rank, _ = lapack.dpstrf(matrix * np.outer(scale, scale), tol=FREE, lower=1)
-    return np.asfortranarray(root[:rank, :rank]), pivots[:rank] - 1, scale
-
-
 def factorize(block: Block, weights: Floats, redundant: Bools) -> Factor | None:
     """
-    Factor the normal equations.
+    Factor the normal equations, where nothing is in doubt.
 
     Parameters
     ----------
@@ -147,26 +134,23 @@ def factorize(block: Block, weights: Floats, redundant: Bools) -> Factor | None:
     weights
         Shape (m,), 0 off the sample.
     redundant
-        Columns that the others explain, shape (C,): they are kept at 0, which changes nothing.
+        Columns that the others explain, shape (C,): they are kept at 0, which changes nothing. Columns without an
+        observation are, too.
 
     Returns
     -------
     None where other columns seem redundant, too.
     """
-    inverse, joint, matrix = _net_of_first(block, weights)
-    size = np.diag(matrix).copy()
-    own = np.asarray(block.dummies @ weights)
-    absent = own <= 0
-    diagonal = np.einsum("cc->c", matrix)
-    diagonal[redundant | absent] += np.where(own > 0, own, 1.0)[redundant | absent]
-    held = ~redundant & ~absent
-    if np.any(size[held] <= DOUBT * own[held]):
+    equations = _net_of_first(block, weights)
+    held = ~redundant & (equations.own > 0)
+    size = np.diag(equations.upper)
+    if np.any(size[held] <= DOUBT * equations.own[held]):
         return None
-    root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-    if failed or np.any(np.diag(root)[held] ** 2 <= DOUBT * size[held]):
+    size = size.copy()
+    found = _cholesky(block, weights, equations, held)
+    if found is None or np.any(np.diag(found.root)[held] ** 2 <= DOUBT * size[held]):
         return None
-    rank = int(np.count_nonzero(inverse)) + int(np.count_nonzero(held))
-    return Factor(block=block, weights=weights, inverse=inverse, joint=joint, root=root, rank=rank)
+    return found
 
 
 def factor_of(block: Block, weights: Floats, redundant: Bools) -> Factor:
@@ -184,44 +168,89 @@ def factor_of(block: Block, weights: Floats, redundant: Bools) -> Factor:
         If weights differ so much that the effects cannot be told apart.
     """
     found = factorize(block, weights, redundant)
+    return factor_surely(block, weights, unit_redundant(block, weights > 0)) if found is None else found
+
+
+def factor_surely(block: Block, weights: Floats, redundant: Bools) -> Factor:
+    """
+    Factor the normal equations with the columns that are known to be redundant in this very period.
+
+    Parameters
+    ----------
+    block, weights, redundant
+        As in `factorize`.
+
+    Raises
+    ------
+    ConvergenceError
+        If weights differ so much that the effects cannot be told apart.
+    """
+    found = _cholesky(block, weights, _net_of_first(block, weights), ~redundant)
     if found is None:
-        found = _careful(block, weights, unit_redundant(block, weights > 0))
-    return found
-
-
-def _careful(block: Block, weights: Floats, redundant: Bools) -> Factor:
-    """The factor where columns are nearly redundant for their weights alone."""
-    inverse, joint, matrix = _net_of_first(block, weights)
-    own = np.asarray(block.dummies @ weights)
-    np.einsum("cc->c", matrix)[redundant] += np.where(own > 0, own, 1.0)[redundant]
-    root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-    if failed:
         msg = (
             "The effects of the stack cannot be solved to working precision: observations of very different weight "
             "meet in them. Use a smaller bandwidth, coarser effects or a sample without the smallest flows."
         )
         raise ConvergenceError(msg)
-    rank = int(np.count_nonzero(inverse)) + int(np.count_nonzero(~redundant))
-    return Factor(block=block, weights=weights, inverse=inverse, joint=joint, root=root, rank=rank)
+    return found
 
 
-def _net_of_first(block: Block, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Inverse weights of the first effect (G,), its weights with the columns (G, C), and these net of it (C, C)."""
-    c, g = block.n_columns, len(block.starts)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Equations:
+    """Normal equations of the columns net of the first effect: upper triangle (C, C), and weights by column (C,)."""
+
+    inverse: Floats
+    joint: Floats
+    upper: Floats
+    own: Floats
+
+    def full(self) -> Floats:
+        """Both triangles."""
+        return np.asarray(self.upper + np.triu(self.upper, 1).T)
+
+
+def _cholesky(block: Block, weights: Floats, equations: _Equations, held: Bools) -> Factor | None:
+    """Factor with the other columns kept at 0, by a weight of their own on the diagonal; writes over the equations."""
+    own = equations.own
+    np.einsum("cc->c", equations.upper)[~held] += np.where(own > 0, own, 1.0)[~held]
+    root, failed = lapack.dpotrf(equations.upper.T, lower=1, clean=0, overwrite_a=1)
+    if failed:
+        return None
+    return Factor(
+        block=block,
+        weights=weights,
+        inverse=equations.inverse,
+        joint=equations.joint,
+        root=root,
+        rank=int(np.count_nonzero(equations.inverse)) + int(np.count_nonzero(held)),
+    )
+
+
+def _pivoted(equations: _Equations) -> tuple[Floats, Ints, Floats]:
+    """Factor of the columns that are not redundant, scaled; their positions; and the scale of all, shape (C,)."""
+    size = np.diag(equations.upper).clip(0.0)
+    there = size > FREE * equations.own
+    scale = np.divide(1.0, np.sqrt(size), out=np.zeros_like(size), where=there)
+    if not there.any():
+        return np.zeros((0, 0)), np.zeros(0, dtype=np.int64), scale
+    scaled = (equations.upper * np.outer(scale, scale)).T
+    root, pivots, rank, _ = lapack.dpstrf(scaled, tol=FREE, lower=1)
+    return np.asfortranarray(root[:rank, :rank]), pivots[:rank] - 1, scale
+
+
+def _net_of_first(block: Block, weights: Floats) -> _Equations:
+    """Sum the normal equations over the meetings of the first effect with the columns."""
+    c, g, met = block.n_columns, len(block.starts), block.met
     total = np.add.reduceat(weights, block.starts)
     inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     if not c:
-        return inverse, np.zeros((g, 0)), np.zeros((0, 0))
-    place = block.first * c
+        return _Equations(inverse=inverse, joint=np.zeros((g, 0)), upper=np.zeros((0, 0)), own=np.zeros(0))
+    repeated = np.tile(weights, len(block.others))
+    meeting = np.bincount(met.of_row.ravel(), weights=repeated, minlength=len(met.place))
+    own = np.bincount(block.others.ravel(), weights=repeated, minlength=c)
     joint = np.zeros(g * c)
-    matrix = np.zeros(c * c)
-    for number, codes in enumerate(block.others):
-        joint += np.bincount(place + codes, weights=weights, minlength=g * c)
-        for other in block.others[:number]:
-            matrix += np.bincount(codes * c + other, weights=weights, minlength=c * c)
-    square = matrix.reshape(c, c)
-    square += square.T
-    np.einsum("cc->c", square)[:] += np.asarray(block.dummies @ weights)
-    scaled = joint.reshape(g, c) * np.sqrt(inverse)[:, None]
-    square -= scaled.T @ scaled
-    return inverse, joint.reshape(g, c), square
+    joint[met.place] = meeting
+    squares = meeting[met.one] * (meeting * inverse[met.level])[met.other]
+    twice = np.tile(weights, len(block.others) * (len(block.others) - 1) // 2)
+    upper = np.bincount(met.target, weights=np.concatenate([-squares, twice, own]), minlength=c * c)
+    return _Equations(inverse=inverse, joint=joint.reshape(g, c), upper=upper.reshape(c, c), own=own)

@@ -126,9 +126,11 @@ def _doubt(part: Part, number: int, period: int, directions: Floats) -> _Doubt |
     if keeps_rank and not directions.shape[1]:
         return None
     ones = (positive > 0).astype(np.float64)
-    net = factor_of(part.block, ones, part.redundant).residual(directions.T @ part.regressors_at(period), exact=True)
+    along = np.zeros((len(zeros), directions.shape[1]))
+    if directions.shape[1]:
+        values = directions.T @ part.regressors_at(period)
+        along = factor_of(part.block, ones, part.redundant).residual(values, exact=True)[:, zeros].T
     free = np.zeros((len(zeros), 0)) if keeps_rank else _effects_at(part, ones, zeros)
-    along = net[:, zeros].T
     moves = np.asarray((np.abs(along) > ZERO).any(axis=1)) | np.asarray((np.abs(free) > ZERO).any(axis=1))
     if not moves.any():
         return None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve.deviance import poisson_deviance
-from tradelift.solve.stack_effects import factor_of
+from tradelift.solve.stack_effects import Factor, factor_surely, factorize, unit_redundant
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
 
@@ -47,6 +47,8 @@ class _State:
         Rank of the effects, shape (T,).
     error
         Root mean square by which the index has moved since that projection, shape (T,).
+    redundant
+        By period, columns of the effects that are redundant in it, where they are more than in all together.
     """
 
     part: Part
@@ -57,15 +59,26 @@ class _State:
     cross: Floats
     rank: Ints
     error: Floats
+    redundant: dict[int, Bools]
 
     def project(self, periods: Ints, target: Floats) -> None:
         """Project the regressors and a target, shape (T, m), on the effects of some periods."""
         k = len(self.net)
         for t in periods:
-            factor = factor_of(self.part.block, self.weights[t], self.part.redundant)
+            factor = self._factor(t)
             both = factor.residual(np.concatenate([self.part.regressors_at(t), target[t : t + 1]]))
             self.net[:, t], self.left[t], self.rank[t] = both[:k], both[k], factor.rank
             self.cross[t] = (both[:k] * self.weights[t]) @ both[:k].T
+
+    def _factor(self, period: int) -> Factor:
+        """The factor of a period; what is redundant in it alone is found once."""
+        block, weights = self.part.block, self.weights[period]
+        if period not in self.redundant:
+            found = factorize(block, weights, self.part.redundant)
+            if found is not None:
+                return found
+            self.redundant[period] = unit_redundant(block, weights > 0)
+        return factor_surely(block, weights, self.redundant[period])
 
 
 def poisson(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
@@ -168,6 +181,7 @@ def _state(part: Part, eta: Floats, k: int) -> _State:
         cross=np.zeros((t, k, k)),
         rank=np.zeros(t, dtype=np.int64),
         error=np.full(t, np.inf),
+        redundant={},
     )
 
 
