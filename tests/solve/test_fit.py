@@ -83,7 +83,7 @@ def test_rows_equal_dense(loops, name, family):
     assert two.total == pytest.approx(one.total, rel=1e-8)
     assert (one.pairs_used == two.pairs_used).all()
     sums = name in ("complete", "fixed offset", "one-sided", "one period") or (family, name) == ("poisson", "sparse")
-    if (name, family, loops) == ("fixed offset", "gaussian", "compiled"):
+    if name in ("fixed offset", "one-sided") and (family, loops) == ("gaussian", "compiled"):
         sums = False  # cells are missing: the compiled loops net their effects out period by period
     assert (one.path, two.path) == ("sums" if sums else "tensor", "rows")
 
