@@ -79,13 +79,61 @@ class Identification:
             f"Identified by {self.variance_left:.1%} of the treatment's variation, left after the effects; {groups}.",
             f"{self.effective_partners:.1f} effective partner pairs of {len(self.partners):,}, weighted by r^2{top}.",
         ]
-        for what, lost in (
-            ("Partner pairs without a group", self.lost_groups),
-            ("Near pairs left out", self.lost_pairs),
-        ):
-            said = ", ".join(f"{reason} {count:,}" for reason, count in lost.items() if count)
-            lines += [f"{what}: {said}."] if said else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *_said_lost(self.lost_groups, self.lost_pairs)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matches:
+    """
+    Which differences between partner pairs and near controls an estimate averages.
+
+    Parameters
+    ----------
+    groups
+        Partner pairs (each direction by itself) with a near control in some period.
+    controls
+        Near controls a group, on average.
+    pairs
+        Directed pairs that serve as near controls.
+    most_used
+        Groups that one of them serves, at most.
+    short
+        Groups, each side by itself, that have fewer controls than asked for.
+    effective_partners
+        (sum w)^2 / sum w^2 over partner pairs, w their weight in the mean.
+    effective_controls
+        The same over the pairs that serve as controls.
+    slopes
+        Of the covariates by which differences are adjusted.
+    lost_groups
+        Partner pairs that have no group, by reason.
+    lost_pairs
+        Pairs with near cities that are no controls, by reason.
+    """
+
+    groups: int
+    controls: float
+    pairs: int
+    most_used: int
+    short: int
+    effective_partners: float
+    effective_controls: float
+    slopes: Mapping[str, float]
+    lost_groups: Mapping[str, int]
+    lost_pairs: Mapping[str, int]
+
+    def __str__(self) -> str:
+        partners = f"{self.groups:,} partner pairs ({self.effective_partners:.1f} effective)"
+        controls = f"{self.pairs:,} control pairs ({self.effective_controls:.1f} effective)"
+        lines = [
+            f"{partners} beside {self.controls:.1f} near controls each.",
+            f"{controls}, one in {self.most_used:,} groups at most.",
+        ]
+        if self.slopes:
+            lines.append("Adjusted by " + ", ".join(f"{v:.3f} {name}" for name, v in self.slopes.items()) + ".")
+        if self.short:
+            lines.append(f"Fewer controls than asked for on {self.short:,} sides of groups.")
+        return "\n".join([*lines, *_said_lost(self.lost_groups, self.lost_pairs)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +164,8 @@ class Diagnostics:
         The coefficients before a correction of their bias; None where there was none.
     identification
         What identifies the effect of a stacked design; None for others.
+    matches
+        What a design that averages differences compares; None for others.
     """
 
     path: str
@@ -128,3 +178,13 @@ class Diagnostics:
     notes: tuple[str, ...] = ()
     uncorrected: tuple[float, ...] | None = None
     identification: Identification | None = None
+    matches: Matches | None = None
+
+
+def _said_lost(groups: Mapping[str, int], pairs: Mapping[str, int]) -> list[str]:
+    """Say what is lost, a line for partner pairs and one for near pairs."""
+    out = []
+    for what, lost in (("Partner pairs without a group", groups), ("Near pairs left out", pairs)):
+        said = ", ".join(f"{reason} {count:,}" for reason, count in lost.items() if count)
+        out += [f"{what}: {said}."] if said else []
+    return out

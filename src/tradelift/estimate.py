@@ -277,8 +277,8 @@ class Estimate:
         table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}") if self.terms else "no terms"
         lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count) or "none"
         size = f"{self.n_obs:,} observations, {self.n_pairs:,} directed pairs; dropped: {lost}"
-        identified = self.diagnostics.identification
-        said = [] if identified is None else [str(identified)]
+        found = (self.diagnostics.identification, self.diagnostics.matches)
+        said = [str(what) for what in found if what is not None]
         return "\n".join([head, table, size, *said, *self.diagnostics.notes, *self._unknown()])
 
     def _unknown(self) -> list[str]:
