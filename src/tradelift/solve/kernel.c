@@ -621,6 +621,32 @@ WIDE PUBLIC int tl_turn(count t, count I, count J, count K, const double *weight
     return 0;
 }
 
+/* Adds values by pair (K, I J) to their codes, out (K, G). */
+PUBLIC int tl_by_code(count K, count n, count G, const count *codes, const double *values, double *out)
+{
+    for (count k = 0; k < K; k++)
+        for (count j = 0; j < n; j++) out[k * G + codes[j]] += values[k * n + j];
+    return 0;
+}
+
+/* Moves parts (K, G) from where they are by `over` times the way to (target - others) / mass, and gives how far that
+ * way was (K,), by mass. */
+WIDE PUBLIC int tl_relax(count K, count G, const double *target, const double *others, const double *mass, double over,
+                         double *parts, double *moved)
+{
+    for (count k = 0; k < K; k++) {
+        const double *restrict t = target + k * G, *restrict o = others + k * G;
+        double *restrict own = parts + k * G, total = 0.0;
+        for (count g = 0; g < G; g++) {
+            const double way = (mass[g] > 0.0 ? (t[g] - o[g]) / mass[g] : 0.0) - own[g];
+            total += mass[g] * way * way;
+            own[g] += over * way;
+        }
+        moved[k] = total;
+    }
+    return 0;
+}
+
 #define TINY 1e-300
 #define HUGEST 1e300
 

@@ -153,14 +153,12 @@ def multiply(values: Floats, a: Floats, b: Floats, third: Floats) -> None:
 
 
 def net_step(slab: "Slab", fitted: Floats, p: Floats, q: Floats, third: Floats | None) -> tuple[Floats, Floats]:
-    """Score (K,) and information (K, K) of a slab, from effects (t, I, K), (t, J, K) and (I, J, K)."""
+    """Score (K,) and information (K, K) of a slab, from effects (t, I, K), (t, J, K) and (K, I, J)."""
     k = len(slab.regressors)
     score, information = np.empty(k), np.empty((k, k))
     held, own = _held(slab, np.zeros(k))
-    parts = _by_regressor(third)
-    _done(
-        _call("tl_net_step", ctypes.byref(own), *map(_at, (fitted, p, q, parts)), *map(_in_place, (score, information)))
-    )
+    given = map(_at, (fitted, p, q, third))
+    _done(_call("tl_net_step", ctypes.byref(own), *given, *map(_in_place, (score, information))))
     del held
     return score, information
 
@@ -253,6 +251,27 @@ def turn(
     given = map(_at, (weights, third, *sums, *masses))
     _done(_call("tl_turn", *shape, *given, *map(_in_place, (p, q, pairs, moved))))
     return pairs, moved
+
+
+def by_code(out: Floats, codes: Ints, values: Floats) -> None:
+    """Add values by pair (K, I, J) to their codes (I, J), in place: out has shape (K, G)."""
+    shape = map(ctypes.c_int64, (len(out), codes.size, out.shape[1]))
+    held = np.ascontiguousarray(codes, dtype=np.int64)
+    _call("tl_by_code", *shape, *map(_at, (held, values)), _in_place(out))
+
+
+def relax(parts: Floats, target: Floats, others: Floats, mass: Floats, over: float) -> Floats:
+    """
+    Move the third effect (K, G) in place towards (target - others) / mass.
+
+    Returns
+    -------
+    How far that was, by mass, shape (K,).
+    """
+    moved = np.empty(len(parts))
+    shape, given = map(ctypes.c_int64, parts.shape), map(_at, (target, others, mass))
+    _call("tl_relax", *shape, *given, ctypes.c_double(over), *map(_in_place, (parts, moved)))
+    return moved
 
 
 def effects(

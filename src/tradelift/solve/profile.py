@@ -239,7 +239,7 @@ def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | N
     slab, fitted
         With its fitted outcomes, shape (t, I, J).
     p, q, third
-        Effects in the regressors, shapes (t, I, K), (t, J, K) and (I, J, K).
+        Effects in the regressors, shapes (t, I, K), (t, J, K) and (K, I, J).
     """
     if kernel.loaded():
         score, information = kernel.net_step(slab, fitted, p, q, third)
@@ -253,7 +253,7 @@ def _plain_net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Flo
         np.subtract(x, p[:, :, i, None], out=nets[i])
         nets[i] -= q[:, None, :, i]
         if third is not None:
-            nets[i] -= third[..., i]
+            nets[i] -= third[i]
     flat = nets.reshape(len(nets), fitted.size)
     return Step(
         score=flat @ (slab.outcome - fitted).ravel(),

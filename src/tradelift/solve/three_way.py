@@ -46,15 +46,15 @@ def ordinary(cuts: Sequence[Cut]) -> Solved | None:
     def own(parts: Floats) -> Floats:
         return np.asarray(parts[..., k] - parts[..., :k] @ beta)
 
-    third = state.group_parts
+    third = job.by_pair(state.group_parts)
     return replace(
         solved,
         rows=[own(p) for p in state.row_parts],
         columns=[own(p) for p in state.column_parts],
-        pairs=[own(third)[codes] for codes in job.codes],
+        pairs=[t[k] - np.tensordot(beta, t[:k], 1) for t in third],
         row_parts=[p[..., :k] for p in state.row_parts],
         column_parts=[p[..., :k] for p in state.column_parts],
-        pair_parts=[third[codes][..., :k] for codes in job.codes],
+        pair_parts=[np.moveaxis(t[:k], 0, -1) for t in third],
     )
 
 
@@ -97,8 +97,8 @@ def _with_outcome(cuts: Sequence[Cut], slab: Slab) -> list[Floats]:
 def _cross(job: Job, state: State, n: int, values: Sequence[Floats]) -> Floats:
     slab, w = job.slabs[n], state.weights[n]
     p, q = state.row_parts[slab.piece][slab.periods], state.column_parts[slab.piece][slab.periods]
-    third = state.group_parts[job.codes[slab.piece]]
-    nets = [x - p[:, :, i, None] - q[:, None, :, i] - third[..., i] for i, x in enumerate(values)]
+    third = np.take(state.group_parts, job.codes[slab.piece], axis=1)
+    nets = [x - p[:, :, i, None] - q[:, None, :, i] - third[i] for i, x in enumerate(values)]
     flat = np.array(nets).reshape(len(nets), -1)
     return np.asarray((flat * w.ravel()) @ flat.T)
 
@@ -161,7 +161,8 @@ class Tied:
         if enough > EXPLICIT and projected is not None and not kernel.loaded():
             found: Step | None = _sums_step(job, state, self.flows, self.traded, projected)
         else:
-            found = add(each(partial(_slab_step, job, state), job.slabs, state.weights), len(beta))
+            thirds = job.by_pair(state.group_parts)
+            found = add(each(partial(_slab_step, state, thirds), job.slabs, state.weights), len(beta))
         if found is None:
             return None
         fitted = float(np.sum([w.sum() for w in state.weights]) if projected is None else projected.mass.sum())
@@ -173,7 +174,7 @@ class Tied:
         for values, parts in ((state.rows, state.row_parts), (state.columns, state.column_parts)):
             for n, part in enumerate(parts):
                 values[n] *= np.exp(-(part @ move))
-        state.group *= np.exp(-(state.group_parts @ move))
+        state.group *= np.exp(-(move @ state.group_parts))
 
 
 def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
@@ -184,7 +185,7 @@ def _solved(job: Job, state: State, beta: Floats, steps: int) -> Solved:
         row_parts=state.row_parts,
         column_parts=state.column_parts,
         pairs=[state.group[codes] for codes in job.codes],
-        pair_parts=[state.group_parts[codes] for codes in job.codes],
+        pair_parts=[np.moveaxis(parts, 0, -1) for parts in job.by_pair(state.group_parts)],
         steps=steps,
         path="tensor",
     )
@@ -203,8 +204,8 @@ def _likelihood(job: Job, state: State, beta: Floats, flows: Sequence[Flows], tr
 def _sums_step(job: Job, state: State, flows: Sequence[Flows], traded: Floats, projected: Projected) -> Step:
     """Score and information from sums; what the effects are off by is taken out of the score to first order."""
     third = state.group_parts
-    score = -(third.T @ (traded - projected.mass))
-    information = -(third.T @ projected.by_code)
+    score = -(third @ (traded - projected.mass))
+    information = -(third @ projected.by_code.T)
     for slab, own, sums, w in zip(job.slabs, flows, projected.sums, state.weights, strict=True):
         p, q = state.row_parts[slab.piece][slab.periods], state.column_parts[slab.piece][slab.periods]
         score += own.regressors - sums.rows.sum(axis=(0, 1))
@@ -215,8 +216,8 @@ def _sums_step(job: Job, state: State, flows: Sequence[Flows], traded: Floats, p
     return Step(score=score, information=(information + information.T) / 2, likelihood=0.0)
 
 
-def _slab_step(job: Job, state: State, slab: Slab, w: Floats) -> Step:
-    """What a slab adds to score and information."""
+def _slab_step(state: State, thirds: Sequence[Floats], slab: Slab, w: Floats) -> Step:
+    """What a slab adds to score and information; the third effect's part comes by pair, shape (K, I, J)."""
     n, at = slab.piece, slab.periods
     p, q = state.row_parts[n][at], state.column_parts[n][at]
-    return net_step(slab, w, p, q, state.group_parts[job.codes[n]])
+    return net_step(slab, w, p, q, thirds[n])

@@ -39,7 +39,7 @@ class State:
     group
         Multiplier of each code of the third effect, shape (G,).
     row_parts, column_parts, group_parts
-        Effects in the regressors, shapes (T, I, K), (T, J, K) and (G, K).
+        Effects in the regressors, shapes (T, I, K), (T, J, K) and (K, G).
     """
 
     weights: list[Floats]
@@ -76,19 +76,22 @@ class Job:
     n_codes: int
 
     def by_code(self, pairs: Sequence[Floats]) -> Floats:
-        """Sums of the slabs' pair sums (K, I, J) or (I, J) by code, shape (G, K) or (G,)."""
+        """Sums of the slabs' pair sums (K, I, J) or (I, J) by code, shape (K, G) or (G,)."""
         out = np.zeros((*pairs[0].shape[:-2], self.n_codes))
         flat = out.reshape(-1, self.n_codes)
+        if compiled.loaded():
+            for values, slab in zip(pairs, self.slabs, strict=True):
+                compiled.by_code(flat, self.codes[slab.piece], values)
+            return out
         for n, codes in enumerate(self.codes):
             total = self._sum(pairs, n).reshape(-1, codes.size)
             for k, values in enumerate(total):
                 flat[k] += np.bincount(codes.ravel(), weights=values, minlength=self.n_codes)
-        return np.ascontiguousarray(out.T)
+        return out
 
     def by_pair(self, group_parts: Floats) -> list[Floats]:
-        """The third effect's part in regressors (G, K) by pair, shape (K, I, J) for each piece."""
-        turned = np.ascontiguousarray(group_parts.T)
-        return [np.take(turned, codes, axis=1) for codes in self.codes]
+        """The third effect's part in regressors (K, G) by pair, shape (K, I, J) for each piece."""
+        return [np.take(group_parts, codes, axis=1) for codes in self.codes]
 
     def _sum(self, pairs: Sequence[Floats], piece: int) -> Floats:
         own = [p for p, s in zip(pairs, self.slabs, strict=True) if s.piece == piece]
@@ -116,7 +119,7 @@ def start_of(cuts: Sequence[Cut], job: Job, k: int) -> State:
         group=np.ones(job.n_codes),
         row_parts=[np.zeros((t, i, k)) for t, i, _ in shapes],
         column_parts=[np.zeros((t, j, k)) for t, _, j in shapes],
-        group_parts=np.zeros((job.n_codes, k)),
+        group_parts=np.zeros((k, job.n_codes)),
     )
 
 
@@ -187,7 +190,7 @@ class Projected:
     sums
         Weighted sums of the values, by slab.
     by_code
-        The same by code of the third effect, shape (G, K).
+        The same by code of the third effect, shape (K, G).
     mass
         The weights' sums by code, shape (G,).
     """
@@ -210,24 +213,30 @@ def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: 
     SlowError
         If the effects mix too slowly.
     """
-    if not state.group_parts.shape[1]:
+    if not len(state.group_parts):
         return None
     sums = each(_sums, job.slabs, values, state.weights)
     target, mass = job.by_code([s.pairs for s in sums]), job.by_code([s.pair_mass for s in sums])
-    weight = inverse(mass)[:, None]
-    size = np.sqrt(np.maximum((mass[:, None] * (target * weight) ** 2).sum(axis=0), 1e-300))
+    size = np.sqrt(np.maximum((mass * (target * inverse(mass)) ** 2).sum(axis=1), 1e-300))
     last = np.full(len(size), np.inf)
     for _ in range(MAX_SWEEPS):
         turns = each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
-        new = (target - job.by_code([pairs for pairs, _ in turns])) * weight
-        moved = (mass[:, None] * (new - state.group_parts) ** 2).sum(axis=0) + np.sum([far for _, far in turns], axis=0)
-        change = np.sqrt(moved)
-        state.group_parts = state.group_parts + OVER * (new - state.group_parts)
+        moved = _relax(state, target, job.by_code([pairs for pairs, _ in turns]), mass)
+        change = np.sqrt(moved + np.sum([far for _, far in turns], axis=0))
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
             each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
             return Projected(sums=sums, by_code=target, mass=mass)
     raise SlowError
+
+
+def _relax(state: State, target: Floats, others: Floats, mass: Floats) -> Floats:
+    """Move the third effect in place, from the values' sums and those of the other effects (K, G); how far (K,)."""
+    if compiled.loaded():
+        return compiled.relax(state.group_parts, target, others, mass, OVER)
+    way = (target - others) * inverse(mass) - state.group_parts
+    state.group_parts += OVER * way
+    return np.asarray((mass * way**2).sum(axis=1))
 
 
 def _sums(_: Slab, values: Sequence[Floats], w: Floats) -> Sums:
