@@ -7,6 +7,7 @@ from tradelift.errors import ConvergenceError, DataError, DesignError, StudyErro
 
 if TYPE_CHECKING:
     from tradelift.designs import Gravity as Gravity
+    from tradelift.designs import Matching as Matching
     from tradelift.designs import SpatialRD as SpatialRD
     from tradelift.designs import residual_correlogram as residual_correlogram
     from tradelift.designs import shared_borders as shared_borders
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "Estimate": "estimate",
     "Gravity": "designs",
+    "Matching": "designs",
     "Panel": "panel",
     "SpatialRD": "designs",
     "Study": "study",
@@ -43,6 +45,7 @@ __all__ = [
     "DesignError",
     "Estimate",
     "Gravity",
+    "Matching",
     "Panel",
     "SpatialRD",
     "Study",

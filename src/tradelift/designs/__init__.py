@@ -5,7 +5,7 @@ from tradelift.designs.correlogram import ResidualCorrelogram, residual_correlog
 from tradelift.designs.correlogram_finding import Correlogram
 from tradelift.designs.gravity import Gravity
 from tradelift.designs.prediction import Prediction, predict
-from tradelift.designs.spatial import SpatialRD, shared_borders
+from tradelift.designs.spatial import Matching, SpatialRD, shared_borders
 from tradelift.designs.task import Finding, Task, task_json
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Correlogram",
     "Finding",
     "Gravity",
+    "Matching",
     "Prediction",
     "ResidualCorrelogram",
     "SpatialRD",

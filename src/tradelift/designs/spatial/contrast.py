@@ -138,25 +138,21 @@ def contrast(effects: Untreated, columns: Floats, cells: Floats, fitted_on: Floa
     """
     net = effects.net(columns)
     net[:, ~(effects.sample | effects.known)] = 0.0
-    outcome, x = net[0], net[1:]
+    outcome, covariates = net[0], net[1:]
     raw = columns[1:] - _mean(columns[1:], fitted_on)
-    total = (raw**2) @ fitted_on
-    if centred:
-        x = x - _mean(x, fitted_on)
-        x = np.where(cells != 0, x, np.where(fitted_on > 0, x, 0.0))
-    kept = independent((x * fitted_on) @ x.T, total)
-    x = x[list(kept)]
-    weighted = x * fitted_on
-    cross = weighted @ x.T
+    x = covariates - _mean(covariates, fitted_on) if centred else covariates
+    kept = list(independent((x * fitted_on) @ x.T, (raw**2) @ fitted_on))
+    weighted = x[kept] * fitted_on
+    cross = weighted @ x[kept].T
     slopes = np.linalg.solve(cross, weighted @ outcome) if kept else np.zeros(0)
-    direct = cells - (np.linalg.solve(cross, x @ cells) @ weighted if kept else 0.0)
+    direct = cells - (np.linalg.solve(cross, covariates[kept] @ cells) @ weighted if kept else 0.0)
     return Contrast(
         effect=float(direct @ outcome),
-        net=outcome - slopes @ x,
+        net=outcome - slopes @ covariates[kept],
         direct=direct,
         weights=effects.carry(direct),
         slopes=slopes,
-        kept=kept,
+        kept=tuple(kept),
     )
 
 

@@ -47,7 +47,8 @@ class PartnerTerritory:
     outcome
         A column, or log(x), log1p(x), asinh(x) of one.
     bandwidth_km
-        Distance to the border up to which pairs are compared.
+        Distance to the border up to which pairs are compared. Half the way between cities, so that 75 km are as near
+        as 150 km between the cities of `SpatialRD`.
     kernel
         "triangular", "uniform" or "epanechnikov".
     neighbours
@@ -77,7 +78,7 @@ class PartnerTerritory:
     """
 
     outcome: str = "log(trade)"
-    bandwidth_km: float = 150.0
+    bandwidth_km: float = 100.0
     kernel: str = "triangular"
     neighbours: str = BOTH
     slopes: bool = True
