@@ -65,3 +65,22 @@ def one_sided(seed=1, n=9, periods=3):
     )
     partners = pd.DataFrame({"one": ["r0", "r1", "r2"], "other": ["r3", "r4", "r5"]})
     return tl.Panel.from_frame(frame, regions=regions, partners=partners), frame
+
+
+def rebuilt(panel, frame, partners=None, **options):
+    """Another panel of the same regions and partners."""
+    regions = pd.DataFrame(
+        {
+            "region": panel.regions.ids,
+            "side": np.array(panel.regions.sides)[panel.regions.side],
+            "group": panel.regions.group,
+            "longitude": panel.regions.longitude,
+            "latitude": panel.regions.latitude,
+        }
+    )
+    ids = panel.regions.ids
+    if partners is None:
+        partners = pd.DataFrame({"east": ids[panel.programme.first], "west": ids[panel.programme.second]})
+    names = [name for name in frame.columns if name not in panel.pairs.columns]
+    kept = [name for name in names if name not in ("partner", "control_type", "direction")]
+    return tl.Panel.from_frame(frame[kept], regions=regions, partners=partners, **options)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import tradelift as tl
-from tests.designs.panels import one_sided, two_sided
+from tests.designs.panels import one_sided, rebuilt, two_sided
 from tradelift.designs.spatial import Near, near_pairs
 from tradelift.worlds.cities import distances_km, read_side
 from tradelift.worlds.completion import known_partners
@@ -122,15 +122,7 @@ def test_weights_are_those_of_the_partners_own_effects():
     one = want.diagnostics.identification.partners[2]
     pair = frame["origin"].isin([one.first, one.second]) & frame["destination"].isin([one.first, one.second])
     frame.loc[pair, "trade"] *= np.exp(0.5)
-    regions = pd.DataFrame(
-        {"region": panel.regions.ids, "side": np.array(panel.regions.sides)[panel.regions.side],
-         "longitude": panel.regions.longitude, "latitude": panel.regions.latitude}
-    )  # fmt: skip
-    ids = panel.regions.ids
-    partners = pd.DataFrame({"east": ids[panel.programme.first], "west": ids[panel.programme.second]})
-    raised = tl.Panel.from_frame(
-        frame[["origin", "destination", "period", "trade"]], regions=regions, partners=partners
-    )
+    raised = rebuilt(panel, frame[["origin", "destination", "period", "trade"]])
     got = tl.SpatialRD(bandwidth_km=H).estimate(raised)
     assert got.coefficients[0] - want.coefficients[0] == pytest.approx(0.5 * one.weight, rel=1e-8)
 
@@ -197,13 +189,13 @@ def test_panels_that_cannot_be_estimated_are_refused(tmp_path):
         tl.SpatialRD(bandwidth_km=1).estimate(panel)
     with pytest.raises(tl.DesignError, match="There is no direction 'north'"):
         tl.SpatialRD(direction="north").estimate(panel)
-    nothing = _again(panel, frame.assign(trade=0.0))
+    nothing = rebuilt(panel, frame.assign(trade=0.0))
     with pytest.raises(tl.DesignError, match=r"No observation is left of .*not_positive"):
         tl.SpatialRD(bandwidth_km=H).estimate(nothing)
     with pytest.raises(tl.DesignError, match="PPML needs flows that are not negative; 'trade' is negative in"):
-        tl.SpatialRD(outcome="trade", bandwidth_km=H).estimate(_again(panel, frame.assign(trade=-1.0)))
+        tl.SpatialRD(outcome="trade", bandwidth_km=H).estimate(rebuilt(panel, frame.assign(trade=-1.0)))
     with pytest.raises(tl.DesignError, match="partner pairs lost: not in the panel 12"):
-        tl.SpatialRD(direction="west->east").estimate(_again(panel, frame[frame["origin"].str.startswith("e")]))
+        tl.SpatialRD(direction="west->east").estimate(rebuilt(panel, frame[frame["origin"].str.startswith("e")]))
     panel.to_parquet(tmp_path)
     stored = tl.Panel.from_parquet(tmp_path)
     with pytest.raises(tl.DesignError, match="'SpatialRD' needs all cells in memory"):
@@ -211,16 +203,6 @@ def test_panels_that_cannot_be_estimated_are_refused(tmp_path):
     with pytest.raises(tl.DesignError, match="Near controls stand beside partner pairs"):
         tl.SpatialRD().estimate(tl.Panel.from_frame(frame))
     assert tl.SpatialRD(bandwidth_km=900).estimate(one_sided(n=12)[0]).terms[0] == "partner"
-
-
-def _again(panel, frame):
-    regions = pd.DataFrame(
-        {"region": panel.regions.ids, "side": np.array(panel.regions.sides)[panel.regions.side],
-         "longitude": panel.regions.longitude, "latitude": panel.regions.latitude}
-    )  # fmt: skip
-    ids = panel.regions.ids
-    partners = pd.DataFrame({"east": ids[panel.programme.first], "west": ids[panel.programme.second]})
-    return tl.Panel.from_frame(frame, regions=regions, partners=partners)
 
 
 @pytest.mark.parametrize(

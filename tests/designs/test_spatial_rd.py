@@ -6,7 +6,7 @@ import pytest
 
 import tradelift as tl
 from tests.designs.fixest import with_pyfixest
-from tests.designs.panels import one_sided, two_sided
+from tests.designs.panels import one_sided, rebuilt, two_sided
 from tradelift.designs.spatial import Near, near_pairs
 
 H = 500  # km: small maps have few cities
@@ -139,18 +139,12 @@ def test_partnerships_that_start_at_different_times(outcome, not_yet):
 
 def test_a_dose_takes_the_place_of_one():
     panel, frame, chosen = two_sided(seed=3, n_east=9, n_west=10, partners=14)
-    regions = pd.DataFrame(
-        {"region": panel.regions.ids, "side": np.array(panel.regions.sides)[panel.regions.side],
-         "longitude": panel.regions.longitude, "latitude": panel.regions.latitude}
-    )  # fmt: skip
     partners = pd.DataFrame(chosen, columns=["east", "west"])
-    plain = tl.SpatialRD(bandwidth_km=H).estimate(tl.Panel.from_frame(frame, regions=regions, partners=partners))
-    double = tl.SpatialRD(bandwidth_km=H).estimate(
-        tl.Panel.from_frame(frame, regions=regions, partners=partners.assign(dose=2.0))
-    )
+    plain = tl.SpatialRD(bandwidth_km=H).estimate(rebuilt(panel, frame, partners))
+    double = tl.SpatialRD(bandwidth_km=H).estimate(rebuilt(panel, frame, partners.assign(dose=2.0)))
     np.testing.assert_allclose(double.coefficients, plain.coefficients / [2, 1], rtol=1e-9)
     varied = partners.assign(dose=np.linspace(0.5, 2, len(partners)))
-    panel = tl.Panel.from_frame(frame, regions=regions, partners=varied)
+    panel = rebuilt(panel, frame, varied)
     got = tl.SpatialRD(bandwidth_km=H).estimate(panel)
     want = with_pyfixest(
         FORMULA.format("log(trade)", ""), "gaussian", usable(expanded(panel), "trade"), weights="kernel"
@@ -194,13 +188,7 @@ def test_categories_are_like_periods():
         category=frame["period"].str[-1], period="2017-0" + (1 + (frame["period"] > "2017-02")).astype(str)
     )
     frame["category"] = np.where(frame["category"].isin(["1", "3"]), "food", "other")
-    regions = pd.DataFrame(
-        {"region": panel.regions.ids, "side": np.array(panel.regions.sides)[panel.regions.side],
-         "longitude": panel.regions.longitude, "latitude": panel.regions.latitude}
-    )  # fmt: skip
-    split = tl.Panel.from_frame(
-        frame, regions=regions, partners=pd.DataFrame(chosen, columns=["east", "west"]), category="category"
-    )
+    split = rebuilt(panel, frame, category="category")
     got, want = (tl.SpatialRD(bandwidth_km=H).estimate(p) for p in (split, panel))
     assert got.effects[0] == "group^period^category"
     np.testing.assert_allclose(got.coefficients, want.coefficients, rtol=1e-10)
@@ -285,22 +273,13 @@ def test_the_jackknife_leaves_out_each_city_and_the_groups_that_lose_their_partn
     panel = world(mean=30.0, periods=1)
     got = tl.SpatialRD(outcome=outcome, bandwidth_km=H, vcov="jackknife").estimate(panel)
     frame = panel.to_arrow().to_pandas()[["origin", "destination", "period", "trade"]]
-    regions = pd.DataFrame(
-        {"region": panel.regions.ids, "side": np.array(panel.regions.sides)[panel.regions.side],
-         "longitude": panel.regions.longitude, "latitude": panel.regions.latitude}
-    )  # fmt: skip
     ids = panel.regions.ids
-    partners = pd.DataFrame({"east": ids[panel.programme.first], "west": ids[panel.programme.second]})
     used = {*ids[near_pairs(panel, Near(bandwidth_km=H)).origin]}
     draws = []
     for city in sorted(used):
         # a city leaves the flows and keeps its place in the programme, so that no pair changes its kind
         rest = frame[(frame["origin"] != city) & (frame["destination"] != city)]
-        draws.append(
-            tl.SpatialRD(outcome=outcome, bandwidth_km=H)
-            .estimate(tl.Panel.from_frame(rest, regions=regions, partners=partners))
-            .coefficients
-        )
+        draws.append(tl.SpatialRD(outcome=outcome, bandwidth_km=H).estimate(rebuilt(panel, rest)).coefficients)
     centred = np.array(draws) - np.mean(draws, axis=0)
     count = len(draws)
     assert got.diagnostics.clusters == (count,)
@@ -351,10 +330,4 @@ def test_the_collapse_is_told_and_equals_the_full_stack():
 def _with_constant(panel):
     """The same panel with a column of ones that is kept by cell."""
     frame = panel.to_arrow().to_pandas()[["origin", "destination", "period", "trade"]].assign(one=1.0)
-    regions = pd.DataFrame(
-        {"region": panel.regions.ids, "side": np.array(panel.regions.sides)[panel.regions.side],
-         "longitude": panel.regions.longitude, "latitude": panel.regions.latitude}
-    )  # fmt: skip
-    ids = panel.regions.ids
-    partners = pd.DataFrame({"east": ids[panel.programme.first], "west": ids[panel.programme.second]})
-    return tl.Panel.from_frame(frame, regions=regions, partners=partners)
+    return rebuilt(panel, frame)

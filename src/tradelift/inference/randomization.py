@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.designs import Comparison, conclude
+from tradelift.designs.comparison import fitted, settle
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.inference.inversion import Null, invert, p_value
@@ -15,8 +16,9 @@ from tradelift.inference.nulls import Products
 from tradelift.inference.products import Draws
 from tradelift.inference.randomized import Randomized
 from tradelift.inference.refits import Refits
-from tradelift.inference.relabelling import Relabellings, draw_relabellings
+from tradelift.inference.relabelling import WITHIN_GROUP, Relabellings, draw_relabellings
 from tradelift.inference.treatment import Comparing, check_comparison, masks_of
+from tradelift.inference.within_groups import GroupDraws, check_stack, draw_within_groups, nulls_within_groups
 from tradelift.panel import Panel
 from tradelift.solve.threads import one_blas_thread
 
@@ -50,7 +52,9 @@ def randomize(
     scheme
         "relabel": the regions of a group (a province) change places, on each side, and keep the shape of the network;
         "swap": two partnerships of the same two groups exchange an end; "free": any two do, which keeps each region's
-        number of partners alone and is a benchmark. A partnership takes its start, end and dose along.
+        number of partners alone and is a benchmark. A partnership takes its start, end and dose along. "within-group",
+        for `SpatialRD` alone: the partner pair and its near controls change places in each group, whose rows and kernel
+        weights stay.
     draws
         How many, B.
     seed
@@ -109,6 +113,8 @@ def _randomize(
     refit: bool,
     interval: bool,
 ) -> Randomized:
+    if scheme in WITHIN_GROUP:
+        return _within_groups(design, panel, draws, seed, studentized=studentized, refit=refit, interval=interval)
     relabelled = draw_relabellings(panel, scheme, draws, np.random.default_rng(seed))
     comparison = design.compare(panel)
     check_comparison(comparison)
@@ -130,6 +136,20 @@ def _randomize(
         step = "" if estimate.family == "gaussian" else ", after one Newton step from the null model"
         statistic = (f"t statistic ({errors[0]})" if errors else "coefficient") + step
     return _result(estimate, relabelled, nulls, scheme=scheme, seed=seed, statistic=statistic, interval=interval)
+
+
+def _within_groups(
+    design: Comparing, panel: Panel, draws: int, seed: int, *, studentized: bool, refit: bool, interval: bool
+) -> Randomized:
+    comparison = design.compare(panel)
+    check_stack(comparison, studentized=studentized, refit=refit)
+    found = fitted(comparison, design)
+    estimate = settle(found, comparison, design)
+    drawn = draw_within_groups(panel, comparison, found, draws, np.random.default_rng(seed))
+    step = "" if estimate.family == "gaussian" else ", after one Newton step from the null model"
+    nulls = [nulls_within_groups(comparison, found, drawn)]
+    (scheme,) = WITHIN_GROUP
+    return _result(estimate, drawn, nulls, scheme=scheme, seed=seed, statistic=f"coefficient{step}", interval=interval)
 
 
 def _check(design: Any, draws: int, seed: int) -> None:
@@ -168,7 +188,7 @@ def _by_products(products: Products) -> list[Callable[[float], Null]]:
 
 def _result(
     estimate: Estimate,
-    relabelled: Relabellings,
+    relabelled: Relabellings | GroupDraws,
     nulls: Sequence[Callable[[float], Null]],
     *,
     scheme: str,

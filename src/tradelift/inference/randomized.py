@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import DesignError
-from tradelift.inference.relabelling import KEEPS
+from tradelift.inference.relabelling import KEEPS, WITHIN_GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,9 +119,10 @@ class Randomized:
         )
 
     def __str__(self) -> str:
+        keeps = (KEEPS | WITHIN_GROUP)[self.scheme]
         head = (
             f"{self.design}, {self.outcome}: {self.family}, {self.direction}, {self.sample}\n"
-            f"{self.n_draws:,} draws by '{self.scheme}' (seed {self.seed}), which keeps {KEEPS[self.scheme]}; of the "
+            f"{self.n_draws:,} draws by '{self.scheme}' (seed {self.seed}), which keeps {keeps}; of the "
             f"{self.statistic}\n{self.moved:.0%} of the partner pairs move on average, {self.movable:.0%} can"
         )
         table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}")

@@ -17,6 +17,7 @@ from tradelift.inference.relabelling import under
 from tradelift.inference.treatment import Comparing, same_sample, shifted, treatment_of
 from tradelift.panel import Panel
 from tradelift.solve import DenseProblem, RowProblem
+from tradelift.solve.stack import StackProblem
 
 Floats = NDArray[Any]
 
@@ -91,6 +92,8 @@ class Refits:
             problem = comparison.problem
             if isinstance(problem, DenseProblem):
                 return [by_pair[piece.pair][None, None] for piece in problem.pieces]
+            if isinstance(problem, StackProblem):
+                return [by_pair[problem.pair][None, None]]
             assert isinstance(problem, RowProblem), "checked before"
             return [by_pair[problem.pair][None]]
         msg = (

@@ -22,6 +22,7 @@ KEEPS = {
     "free": "each region's number of partners",
 }
 SCHEMES = tuple(KEEPS)
+WITHIN_GROUP = {"within-group": "the groups of partner pairs with their near controls"}
 LEAST_MOVABLE = 0.5  # share of the partner pairs that must be able to move
 
 

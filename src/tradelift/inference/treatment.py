@@ -12,6 +12,7 @@ from tradelift.errors import DesignError
 from tradelift.inference.relabelling import under_everyone
 from tradelift.panel import Panel
 from tradelift.solve import DenseProblem, Piece, RowProblem
+from tradelift.solve.stack import StackProblem
 
 Floats = NDArray[Any]
 
@@ -45,7 +46,7 @@ def check_comparison(comparison: Comparison) -> None:
     DesignError
         If a treatment is not the programme's, or the cells are not in memory.
     """
-    if not isinstance(comparison.problem, (DenseProblem, RowProblem)):
+    if not isinstance(comparison.problem, (DenseProblem, RowProblem, StackProblem)):
         msg = (
             "Randomization needs the panel's cells in memory, and these stay in files: build a smaller panel, of fewer "
             "periods or regions, with Panel.from_frame."
@@ -159,13 +160,14 @@ def shifted(comparison: Comparison, treatment: Sequence[Floats], effects: Floats
     comparison
         Of a relabelled programme, or without any.
     treatment
-        The observed treatments: by piece, shape (K, T | 1, I, J), or of the rows, shape (K, N).
+        The observed treatments: by piece, shape (K, T | 1, I, J), or of the rows, shape (K, N), or of a stack, shape
+        (K, T | 1, n).
     effects
         Shape (K,).
     """
     problem = comparison.problem
     plus = [np.tensordot(effects, columns, 1) for columns in treatment]
-    if isinstance(problem, RowProblem):
+    if isinstance(problem, (RowProblem, StackProblem)):
         offset = plus[0] if problem.offset is None else problem.offset + plus[0]
         return replace(comparison, problem=replace(problem, offset=offset))
     assert isinstance(problem, DenseProblem), "checked before"
