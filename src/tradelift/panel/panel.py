@@ -288,8 +288,10 @@ class Panel:
             If the panel has no such column.
         """
         if name == "partner" and self.programme is not None:
-            partnership = self.pairs.partnership[self.pair_of_cell]
-            return self.programme.treatment(partnership, self.cells.column("period"))
+            cells = np.flatnonzero((self.pairs.partnership >= 0)[self.pair_of_cell])
+            out, partnership = np.zeros(self.n_cells), self.pairs.partnership[self.pair_of_cell[cells]]
+            out[cells] = self.programme.treatment(partnership, self.cells.column("period")[cells])
+            return out
         if name in self.cells.names:
             return self.cells.column(name)
         return self.pair_column(name)[self.pair_of_cell]

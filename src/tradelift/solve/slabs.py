@@ -158,7 +158,8 @@ def _centre(values: Floats, mean: float) -> Floats:
     """Shape (I, J) where values do not move, else (T, I, J)."""
     if len(values) == 1 or bool((values[1] == values[0]).all() and (values == values[:1]).all()):
         return np.asarray(values[0] - mean)
-    return np.asarray(values - mean) if abs(mean) > np.abs(values).max(initial=0.0) / 8 else values
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    return np.asarray(values - mean) if abs(mean) > largest / 8 else values
 
 
 def periods(piece: Piece) -> list[slice]:

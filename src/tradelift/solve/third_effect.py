@@ -21,7 +21,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FEW = 8  # periods that show whether regressors are collinear
-EASY = 8  # random cubes for each cell, before they are chosen with care
+EASY = 32  # random cubes for each cell, before they are chosen with care
 TRIALS = 12  # rounds of random cubes that settle little, before the rest is searched
 LITTLE = 0.01  # of the flows still open
 SEED = 1  # the answer does not depend on it: only how fast it is found
