@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradelift.estimate import REASONS, ZERO_WEIGHT, Estimate
+from tradelift.estimate import NO_PARTNER, REASONS, ZERO_WEIGHT, Estimate
 from tradelift.exhibits import Column, DataTable, RegressionTable, Table
 from tradelift.report.numbers import number, written
 
@@ -130,7 +130,7 @@ def _regression_frame(table: RegressionTable) -> "pd.DataFrame":
                 add(panel, f"{label}, percent", [_percent(e, term) for e in estimates])
         add(panel, "Observations", ["" if e is None else f"{e.n_obs:,}" for e in estimates])
         add(panel, table.unit, ["" if e is None else f"{e.n_pairs:,}" for e in estimates])
-        for reason in (*REASONS, ZERO_WEIGHT):
+        for reason in (*REASONS, ZERO_WEIGHT, NO_PARTNER):
             lost = [0 if e is None else e.dropped.get(reason, 0) for e in estimates]
             add(panel, f"Not used: {reason.replace('_', ' ')}", [f"{n:,}" if n else "" for n in lost])
     every = list(zip(*table.panels.values(), strict=True))
