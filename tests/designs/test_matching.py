@@ -24,6 +24,19 @@ def columns(panel):
     return np.where(trade > 0, logs, np.nan), np.log(np.where(km > 0, km, 1.0))
 
 
+def rebuilt(panel, frame, chosen, **options):
+    """Another panel of the same regions."""
+    regions = pd.DataFrame(
+        {
+            "region": panel.regions.ids,
+            "side": np.array(panel.regions.sides)[panel.regions.side],
+            "longitude": panel.regions.longitude,
+            "latitude": panel.regions.latitude,
+        }
+    )
+    return tl.Panel.from_frame(frame, regions=regions, partners=chosen, **options)
+
+
 def check(found, hand, panel):
     """Hold an estimate to the loops: effect, slope, number of differences, influence of each pair."""
     assert found.coefficients[0] == pytest.approx(hand.effect, abs=EXACT)
@@ -107,15 +120,7 @@ def test_what_shifts_cities_and_periods_does_not_matter():
             for r in frame.itertuples()
         ]
     )
-    regions = pd.DataFrame(
-        {
-            "region": panel.regions.ids,
-            "side": np.array(panel.regions.sides)[panel.regions.side],
-            "longitude": panel.regions.longitude,
-            "latitude": panel.regions.latitude,
-        }
-    )
-    again = tl.Panel.from_frame(moved, regions=regions, partners=pd.DataFrame(chosen, columns=["east", "west"]))
+    again = rebuilt(panel, moved, pd.DataFrame(chosen, columns=["east", "west"]))
     after = [design.estimate(again).coefficients[0] for design in (tl.Matching(), Imputation(bandwidth_km=900))]
     np.testing.assert_allclose(after, before, atol=EXACT)
 
@@ -137,18 +142,8 @@ def test_a_partner_pair_of_a_city_without_other_flows_is_counted():
     city = chosen[0][0]
     own = frame["origin"].eq(city) & ~frame["destination"].isin([w for e, w in chosen if e == city])
     frame = frame[~own]
-    regions = pd.DataFrame(
-        {
-            "region": panel.regions.ids,
-            "side": np.array(panel.regions.sides)[panel.regions.side],
-            "longitude": panel.regions.longitude,
-            "latitude": panel.regions.latitude,
-        }
-    )
-    partners = pd.DataFrame(chosen, columns=["east", "west"])
-    found = tl.Matching(nearest=2, direction="east->west").estimate(
-        tl.Panel.from_frame(frame, regions=regions, partners=partners)
-    )
+    again = rebuilt(panel, frame, pd.DataFrame(chosen, columns=["east", "west"]))
+    found = tl.Matching(nearest=2, direction="east->west").estimate(again)
     mine = sum(e == city for e, _ in chosen)
     assert found.dropped["singleton"] == mine
     assert found.diagnostics.matches.groups == len(chosen) - mine
@@ -169,6 +164,46 @@ def test_where_limits_every_step():
     y, x = columns(panel)
     y = np.where(panel.cells.column("period") == 1, y, np.nan)
     assert part.coefficients[0] == pytest.approx(averaged(panel, y, x, nearest=1, local=True).effect, abs=EXACT)
+
+
+@pytest.mark.parametrize("design", [tl.Matching(), Imputation(bandwidth_km=900)])
+def test_a_direction_is_the_panel_of_its_flows(design):
+    panel, frame, chosen = two_sided(periods=2, **HALF_EMPTY)
+    one_way = frame[frame["origin"].str.startswith("w")]
+    alone = rebuilt(panel, one_way, pd.DataFrame(chosen, columns=["east", "west"]))
+    found, expected = replace(design, direction="west->east").estimate(panel), design.estimate(alone)
+    np.testing.assert_allclose(found.coefficients, expected.coefficients, atol=EXACT)
+    np.testing.assert_allclose(found.std_errors, expected.std_errors, atol=EXACT)
+    assert (found.n_obs, found.dropped) == (expected.n_obs, expected.dropped)
+
+
+@pytest.mark.parametrize("design", [tl.Matching(), Imputation(bandwidth_km=900)])
+def test_categories_have_effects_and_differences_of_their_own(design):
+    panel, frame, chosen = two_sided(periods=4, **HALF_EMPTY)
+    partners = pd.DataFrame(chosen, columns=["east", "west"])
+    number = frame["period"].str[-2:].astype(int)
+    split = frame.assign(period=(number + 1) // 2, category=np.where(number % 2, "food", "other"))
+    found = design.estimate(rebuilt(panel, split, partners, category="category"))
+    expected = design.estimate(rebuilt(panel, frame, partners))
+    np.testing.assert_allclose(found.coefficients, expected.coefficients, atol=EXACT)
+    np.testing.assert_allclose(found.std_errors, expected.std_errors, atol=EXACT)
+
+
+@pytest.mark.parametrize("design", [tl.Matching(), Imputation(bandwidth_km=900)])
+def test_doses_scale_the_effect(design):
+    panel, frame, chosen = two_sided(periods=2)
+    rng = np.random.default_rng(0)
+    dose = {pair: rng.uniform(0.5, 2) for pair in chosen}
+    size = {city: rng.normal() for city in panel.regions.ids}
+    trade = [
+        np.exp(size[r.origin] + 2 * size[r.destination] + 0.3 * sum(dose.get(p, 0.0) for p in both))
+        for r in frame.itertuples()
+        for both in [((r.origin, r.destination), (r.destination, r.origin))]
+    ]
+    partners = pd.DataFrame([(*pair, dose[pair]) for pair in chosen], columns=["east", "west", "dose"])
+    found = design.estimate(rebuilt(panel, frame.assign(trade=trade), partners))
+    assert found.coefficients[0] == pytest.approx(0.3, abs=EXACT)
+    assert found.std_errors[0] < EXACT
 
 
 def test_a_control_without_variation_is_named():

@@ -14,6 +14,7 @@ from tradelift.designs.screening import NoObservationError, Screened, missing_ce
 from tradelift.designs.spatial.contrast import Contrast, Differences, contrast, differences
 from tradelift.designs.spatial.matches import matches_of
 from tradelift.designs.spatial.near import near_pairs
+from tradelift.designs.spatial.one_row import in_words
 from tradelift.designs.spatial.options import Near
 from tradelift.designs.spatial.stacking import Stack, stack_panel
 from tradelift.designs.spatial.untreated import Untreated, untreated_effects
@@ -258,7 +259,7 @@ def _conclude(panel: Panel, design: Averaging, found: _Found) -> Estimate:
         design=type(design).__name__,
         outcome=design.outcome,
         direction=design.direction,
-        sample=design.near.describe(),
+        sample=in_words(design.near.describe(), panel, design.where),
         family="gaussian",
         treatment=(TREATMENT,),
         effects=default_effects(panel),

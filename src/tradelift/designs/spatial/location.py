@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance import check_scheme
 from tradelift.designs.comparison import Comparison, compare, conclude
 from tradelift.designs.sample import select
 from tradelift.designs.spatial.near import NearPairs, near_pairs
+from tradelift.designs.spatial.one_row import check_one_row, in_words
 from tradelift.designs.spatial.options import BOTH, Near, side_names
 from tradelift.designs.stored import refuse_stored
-from tradelift.designs.terms import Column, choose_family, default_controls, parse_outcome, read_controls
+from tradelift.designs.terms import Column, default_controls, read_controls
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.geography import EARTH_RADIUS_KM
@@ -130,7 +130,7 @@ class LocationPolynomial:
             family=self.family,
             cluster=() if isinstance(self.vcov, str) else self.vcov,
             direction=self.direction,
-            about=f"pairs near partner pairs: {self.near.describe()}",
+            about=in_words(f"pairs near partner pairs: {self.near.describe()}", panel, self.where),
             hint="City effects and the polynomial explain partnership here: use a larger bandwidth or a lower degree.",
             notes=_lost(near),
         )
@@ -147,27 +147,6 @@ class LocationPolynomial:
             If PPML does not converge.
         """
         return conclude(self.compare(panel), self)
-
-
-def check_one_row(design: Any) -> None:
-    """
-    Refuse options that no design of single pairs can do, and make its lists tuples.
-
-    Raises
-    ------
-    DesignError
-        Saying which.
-    """
-    choose_family(parse_outcome(design.outcome), design.family)
-    if isinstance(design.controls, str):
-        msg = f"controls must be a list; write controls=['{design.controls}']."
-        raise DesignError(msg)
-    if design.controls is not None:
-        object.__setattr__(design, "controls", tuple(design.controls))
-    if isinstance(design.vcov, str):
-        check_scheme(design.vcov, design.correction)
-    else:
-        object.__setattr__(design, "vcov", tuple(design.vcov))
 
 
 def location_terms(panel: Panel, inside: NDArray[np.bool_], degree: int) -> list[Column]:

@@ -11,7 +11,7 @@ from tradelift.designs.comparison import Comparison, compare, conclude
 from tradelift.designs.sample import select, select_pairs
 from tradelift.designs.spatial.cities import distances_km
 from tradelift.designs.spatial.kernels import check_kernel, kernel_weight
-from tradelift.designs.spatial.location import check_one_row
+from tradelift.designs.spatial.one_row import check_one_row, in_words
 from tradelift.designs.spatial.options import BOTH, CORNERS, check_types, replaced_sides
 from tradelift.designs.stored import refuse_stored
 from tradelift.designs.terms import Column, default_controls, read_controls
@@ -142,7 +142,11 @@ class PartnerTerritory:
             weights=WEIGHT,
             cluster=() if isinstance(self.vcov, str) else self.vcov,
             direction=self.direction,
-            about=f"within {self.bandwidth_km:g} km of the border of a partner territory, {self.kernel}",
+            about=in_words(
+                f"within {self.bandwidth_km:g} km of the border of a partner territory, {self.kernel}",
+                panel,
+                self.where,
+            ),
             hint="City effects and the slopes explain partnership here: use a larger bandwidth, or slopes=False.",
             notes=(f"Partner pairs that are not compared: {said}.",) if said else (),
         )
