@@ -171,8 +171,10 @@ def averaged(panel, outcome, log_distance, *, nearest, local, bandwidth_km=None,
     pairs = dict.fromkeys(world.partner_of, 0.0)
     for row in rows:
         pairs[cells[row].origin, cells[row].destination] += (weights[row] - counts[row]) * left[row]
+    partners = [cells[row].partner for row, _ in differences]
     for row, shares in differences:
         gap = left[row] - sum(w * left[k] for k, w in shares.items()) - effect
+        gap /= np.sqrt(1 - partners.count(cells[row].partner) / len(differences))  # HC2 by partner pair
         pairs[cells[row].origin, cells[row].destination] += gap / len(differences)
     return ByHand(effect=effect, weights=weights, pairs=pairs, n_differences=len(differences), slope=slope)
 

@@ -268,6 +268,26 @@ def test_no_difference_is_said_with_its_reasons():
     assert refused.value.dropped["not_positive"] == 24
 
 
+@pytest.mark.parametrize("design", [tl.Matching(), Imputation(bandwidth_km=900)])
+def test_one_partner_pair_tells_no_error(design):
+    panel, _, _ = two_sided(partners=1)
+    with pytest.raises(tl.DesignError, match="Only one partner pair can be compared"):
+        design.estimate(panel)
+
+
+def test_the_error_of_a_mean_of_differences_alone_is_that_of_a_mean():
+    """Flows that are the city effects exactly, but those of the partner pairs: differences are their own noise."""
+    panel, frame, chosen = two_sided(periods=1, seed=6, partners=5)
+    rng = np.random.default_rng(1)
+    noise = {pair: rng.normal() for pair in chosen}
+    trade = [np.exp(noise.get((r.origin, r.destination), 0.0)) for r in frame.itertuples()]
+    again = rebuilt(panel, frame.assign(trade=trade), pd.DataFrame(chosen, columns=["east", "west"]))
+    found = tl.Matching(direction="east->west", vcov="pair", correction="none").estimate(again)
+    values = np.array(list(noise.values()))
+    assert found.coefficients[0] == pytest.approx(values.mean(), abs=EXACT)
+    assert found.std_errors[0] == pytest.approx(values.std(ddof=1) / np.sqrt(5), abs=EXACT)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("design", [tl.Matching(), Imputation()], ids=["matching", "imputation"])
 def test_bias_is_small_and_intervals_cover_where_affinity_is_smooth(design):

@@ -158,6 +158,12 @@ def average(panel: Panel, design: Averaging, *, local: bool) -> Estimate:
     )
     if not made.weight.any():
         raise DesignError(_nothing(design, cells, made), dict(cells.screened.counts))
+    if len(np.unique(near.partner_row[made.live.any(axis=0)])) < 2:
+        msg = (
+            f"Only one partner pair can be compared ({design.direction}, {design.near.describe()}): the error of a mean "
+            f"of differences needs two. Use a larger bandwidth, fewer conditions, or tl.SpatialRD."
+        )
+        raise DesignError(msg, dict(cells.screened.counts))
     counts = made.by_cell(stack, panel.n_cells)
     fitted_on = np.where(cells.untreated, np.clip(-counts, 0.0, None) if local else 1.0, 0.0)
     found = contrast(effects, cells.columns, counts, fitted_on, centred=local)
@@ -293,12 +299,14 @@ def _influence(panel: Panel, found: _Found, n_obs: int, rank: int, spread: float
     Part the error of the effect among pairs.
 
     The error of a difference, its gap from the effect, is its partner pair's: what a partner pair shares with its near
-    controls cancels there, which the residuals of the pairs one by one do not know. What the first step takes of each
+    controls cancels there, which the residuals of the pairs one by one do not know. Gaps are from a mean that their own
+    partner pair pulls: they are divided by the root of what it does not (HC2). What the first step takes of each
     untreated flow is that flow's own.
     """
     result, made, near = found.contrast, found.differences, found.stack.near
     gap = made.of(found.stack, result.net) - result.effect * made.dose
-    by_group = np.where(made.live, made.weight * gap, 0.0)
+    leverage = np.bincount(near.partner_row, weights=(made.weight * made.dose).sum(axis=0))[near.partner_row]
+    by_group = np.where(made.live, made.weight * gap, 0.0) / np.sqrt(1 - leverage)
     own = np.where(found.cells.untreated, (result.weights - found.counts) * result.net, 0.0)
     n_pairs = len(panel.pairs)
     pairs = np.bincount(panel.pair_of_cell, weights=own, minlength=n_pairs)

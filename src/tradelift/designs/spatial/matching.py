@@ -26,10 +26,11 @@ class Matching:
     of the treated.
 
     The errors count the first step and the controls that serve several partner pairs. The gap of each difference from
-    the effect belongs to its partner pair, so that pairs with a common city covary, as do groups with a common
-    control unless they share it by different cities; what the fitted effects and slopes take of each untreated flow
-    belongs to that flow. Residuals of single pairs would count the affinity that cancels in differences: where it is
-    smooth over 500 km they make the errors of simulated worlds more than half too large.
+    the effect belongs to its partner pair, over the root of one less that pair's share of the mean: pairs with a common
+    city covary, and so do groups with a common control, unless they share it by different cities. What the fitted
+    effects and slopes take of each untreated flow belongs to that flow. Residuals of single pairs would count the
+    affinity that cancels in differences: where it is smooth over 500 km they make the errors of simulated worlds more
+    than half too large.
 
     Parameters
     ----------
