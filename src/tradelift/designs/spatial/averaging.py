@@ -160,8 +160,8 @@ def average(panel: Panel, design: Averaging, *, local: bool) -> Estimate:
         raise DesignError(_nothing(design, cells, made), dict(cells.screened.counts))
     if len(np.unique(near.partner_row[made.live.any(axis=0)])) < 2:
         msg = (
-            f"Only one partner pair can be compared ({design.direction}, {design.near.describe()}): the error of a mean "
-            f"of differences needs two. Use a larger bandwidth, fewer conditions, or tl.SpatialRD."
+            f"Only one partner pair can be compared ({design.direction}, {design.near.describe()}): the error of a "
+            f"mean of differences needs two. Use a larger bandwidth, fewer conditions, or tl.SpatialRD."
         )
         raise DesignError(msg, dict(cells.screened.counts))
     counts = made.by_cell(stack, panel.n_cells)
