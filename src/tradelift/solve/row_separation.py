@@ -16,7 +16,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 FEW_ROWS = 1_000  # up to which the linear program is at least as fast as the search for a circulation
-MOST_ROWS = 200_000  # of the linear program, which takes 8 s for 28,000 and did not end in minutes for a million
+MOST_ROWS = 200_000  # of the linear program where the search does not end: 8 s for 28,000, no end for a million
 MOST_EFFECTS = 2  # up to which the search by effects alone is exact, so that only regressors are left to ask about
 
 
