@@ -16,6 +16,7 @@ Bools = NDArray[Any]
 
 FREE = 1e-8  # share of a dummy that the others leave, equal weights: below it they explain it
 DOUBT = 1e-7  # the same with the weights at hand: below it equal weights are asked
+FEW = 8  # values up to which sums by code cost less than a sparse product
 EXACT = 1e-12  # of the sums by effect that a projection leaves, relative to what they were sums of
 
 
@@ -73,18 +74,23 @@ class Factor:
     def _sums(self, weighted: Floats) -> tuple[Floats, Floats]:
         """Sums by level of the first effect, shape (K, G), and by column, shape (C, K)."""
         first = np.add.reduceat(weighted, self.block.starts, axis=1)
-        return first, np.asarray(self.block.dummies @ weighted.T)
+        block = self.block
+        if len(weighted) > FEW:
+            return first, np.asarray(block.dummies @ weighted.T)
+        codes, count = block.others.ravel(), len(block.others)
+        sums = [np.bincount(codes, weights=np.tile(w, count), minlength=block.n_columns) for w in weighted]
+        return first, np.stack(sums, axis=1) if sums else np.zeros((block.n_columns, 0))
 
     def _once(self, values: Floats, first: Floats, columns: Floats) -> Floats:
         block = self.block
         if not block.n_columns:
             return np.asarray(values - (first * self.inverse)[:, block.first])
         right = columns - self.joint.T @ (first * self.inverse).T
-        effects = lapack.dpotrs(self.root, right, lower=1)[0]
-        own = (first - (self.joint @ effects).T) * self.inverse
+        effects = np.ascontiguousarray(lapack.dpotrs(self.root, right, lower=1)[0].T)
+        own = (first - effects @ self.joint.T) * self.inverse
         out = values - own[:, block.first]
         for codes in block.others:
-            out -= effects[codes].T
+            out -= effects[:, codes]
         return np.asarray(out)
 
 
