@@ -5,7 +5,15 @@ import platform
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"]
+FLAGS = [
+    "-O3",
+    "-std=c11",
+    "-funroll-loops",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+]
 ON_X86 = ["-mprefer-vector-width=512"]
 
 

@@ -52,6 +52,12 @@ INLINE const double *row_of(const Slab *s, count k, count t, count i)
     return s->x[k] + t * s->moves[k] + i * s->J;
 }
 
+/* Columns with what fills up a row to whole vectors: loops over them leave no rest. */
+INLINE count padded(count J)
+{
+    return (J + 7) / 8 * 8;
+}
+
 INLINE double dot(const double *restrict x, const double *restrict y, count n)
 {
     double total = 0.0;
@@ -338,31 +344,22 @@ WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns
     return slow;
 }
 
-/* Sums of V values (V, I, J) of one period by row (V, I) and column (V, J), times weights w (I, J) or 1 where NULL. */
-INLINE void sums_of(const double *w, const double *restrict values, double *restrict rows, double *restrict columns,
-                    count I, count J, count V)
+/* Adds V values of a row (V, J), times weights w, to the row's sums (V,), the sums by column (V, J) and the cross
+ * products (V, V). */
+INLINE void measure_row(const double *restrict w, const double *restrict values, double *restrict rows,
+                        double *restrict columns, double *restrict cross, count J, count V)
 {
-    memset(columns, 0, (size_t)(V * J) * sizeof(double));
-    for (count v = 0; v < V; v++)
-        for (count i = 0; i < I; i++) {
-            const double *restrict x = values + (v * I + i) * J;
-            double *restrict by_column = columns + v * J;
-            double total = 0.0;
-            if (w) {
-                const double *restrict own = w + i * J;
-                for (count j = 0; j < J; j++) {
-                    const double part = own[j] * x[j];
-                    by_column[j] += part;
-                    total += part;
-                }
-            } else {
-                for (count j = 0; j < J; j++) {
-                    by_column[j] += x[j];
-                    total += x[j];
-                }
-            }
-            rows[v * I + i] = total;
+    for (count n = 0; n < V; n++) {
+        const double *restrict x = values + n * J;
+        double *restrict by_column = columns + n * J, total = 0.0;
+        for (count j = 0; j < J; j++) {
+            const double part = w[j] * x[j];
+            by_column[j] += part;
+            total += part;
         }
+        rows[n] = total;
+        for (count m = 0; m <= n; m++) cross[n * V + m] += dot3(x, values + m * J, w, J);
+    }
 }
 
 /* OLS on a slab: regressors and, last, the outcome (t, I, J), not yet times the weights, net of two-way effects, in
@@ -371,68 +368,79 @@ INLINE void sums_of(const double *w, const double *restrict values, double *rest
 WIDE PUBLIC int tl_least_squares(const Slab *s, const double *outcome, double exact, double near, double flat,
                                  count most, count rounds, double *rows, double *columns, double *cross)
 {
-    const count I = s->I, J = s->J, K = s->K, V = K + 1;
-    double *own = malloc((size_t)(V * I * J + I * J + I + J + 3 * V * I + 8 * V * J + 4 * V) * sizeof(double));
+    const count I = s->I, J = s->J, K = s->K, V = K + 1, P = padded(J);
+    /* what stands beyond the columns is 0, and stays 0 */
+    double *own = calloc((size_t)((V + 1) * I * P + P + I + 3 * V * I + 8 * V * P + 5 * V + V * V), sizeof(double));
     int failed = 0;
     if (!own) return 1;
-    double *nets = own, *ones = nets + V * I * J, *row_inverse = ones + I * J, *mass = row_inverse + I;
-    double *r = mass + J, *u = r + V * I, *all_u = u + V * I, *c = all_u + V * I, *v = c + V * J, *all_v = v + V * J;
-    double *scale = all_v + V * J, *enough = scale + V, *scratch = enough + V;
-    for (count n = 0; n < I * J; n++) ones[n] = 1.0;
+    double *nets = own, *w = nets + V * I * P, *mass = w + I * P, *row_inverse = mass + P;
+    double *r = row_inverse + I, *u = r + V * I, *all_u = u + V * I, *c = all_u + V * I, *v = c + V * P;
+    double *all_v = v + V * P, *scale = all_v + V * P, *enough = scale + V, *sums = enough + V;
+    double *products = sums + V, *scratch = products + V * V;
+    for (count i = 0; i < I && !s->weights; i++)
+        for (count j = 0; j < J; j++) w[i * P + j] = 1.0;
     memset(cross, 0, (size_t)(V * V) * sizeof(double));
     for (count t = 0; t < s->t && !failed; t++) {
-        const double *w = s->weights ? s->weights + t * I * J : NULL, *given = w ? w : ones;
         int done = 0;
+        memset(mass, 0, (size_t)P * sizeof(double));
+        memset(c, 0, (size_t)(V * P) * sizeof(double));
+        memset(v, 0, (size_t)(V * P) * sizeof(double)); /* for now, the sums of absolute values */
+        memset(products, 0, (size_t)(V * V) * sizeof(double));
         for (count i = 0; i < I; i++) {
-            double *restrict last = nets + (K * I + i) * J;
-            for (count k = 0; k < K; k++)
-                memcpy(nets + (k * I + i) * J, row_of(s, k, t, i), (size_t)J * sizeof(double));
-            index_row(s, t, i, last); /* the offset: the coefficients are 0 here */
             const double *restrict y = outcome + (t * I + i) * J;
+            double *restrict g = w + i * P, *restrict row = nets + i * V * P, *restrict last = row + K * P;
+            if (s->weights) memcpy(g, s->weights + (t * I + i) * J, (size_t)J * sizeof(double));
+            for (count k = 0; k < K; k++) memcpy(row + k * P, row_of(s, k, t, i), (size_t)J * sizeof(double));
+            index_row(s, t, i, last); /* the offset: the coefficients are 0 here */
             for (count j = 0; j < J; j++) last[j] = y[j] - last[j];
-        }
-        sums_of(NULL, given, r, mass, I, J, 1);
-        for (count i = 0; i < I; i++) row_inverse[i] = inverse(r[i]);
-        for (count n = 0; n < V; n++) {
-            memset(c, 0, (size_t)J * sizeof(double));
-            for (count i = 0; i < I; i++) {
-                const double *restrict x = nets + (n * I + i) * J, *restrict g = given + i * J;
-                for (count j = 0; j < J; j++) c[j] += g[j] * fabs(x[j]);
+            add(mass, 1.0, g, P);
+            row_inverse[i] = inverse(sum(g, P));
+            for (count n = 0; n < V; n++) {
+                const double *restrict x = row + n * P;
+                double *restrict size = v + n * P;
+                for (count j = 0; j < P; j++) size[j] += g[j] * fabs(x[j]);
             }
-            scale[n] = largest(c, J);
+            measure_row(g, row, sums, c, products, P, V);
+            for (count n = 0; n < V; n++) r[n * I + i] = sums[n];
+        }
+        for (count n = 0; n < V; n++) {
+            scale[n] = largest(v + n * P, P);
             enough[n] = exact / 4.0 * scale[n];
         }
         memset(all_u, 0, (size_t)(V * I) * sizeof(double));
-        memset(all_v, 0, (size_t)(V * J) * sizeof(double));
-        for (count round = 0; round <= rounds && !done; round++) {
-            sums_of(w, nets, r, c, I, J, V);
+        memset(all_v, 0, (size_t)(V * P) * sizeof(double));
+        for (count round = 0;; round++) {
             done = 1;
             failed = 0;
             for (count n = 0; n < V; n++) {
-                const double of_rows = largest(r + n * I, I), of_columns = largest(c + n * J, J);
+                const double of_rows = largest(r + n * I, I), of_columns = largest(c + n * P, P);
                 const double left = of_rows > of_columns ? of_rows : of_columns;
                 if (!(left <= exact * scale[n])) done = 0;
                 if (!(left * left <= exact * scale[n] * scale[n])) failed = 1;
             }
             if (done || round == rounds) break; /* after the last round it is as exact as these weights allow */
-            memset(v, 0, (size_t)(V * J) * sizeof(double));
-            project(given, row_inverse, mass, r, c, u, v, enough, near, flat, most, scratch, I, J, V);
-            for (count n = 0; n < V; n++)
-                for (count i = 0; i < I; i++) {
-                    double *restrict net = nets + (n * I + i) * J;
-                    const double *restrict away = v + n * J;
+            memset(v, 0, (size_t)(V * P) * sizeof(double));
+            project(w, row_inverse, mass, r, c, u, v, enough, near, flat, most, scratch, I, P, V);
+            memset(c, 0, (size_t)(V * P) * sizeof(double));
+            memset(products, 0, (size_t)(V * V) * sizeof(double));
+            for (count i = 0; i < I; i++) {
+                double *restrict row = nets + i * V * P;
+                for (count n = 0; n < V; n++) {
+                    double *restrict net = row + n * P;
+                    const double *restrict away = v + n * P;
                     const double level = u[n * I + i];
-                    for (count j = 0; j < J; j++) net[j] -= level + away[j];
+                    for (count j = 0; j < P; j++) net[j] -= level + away[j];
                 }
+                measure_row(w + i * P, row, sums, c, products, P, V);
+                for (count n = 0; n < V; n++) r[n * I + i] = sums[n];
+            }
             add(all_u, 1.0, u, V * I);
-            add(all_v, 1.0, v, V * J);
+            add(all_v, 1.0, v, V * P);
         }
         turn_out(all_u, rows + t * I * V, I, V);
-        turn_out(all_v, columns + t * J * V, J, V);
         for (count n = 0; n < V; n++)
-            for (count m = 0; m <= n; m++)
-                cross[n * V + m] += w ? dot3(nets + n * I * J, nets + m * I * J, w, I * J)
-                                      : dot(nets + n * I * J, nets + m * I * J, I * J);
+            for (count j = 0; j < J; j++) columns[(t * J + j) * V + n] = all_v[n * P + j];
+        add(cross, 1.0, products, V * V);
     }
     mirror(cross, V);
     free(own);
