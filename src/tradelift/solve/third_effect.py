@@ -20,7 +20,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-FEW = 8  # periods that show whether regressors are collinear
+FEW = 4, 16  # periods that show whether regressors are collinear; the second where the first leave it open
 EASY = 32  # random cubes for each cell, before they are chosen with care
 TRIALS = 12  # rounds of random cubes that settle little, before the rest is searched
 LITTLE = 0.01  # of the flows still open
@@ -96,12 +96,17 @@ def _or_none(sample: Bools) -> Bools | None:
 
 def _plainly_independent(pieces: Sequence[Piece], masks: Sequence[Bools]) -> bool:
     """Whether a few periods show already that no regressor is collinear; False leaves it open."""
-    k = len(pieces[0].regressors)
-    if not k:
+    if not len(pieces[0].regressors):
         return True
+    return any(_independent_in(pieces, masks, n) for n in FEW)
+
+
+def _independent_in(pieces: Sequence[Piece], masks: Sequence[Bools], n: int) -> bool:
+    """The same from so many periods."""
+    k = len(pieces[0].regressors)
     few, samples = [], []
     for piece, mask in zip(pieces, masks, strict=True):
-        at = np.unique(np.linspace(0, len(mask) - 1, FEW).astype(int))
+        at = np.unique(np.linspace(0, len(mask) - 1, n).astype(int))
         x = piece.regressors if piece.regressors.shape[1] == 1 else piece.regressors[:, at]
         few.append(Piece(outcome=piece.outcome[at], regressors=x, pair=piece.pair, group=piece.group))
         samples.append(_or_none(mask[at]))

@@ -154,7 +154,8 @@ class Tied:
         job, state = self.job, self.state
         try:
             balance(job, state, beta, self.flows, self.traded, enough)
-            projected = project(job, state, [list(s.regressors) for s in job.slabs], enough)
+            settle = enough <= EXPLICIT or not kernel.loaded()
+            projected = project(job, state, [list(s.regressors) for s in job.slabs], enough, settle=settle)
         except SlowError:
             return None
         # compiled, net regressors cost no more than sums, and what the effects are off by enters to second order

@@ -200,9 +200,18 @@ class Projected:
     mass: Floats
 
 
-def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float) -> Projected | None:
+def project(
+    job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float, *, settle: bool = True
+) -> Projected | None:
     """
     Find the effects in values, from those that were found before, by turns.
+
+    Parameters
+    ----------
+    job, state, values, enough
+        Slabs, their effects (changed in place), K values each, and how near the effects are wanted.
+    settle
+        Whether the other effects follow the last move of the third.
 
     Returns
     -------
@@ -225,7 +234,8 @@ def project(job: Job, state: State, values: Sequence[Sequence[Floats]], enough: 
         change = np.sqrt(moved + np.sum([far for _, far in turns], axis=0))
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
-            each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
+            if settle:
+                each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
             return Projected(sums=sums, by_code=target, mass=mass)
     raise SlowError
 
