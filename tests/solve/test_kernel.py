@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.solve.problems import dense
+from tradelift.inference.products import _Spots, _sums
 from tradelift.solve import fit, kernel, threads
 
 # two exact solvers that stop at steps of 1e-10; what is summed in another order differs by less
@@ -89,3 +90,33 @@ def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
         [sys.executable, "-c", code], env={**os.environ, name: "1"}, capture_output=True, text=True, check=True
     )
     assert done.stdout.split()[place] == shown
+
+
+@given(seed=st.integers(0, 10**6), draws=st.integers(1, 5), entries=st.integers(0, 9))
+@settings(max_examples=30, deadline=None)
+def test_sums_of_relabelled_partners_equal_a_loop(seed, draws, entries):
+    rng = np.random.default_rng(seed)
+    n_rows, n_columns = 4, 7
+    cells, values = rng.integers(0, n_rows * n_columns + 1, (draws, entries)), rng.normal(size=(draws, entries))
+    weights = rng.random((n_rows, n_columns))
+    rows, columns = np.zeros((draws, n_rows)), np.zeros((draws, n_columns))
+    for b in range(draws):
+        for cell, value in zip(cells[b], values[b], strict=True):
+            if cell < n_rows * n_columns:  # one past the last is no cell
+                i, j = divmod(int(cell), n_columns)
+                rows[b, i] += value * weights[i, j]
+                columns[b, j] += value * weights[i, j]
+    if kernel._library() is not None:
+        found = kernel.margins(cells, values, weights)
+        np.testing.assert_allclose(found[0], rows, atol=1e-12)
+        np.testing.assert_allclose(found[1], columns, atol=1e-12)
+    spots = _Spots(
+        cell=cells,
+        row=np.arange(draws)[:, None] * (n_rows + 1) + cells // n_columns,
+        column=np.arange(draws)[:, None] * n_columns + cells % n_columns,
+        partnership=np.arange(entries),
+    )
+    weighted = values * np.append(weights.ravel(), 0.0)[cells]
+    plain = _sums(weighted, spots, np.arange(entries), weights.shape)
+    np.testing.assert_allclose(plain[0], rows, atol=1e-12)
+    np.testing.assert_allclose(plain[1], columns, atol=1e-12)
