@@ -1,0 +1,158 @@
+"""What the exhibits of spatial RD share: the design that a study means, its effects in words, and rows of tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradelift.designs import Finding, SpatialRD
+from tradelift.diagnostics import Identification
+from tradelift.estimate import Estimate
+from tradelift.exhibits.gravity import PPML, Model
+from tradelift.exhibits.headline import is_log, numbers
+from tradelift.exhibits.labels import direction_label, panel_title, plain, signed
+from tradelift.exhibits.shown import Column, Interval, Value
+from tradelift.panel import Panel
+from tradelift.study import Study
+
+NEEDS = frozenset({"partners", "coordinates"})
+
+
+def rd_design(study: Study, model: Model, direction: str, **options: Any) -> SpatialRD:
+    """
+    Make the design that a study means.
+
+    Parameters
+    ----------
+    study
+        Its controls and bandwidth.
+    model
+        Outcome and estimator.
+    direction
+        Of the panel.
+    options
+        Of `SpatialRD`, in place of the study's or the default.
+    """
+    usual = {
+        "outcome": model.outcome,
+        "family": "poisson" if model.estimator == PPML else "gaussian",
+        "controls": study.model.controls,
+        "bandwidth_km": study.model.bandwidth_km,
+        "direction": direction,
+    }
+    return SpatialRD(**(usual | options))
+
+
+def leading(found: Sequence[Model]) -> Model | None:
+    """The model that checks vary: OLS on the log of the first flow, else the first model; None without any."""
+    logs = [m for m in found if m.outcome.startswith("log(")]
+    return next(iter(logs or found), None)
+
+
+def leading_flow(found: Sequence[Model]) -> tuple[Model, ...]:
+    """Every model of the leading one's column, itself first: OLS on logs, and PPML beside it."""
+    lead = leading(found)
+    return () if lead is None else (lead, *(m for m in found if m.column == lead.column and m != lead))
+
+
+def estimates_of(results: Mapping[str, Finding]) -> dict[str, Estimate]:
+    """The findings that are estimates with a treatment."""
+    return {key: x for key, x in results.items() if isinstance(x, Estimate) and x.treatment}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """
+    The effect on partner pairs with its 95% interval.
+
+    Parameters
+    ----------
+    value, low, high
+        In percent where the coefficient is a difference in logs, else as the outcome is; NaN where not known.
+    unit
+        "%", or "" for an outcome that is not in logs.
+    """
+
+    value: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an interval."""
+        return bool(np.isfinite(self.high - self.low))
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval is known and leaves out zero."""
+        return self.is_known and not self.low <= 0 <= self.high
+
+    def __str__(self) -> str:
+        span = f"95% interval {plain(self.low)} to {plain(self.high)}" if self.is_known else "its error is not known"
+        return f"{signed(self.value)}{self.unit} ({span})"
+
+
+def size_of(estimate: Estimate) -> Size:
+    """Take the effect of an estimate under its own errors."""
+    term = estimate.treatment[0]
+    if is_log(estimate):
+        row, name, unit = numbers(estimate.percent(), term), "percent", "%"
+    else:
+        row, name, unit = numbers(estimate.tidy(), term), "estimate", ""
+    low, high = row["conf_low"], row["conf_high"]
+    if not np.isfinite(high - low):
+        low = high = np.nan
+    return Size(value=row[name], low=low, high=high, unit=unit)
+
+
+def by_direction(panel: Panel, found: Mapping[str, Estimate]) -> str:
+    """Say the effect of each direction: "both directions +4.8% (95% interval 1.0 to 8.7); ..."."""
+    return "; ".join(f"{direction_label(panel, d)} {size_of(e)}" for d, e in found.items())
+
+
+def interval(row: str, series: str, estimate: Estimate) -> Interval:
+    """An estimate as a line of a figure."""
+    size = size_of(estimate)
+    low, high = (size.low, size.high) if size.is_known else (None, None)
+    return Interval(row=row, series=series, value=size.value, low=low, high=high)
+
+
+def what_identifies(about: Identification) -> str:
+    """Say what identifies an estimate, in a sentence."""
+    return (
+        f"{about.variance_left:.0%} of the treatment's variation is left after the effects; {about.contributing:,} of "
+        f"{about.groups:,} groups contribute, with {plain(about.controls)} near controls each, and partner pairs count "
+        f"as {plain(about.effective_partners)} of equal weight"
+    )
+
+
+def lost(counts: Mapping[str, int]) -> str:
+    """Say what was lost, by reason; "none" where nothing was."""
+    return ", ".join(f"{reason} {count:,}" for reason, count in counts.items() if count) or "none"
+
+
+def direction_words(panel: Panel) -> dict[str, str]:
+    """Directions as titles of panels, for the `words` of columns and figures."""
+    return {d: panel_title(panel, d) for d in panel.directions}
+
+
+EFFECT_COLUMNS = (
+    Column(name="estimate", label="Estimate", kind="number", digits=3),
+    Column(name="std_error", label="Std. error", kind="number", digits=3),
+    Column(name="conf_low", label="95% from", kind="number", digits=3),
+    Column(name="conf_high", label="to", kind="number", digits=3),
+    Column(name="percent", label="Percent", kind="number", digits=1),
+    Column(name="p_value", label="p", kind="number", digits=3),
+)
+"""Columns of a table with one estimate a row; `effect_values` fills them."""
+
+
+def effect_values(estimate: Estimate | None) -> tuple[Value, ...]:
+    """Fill `EFFECT_COLUMNS`; blank where there is no estimate, percent only of differences in logs."""
+    if estimate is None:
+        return (None,) * len(EFFECT_COLUMNS)
+    row = numbers(estimate.tidy(), estimate.treatment[0])
+    percent = size_of(estimate).value if is_log(estimate) else None
+    return (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], percent, row["p_value"])
