@@ -1,8 +1,17 @@
 """What compares or reruns designs: randomization, and tests of several effects."""
 
 from tradelift.inference.multiple import benjamini_hochberg, romano_wolf
+from tradelift.inference.placebo import PlaceboPartners, PlaceboPeriods
 from tradelift.inference.randomization import randomize
 from tradelift.inference.randomized import Randomized
 from tradelift.inference.task import Randomization
 
-__all__ = ["Randomization", "Randomized", "benjamini_hochberg", "randomize", "romano_wolf"]
+__all__ = [
+    "PlaceboPartners",
+    "PlaceboPeriods",
+    "Randomization",
+    "Randomized",
+    "benjamini_hochberg",
+    "randomize",
+    "romano_wolf",
+]
