@@ -120,5 +120,7 @@ def test_a_linear_program_too_large_is_refused(monkeypatch):
     rows = replace(rows, effects=(*rows.effects, rows.pair % 5))
     assert fit(rows).n_obs
     monkeypatch.setattr(row_separation, "MOST_ROWS", 100)
-    with pytest.raises(ConvergenceError, match="zero flows are separated could not be settled.*takes at most 100 observations"):
+    with pytest.raises(
+        ConvergenceError, match=r"zero flows are separated could not be settled.*takes at most 100 observations"
+    ):
         fit(rows)

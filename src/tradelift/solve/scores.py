@@ -1,7 +1,7 @@
 """One last pass over the observations: scores, cross products and deviance, slab by slab."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
@@ -196,9 +196,19 @@ def slab_scores(
     slab: Slab,
 ) -> SlabScores:
     """Sum up one slab; fitted outcomes and net regressors go to `detail` where it is given."""
+    n, at = slab.piece, slab.periods
     if kernel.loaded() and not groups and not detail:
         return _compiled(family, solved, slab)
-    return _plain(family, solved, groups, sizes, detail, slab)
+    fitted, nets = _observed(family, solved, slab)
+    error = slab.outcome - fitted
+    scores = nets * error
+    if detail:
+        _keep(detail[n], at, slab, fitted, nets)
+    # the sums are the compiled ones also where more is asked for, so that no digit depends on that
+    found = _compiled(family, solved, slab) if kernel.loaded() else _plain(family, solved, slab, fitted, nets, scores)
+    return replace(
+        found, groups=[_group(codes[n], at, scores, size) for codes, size in zip(groups, sizes, strict=True)]
+    )
 
 
 def _compiled(family: Family, solved: Solved, slab: Slab) -> SlabScores:
@@ -213,47 +223,35 @@ def _compiled(family: Family, solved: Solved, slab: Slab) -> SlabScores:
     )
 
 
-def _plain(
-    family: Family,
-    solved: Solved,
-    groups: Sequence[Sequence[Ints]],
-    sizes: Sequence[int],
-    detail: Sequence[Detail],
-    slab: Slab,
-) -> SlabScores:
-    n, at, k = slab.piece, slab.periods, len(slab.regressors)
-    a, b = solved.rows[n][at], solved.columns[n][at]
-    p, q = solved.row_parts[n][at], solved.column_parts[n][at]
-    third = None if solved.pairs is None else solved.pairs[n]
-    third_parts = None if solved.pair_parts is None else solved.pair_parts[n]
-    fitted = _fitted(family, solved.coefficients, slab, a, b, third)
-    error = slab.outcome - fitted
-    information = np.zeros((k, k))
-    weights = fitted if family == "poisson" else slab.weights
-    nets: list[Floats] = []
-    scores = np.empty((k, *slab.shape))
-    for i, x in enumerate(slab.regressors):
-        net = x - p[:, :, i, None]
-        net -= q[:, None, :, i]
-        if third_parts is not None:
-            net -= third_parts[..., i]
-        if solved.information is None:
-            weighted = net if weights is None else net * weights
-            for j, other in enumerate([*nets, net]):
-                information[i, j] = information[j, i] = np.vdot(weighted, other)
-        nets.append(net)
-        np.multiply(net, error, out=scores[i])
-    flat = scores.reshape(k, error.size)
-    if detail:
-        _keep(detail[n], at, slab, fitted, nets)
+def _plain(family: Family, solved: Solved, slab: Slab, fitted: Floats, nets: Floats, scores: Floats) -> SlabScores:
+    k = len(nets)
+    flat, information = scores.reshape(k, fitted.size), np.zeros((k, k))
+    if solved.information is None:
+        weights = fitted if family == "poisson" else slab.weights
+        weighted = nets if weights is None else nets * weights
+        information = weighted.reshape(k, fitted.size) @ nets.reshape(k, fitted.size).T
     return SlabScores(
         pairs=scores.sum(axis=1),
         rows=flat @ flat.T,
         information=information,
-        groups=[_group(codes[n], at, scores, size) for codes, size in zip(groups, sizes, strict=True)],
-        deviance=_deviance(family, slab, fitted, error),
+        groups=[],
+        deviance=_deviance(family, slab, fitted, slab.outcome - fitted),
         mass=_mass(family, slab),
     )
+
+
+def _observed(family: Family, solved: Solved, slab: Slab) -> tuple[Floats, Floats]:
+    """Fitted outcomes times the weights, shape (t, I, J), and net regressors, shape (K, t, I, J)."""
+    n, at = slab.piece, slab.periods
+    p, q = solved.row_parts[n][at], solved.column_parts[n][at]
+    third = None if solved.pairs is None else solved.pairs[n]
+    nets = np.empty((len(slab.regressors), *slab.shape))
+    for i, x in enumerate(slab.regressors):
+        np.subtract(x, p[:, :, i, None], out=nets[i])
+        nets[i] -= q[:, None, :, i]
+        if solved.pair_parts is not None:
+            nets[i] -= solved.pair_parts[n][..., i]
+    return _fitted(family, solved.coefficients, slab, solved.rows[n][at], solved.columns[n][at], third), nets
 
 
 def _fitted(family: Family, beta: Floats, slab: Slab, a: Floats, b: Floats, third: Floats | None) -> Floats:
@@ -267,12 +265,11 @@ def _fitted(family: Family, beta: Floats, slab: Slab, a: Floats, b: Floats, thir
     return out if slab.weights is None else np.asarray(out * slab.weights)
 
 
-def _keep(detail: Detail, at: slice, slab: Slab, fitted: Floats, nets: Sequence[Floats]) -> None:
+def _keep(detail: Detail, at: slice, slab: Slab, fitted: Floats, nets: Floats) -> None:
     """Write fitted outcomes, without their weights, and net regressors where the caller wants them."""
     w = slab.weights
     detail.fitted[at] = fitted if w is None else np.divide(fitted, w, out=np.zeros_like(fitted), where=w > 0)
-    for i, net in enumerate(nets):
-        detail.net[i, at] = net
+    detail.net[:, at] = nets
 
 
 def _group(codes: Ints, at: slice, scores: Floats, size: int) -> Floats:
