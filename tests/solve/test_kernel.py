@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.solve.problems import dense
+from tradelift import threads
 from tradelift.inference.products import _Spots, _sums
-from tradelift.solve import fit, kernel, threads
+from tradelift.solve import fit, kernel
 
 # two exact solvers that stop at steps of 1e-10; what is summed in another order differs by less
 SAME = {"rtol": 1e-8, "atol": 1e-9}
@@ -85,7 +86,9 @@ def test_it_is_compiled_where_there_is_a_compiler(loops):
 
 @pytest.mark.parametrize(("name", "place", "shown"), [(kernel.OFF, 0, "False"), (threads.LIMIT, 1, "1")])
 def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
-    code = "from tradelift.solve import kernel, threads; print(kernel.loaded(), threads._threads())"
+    code = (
+        "from tradelift import threads; from tradelift.solve import kernel; print(kernel.loaded(), threads._threads())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, name: "1"}, capture_output=True, text=True, check=True
     )

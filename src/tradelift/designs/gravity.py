@@ -19,7 +19,7 @@ from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
 from tradelift.programme import CONTROL_TYPES
-from tradelift.solve.threads import one_blas_thread
+from tradelift.threads import one_blas_thread
 
 Bools = NDArray[Any]
 SPLIT = re.compile(r"^i\(([^,]+),([^,]+)\)$")  # fixest's treatment by levels

@@ -12,7 +12,7 @@ from tradelift.covariance import Influence, covariance
 from tradelift.inference.planes import Field, Plane, effects_of
 from tradelift.programme import Programme
 from tradelift.solve import kernel
-from tradelift.solve.threads import side_by_side
+from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]

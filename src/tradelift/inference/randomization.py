@@ -20,7 +20,7 @@ from tradelift.inference.relabelling import WITHIN_GROUP, Relabellings, draw_rel
 from tradelift.inference.treatment import Comparing, check_comparison, masks_of
 from tradelift.inference.within_groups import GroupDraws, check_stack, draw_within_groups, nulls_within_groups
 from tradelift.panel import Panel
-from tradelift.solve.threads import one_blas_thread
+from tradelift.threads import one_blas_thread
 
 Floats = NDArray[Any]
 

@@ -38,7 +38,7 @@ def fit(
     """
     if isinstance(problem, DenseProblem):
         from tradelift.solve.dense import fit_dense
-        from tradelift.solve.threads import one_blas_thread
+        from tradelift.threads import one_blas_thread
 
         with one_blas_thread():
             return fit_dense(problem, groups, detail=detail)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from tradelift.solve import kernel
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.projection import CLOSE, EXACT, FLAT, MAX_ITERATIONS, ROUNDS, CannotTellError, net_of_effects
-from tradelift.solve.slabs import Cut, Slab
-from tradelift.solve.threads import each
+from tradelift.solve.slabs import Cut, Slab, each
 
 Floats = NDArray[Any]
 

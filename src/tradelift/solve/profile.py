@@ -12,8 +12,8 @@ from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import FLAT, MAX_ITERATIONS, solve_effects
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, periods, ratio, row_sums
-from tradelift.solve.threads import each, side_by_side
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums
+from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
 

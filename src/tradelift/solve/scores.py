@@ -12,8 +12,7 @@ from tradelift.errors import ConvergenceError
 from tradelift.solve import kernel
 from tradelift.solve.problem import DenseProblem, Detail, Family
 from tradelift.solve.profile import Solved, slabs_of
-from tradelift.solve.slabs import Cut, Slab
-from tradelift.solve.threads import each
+from tradelift.solve.slabs import Cut, Slab, each
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]

@@ -16,7 +16,7 @@ from tradelift.solve.stack_newton import poisson
 from tradelift.solve.stack_parts import Part, Solved, cut_part
 from tradelift.solve.stack_sample import without_singletons
 from tradelift.solve.stack_squares import ordinary, regressor_cross
-from tradelift.solve.threads import one_blas_thread
+from tradelift.threads import one_blas_thread
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]

@@ -13,11 +13,11 @@ from tradelift.solve.parts import Flags, Part, StreamedProblem, samples_of
 from tradelift.solve.problem import Fit
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.scores import Scores, Totals, slab_scores
-from tradelift.solve.slabs import Cut, Slab
+from tradelift.solve.slabs import Cut, Slab, each
 from tradelift.solve.streamed_newton import solve_streamed
 from tradelift.solve.streamed_sums import solve_sums
 from tradelift.solve.survey import Survey, separated_in_parts, survey
-from tradelift.solve.threads import each, one_blas_thread
+from tradelift.threads import one_blas_thread
 
 __all__ = ["Part", "StreamedProblem", "fit_streamed"]
 

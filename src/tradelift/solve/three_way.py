@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import EXPLICIT, Flows, Solved, cross, flows_of, net_step
-from tradelift.solve.slabs import Cut, Slab, by_row
-from tradelift.solve.threads import each
+from tradelift.solve.slabs import Cut, Slab, by_row, each
 from tradelift.solve.three_way_turns import Job, Projected, SlowError, State, balance, job_of, project, start_of
 
 Floats = NDArray[Any]

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from tradelift.solve import kernel as compiled
 from tradelift.solve.profile import Flows, slabs_of
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, inverse, ratio, row_sums
-from tradelift.solve.threads import each
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, ratio, row_sums
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]

@@ -14,7 +14,7 @@ from tradelift.designs.terms import default_controls, read_controls
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
-from tradelift.solve.threads import one_blas_thread
+from tradelift.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Work side by side: the compiled loops, and NumPy's on large arrays, hold no lock of the interpreter."""
+"""Work side by side: compiled loops, and NumPy's on large arrays, hold no lock of the interpreter."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -8,21 +8,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, cast
 
-from tradelift.solve import kernel
-from tradelift.solve.slabs import Slab
-
 LIMIT = "TRADELIFT_THREADS"  # an environment variable: most threads
-WORTHWHILE = 100_000  # cells: below, handing over takes longer than the work
-
-
-def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[Any]) -> list[Any]:
-    """
-    Call a function for each slab and what else is given, in order; in threads where the loops are compiled.
-
-    NumPy's operations on a slab are so short that threads wait for the lock for longer than they work.
-    """
-    cells = sum(slab.outcome.size for slab in slabs) if kernel.loaded() else 0
-    return side_by_side(function, cells, slabs, *given)
+WORTHWHILE = 100_000  # cells or rows: below, handing over takes longer than the work
 
 
 def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]) -> list[Any]:
