@@ -14,6 +14,7 @@ from tradelift.panel.grid import Grid, lay_out
 from tradelift.panel.regions import Regions
 from tradelift.panel.row_codes import RowCodes, fits, positions
 from tradelift.panel.screening import Kept
+from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -23,6 +24,7 @@ FLOWS = frozenset({
     "top_seller_trade", "other_seller_trade", "top_buyer_trade", "other_buyer_trade",
 })  # fmt: skip
 """Columns that are 0 where a cell is absent; integers among them stay integers."""
+STRETCH = 2**16  # rows that a thread puts into order at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +82,7 @@ def arrange(
     slots, order = _order(kept, grid, r)
     if len(order) < kept.count:
         raise DataError(_repeated(kept, regions, periods, categories))
-    cells = {name: column[order] for name, column in values.items()}
+    cells = {name: _take(column, order) for name, column in values.items()}
     n_cells = kept.count
     if complete:
         n_cells = len(known) * len(periods)
@@ -117,19 +119,38 @@ def _order(kept: Kept, grid: Grid, n_regions: int) -> tuple[Ints | None, Ints]:
     The slots that have a row, ascending, None where all do; and the first row of each.
     """
     size, codes, tables = int(grid.edges[-1]), kept.codes, _slot_tables(grid, kept.codes)
-    found = ((_slots(part, tables, codes, n_regions), rows) for rows, part in codes.parts(kept.rows))
+
+    def of_part(start: int) -> tuple[Ints, Ints]:
+        rows, part = codes.part(start, kept.rows)
+        return _slots(part, tables, codes, n_regions), rows
+
     if fits(size, kept.count):
         row_of = np.full(size, -1)
-        for slots, rows in found:
+
+        def put(start: int) -> None:
+            slots, rows = of_part(start)
             row_of[slots] = rows
+
+        side_by_side(put, kept.count, codes.starts)
         if kept.count == size and row_of.min() >= 0:
             return None, row_of
         filled = np.flatnonzero(row_of >= 0)
         return filled, row_of[filled]
-    slots, rows = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    slots, rows = (np.concatenate(parts) for parts in zip(*map(of_part, codes.starts), strict=True))
     order = np.argsort(slots, kind="stable")
     filled, first = np.unique(slots[order], return_index=True)
     return filled, rows[order[first]]
+
+
+def _take(column: Array, order: Ints) -> Array:
+    """Values in another order."""
+    out = np.empty(len(order), dtype=column.dtype)
+
+    def put(start: int) -> None:
+        out[start : start + STRETCH] = column[order[start : start + STRETCH]]
+
+    side_by_side(put, len(order), range(0, len(order), STRETCH))
+    return out
 
 
 def _slot_tables(grid: Grid, codes: RowCodes) -> tuple[Ints, ...]:

@@ -32,6 +32,7 @@ from tradelift.panel.regions import Regions
 from tradelift.panel.row_codes import RowCodes
 from tradelift.panel.screening import screen
 from tradelift.programme import Programme
+from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -83,7 +84,8 @@ def build(
     need(table, [c for c in (origin, destination, period, category) if c is not None], "The flows table")
     if not table.num_rows:
         raise DataError("The flows table has no rows.")
-    found = {"origin": encode(table[origin]), "destination": encode(table[destination])}
+    of_origins, of_destinations = side_by_side(encode, table.num_rows, [table[origin], table[destination]])
+    found = {"origin": of_origins, "destination": of_destinations}
     known = _regions(regions, *(texts for _, texts in found.values()))
     labels, found["period"] = _periods(table, period, periods)
     categories = None

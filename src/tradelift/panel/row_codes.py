@@ -51,13 +51,22 @@ class RowCodes:
         ------
         Rows, and their columns' own codes by role.
         """
-        for start in range(0, self.n_rows, PART):
-            part = {role: column[start : start + PART] for role, column in self.columns.items()}
-            rows = np.arange(start, start + len(part["origin"]))
-            if keep is not None:
-                kept = keep[start : start + PART]
-                rows, part = rows[kept], {role: values[kept] for role, values in part.items()}
-            yield rows, part
+        for start in self.starts:
+            yield self.part(start, keep)
+
+    @property
+    def starts(self) -> range:
+        """The first row of each part."""
+        return range(0, self.n_rows, PART)
+
+    def part(self, start: int, keep: NDArray[np.bool_] | None = None) -> tuple[Ints, dict[str, Ints]]:
+        """Give the part that begins at a row, as `parts` yields it."""
+        part = {role: column[start : start + PART] for role, column in self.columns.items()}
+        rows = np.arange(start, start + len(part["origin"]))
+        if keep is None:
+            return rows, part
+        kept = keep[start : start + PART]
+        return rows[kept], {role: values[kept] for role, values in part.items()}
 
     def take(self, rows: Ints) -> dict[str, Ints]:
         """Look up the codes of some rows."""
