@@ -181,3 +181,34 @@ def test_template_reads_and_refuses_to_overwrite(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(tl.StudyError, match="Cannot write"):
         write_template(tmp_path / "file")
+
+
+GRIDS = {
+    "in order": ("bandwidth: {grid_km: [300, 100, 100]}", (100.0, 300.0)),
+    "wanted": ("bandwidth: true", (100.0, 150.0, 200.0, 250.0, 300.0, 400.0, 500.0)),
+    "empty": ("bandwidth: {}", (100.0, 150.0, 200.0, 250.0, 300.0, 400.0, 500.0)),
+}
+WRONG_GRIDS = {
+    "negative": (
+        "bandwidth: {grid_km: [100, -5]}",
+        "study.yaml:4:30  exhibits.bandwidth.grid_km.1: input should be greater than 0",
+    ),
+    "none": ("bandwidth: {grid_km: []}", "study.yaml:4:15  exhibits.bandwidth.grid_km: give at least one bandwidth"),
+    "unknown": ("bandwidth: {grid: [100]}", "study.yaml:4:15  exhibits.bandwidth.grid: unknown key"),
+}
+
+
+@pytest.mark.parametrize("case", GRIDS)
+def test_the_grid_of_bandwidths_is_the_studys_or_the_usual(tmp_path, case):
+    text, grid = GRIDS[case]
+    (tmp_path / "study.yaml").write_text(f"name: Grid\nflows: flows.csv\nexhibits:\n  {text}\n")
+    assert tl.read_study(tmp_path / "study.yaml").grid_km == grid
+
+
+@pytest.mark.parametrize("case", WRONG_GRIDS)
+def test_a_wrong_grid_is_named_with_its_place(tmp_path, case):
+    text, said = WRONG_GRIDS[case]
+    (tmp_path / "study.yaml").write_text(f"name: Grid\nflows: flows.csv\nexhibits:\n  {text}\n")
+    with pytest.raises(tl.StudyError) as error:
+        tl.read_study(tmp_path / "study.yaml")
+    assert said in str(error.value)

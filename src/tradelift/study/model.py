@@ -9,9 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveFloat,
@@ -21,6 +19,8 @@ from pydantic import (
 )
 
 from tradelift.study.currency import MINOR_DIGITS
+from tradelift.study.options import check_options, known_options
+from tradelift.study.part import Part
 
 EXHIBITS = (
     "partners", "map", "summary", "partner_shares", "gravity", "balance", "spatial_rd", "bandwidth", "control_types",
@@ -122,12 +122,6 @@ Label = Annotated[str, BeforeValidator(_label)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_as_list)]
-
-
-class Part(BaseModel):
-    """A frozen part of a study that knows all of its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class RegionsInput(Part):
@@ -289,7 +283,7 @@ class Study(Part):
     breaks: Mapping[str, Label] = {}
     samples: Mapping[str, Window] = {}
     labels: Mapping[str, str] = {}
-    exhibits: Mapping[Literal[EXHIBITS], Options] = {}  # type: ignore[valid-type]
+    exhibits: Annotated[Mapping[Literal[EXHIBITS], Options], AfterValidator(check_options)] = {}  # type: ignore[valid-type]
     path: Path | None = Field(default=None, exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
 
@@ -300,6 +294,11 @@ class Study(Part):
             msg = f"a study has either `transactions` or `flows`; found {found}"
             raise ValueError(msg)
         return self
+
+    @property
+    def grid_km(self) -> tuple[float, ...]:
+        """Bandwidths of the exhibit `bandwidth`, km."""
+        return known_options(self.exhibits).bandwidth.grid_km
 
     def resolve(self, file: str) -> Path:
         """Path of a file that the study names."""
