@@ -1,5 +1,6 @@
 """Small studies to show: two sides with a programme, and one side without."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pandas as pd
 
 import tradelift as tl
 from tradelift.account import Account, Exclusion, Stage
+from tradelift.designs import Finding
+from tradelift.errors import ConvergenceError, DesignError
 from tradelift.exhibits import EXHIBITS, Shown, missing
 from tradelift.study import Study
 
@@ -112,12 +115,20 @@ def study(**content: object) -> Study:
     return Study(name="East & West <b>", question="Does pairing raise trade?", flows={"file": "flows.csv"}, **content)
 
 
+def estimated(name: str, panel: tl.Panel, about: Study) -> dict[str, Finding]:
+    """What an exhibit plans, as a run estimates it: what is refused is not there."""
+    found = {}
+    for key, task in EXHIBITS[name].plan(about, panel).items():
+        with suppress(DesignError, ConvergenceError):
+            found[key] = task.estimate(panel)
+    return found
+
+
 def show_all(panel: tl.Panel, about: Study) -> tuple[dict[str, Shown], dict[str, str]]:
     """What a run would show, without its cache."""
     absent = {name: missing(x, about, panel) for name, x in EXHIBITS.items()}
     shown = {}
     for name, exhibit in EXHIBITS.items():
         if absent[name] is None:
-            results = {key: task.estimate(panel) for key, task in exhibit.plan(about, panel).items()}
-            shown[name] = exhibit.show(about, panel, results)
+            shown[name] = exhibit.show(about, panel, estimated(name, panel, about))
     return shown, {name: why for name, why in absent.items() if why}

@@ -11,8 +11,11 @@ from tradelift.exhibits import Headline, Shown
 from tradelift.report import write_report
 from tradelift.report.document import account_table
 
-TABLES = ("gravity", "gravity_errors", "partner_shares", "partners", "summary")
-FIGURES = ("gravity_deals", "gravity_trade", "map")
+TABLES = (
+    "gravity", "gravity_errors", "matching", "matching_controls", "partner_shares", "partners", "placebo",
+    "rd_alternatives", "summary",
+)  # fmt: skip
+FIGURES = ("gravity_deals", "gravity_trade", "map", "matching_deals", "matching_trade", "placebo", "rd_alternatives")
 
 
 class Outline(HTMLParser):

@@ -198,6 +198,20 @@ WRONG_GRIDS = {
 }
 
 
+def test_placebo_outcomes_are_named_one_or_several(tmp_path):
+    start = "name: Placebo\nflows: flows.csv\nexhibits:\n  placebo: "
+    for text, expected in (
+        ("true", ()),
+        ("{outcomes: log(gdp_gap)}", ("log(gdp_gap)",)),
+        ("{outcomes: [height, area]}", ("height", "area")),
+    ):
+        (tmp_path / "study.yaml").write_text(f"{start}{text}\n")
+        assert tl.read_study(tmp_path / "study.yaml").placebo_outcomes == expected
+    (tmp_path / "study.yaml").write_text(f"{start}{{outcomes: [sqrt(gap)]}}\n")
+    with pytest.raises(tl.StudyError, match=r"study.yaml:4:.*exhibits.placebo.outcomes.0: 'sqrt\(gap\)' is no outcome"):
+        tl.read_study(tmp_path / "study.yaml")
+
+
 @pytest.mark.parametrize("case", GRIDS)
 def test_the_grid_of_bandwidths_is_the_studys_or_the_usual(tmp_path, case):
     text, grid = GRIDS[case]

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tradelift.exhibits import gravity, map, partner_shares, partners, summary  # noqa: A004 - the exhibit's own name
+from tradelift.exhibits import (
+    gravity,
+    map,  # noqa: A004 - the exhibit's own name
+    matching,
+    partner_shares,
+    partners,
+    placebo,
+    rd_alternatives,
+    summary,
+)
 from tradelift.exhibits.exhibit import Exhibit, missing
 from tradelift.exhibits.shown import (
     Column,
@@ -24,7 +33,19 @@ from tradelift.exhibits.shown import (
 )
 
 EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
-    {x.name: x for x in (partners.EXHIBIT, map.EXHIBIT, summary.EXHIBIT, partner_shares.EXHIBIT, gravity.EXHIBIT)}
+    {
+        x.name: x
+        for x in (
+            partners.EXHIBIT,
+            map.EXHIBIT,
+            summary.EXHIBIT,
+            partner_shares.EXHIBIT,
+            gravity.EXHIBIT,
+            rd_alternatives.EXHIBIT,
+            matching.EXHIBIT,
+            placebo.EXHIBIT,
+        )
+    }
 )
 
 __all__ = [

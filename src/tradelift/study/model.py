@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from tradelift.study.columns import COLUMN, check_outcome
 from tradelift.study.currency import MINOR_DIGITS
 from tradelift.study.options import check_options, known_options
 from tradelift.study.part import Part
@@ -35,8 +36,6 @@ PERIOD_FORMS: dict[str, tuple[str, str]] = {
     "quarter": (r"\d{4}-Q[1-4]", "2017-Q1"),
     "year": (r"\d{4}", "2017"),
 }
-COLUMN = r"[^\W\d][\w.]*"
-OUTCOME = re.compile(rf"^(?:{COLUMN}|(?:log|log1p|asinh)\({COLUMN}\))$")
 CONTROL = re.compile(rf"^(?:{COLUMN}|log\({COLUMN}\))(?::(?:{COLUMN}|log\({COLUMN}\)))*$")
 
 
@@ -63,13 +62,6 @@ def _zone(name: str) -> str:
         msg = f"there is no time zone '{name}'; give a name such as Asia/Shanghai"
         raise ValueError(msg) from None
     return name
-
-
-def _outcome(text: str) -> str:
-    if not OUTCOME.match(text):
-        msg = f"'{text}' is no outcome; give a column, log(column), log1p(column) or asinh(column)"
-        raise ValueError(msg)
-    return text
 
 
 def _control(text: str) -> str:
@@ -243,7 +235,7 @@ class TransactionsInput(Window):
 class Model(Part):
     """Where every exhibit starts."""
 
-    outcomes: tuple[Annotated[str, AfterValidator(_outcome)], ...] | None = None
+    outcomes: tuple[Annotated[str, AfterValidator(check_outcome)], ...] | None = None
     controls: tuple[Annotated[str, AfterValidator(_control)], ...] | None = None
     bandwidth_km: PositiveFloat = 150.0
 
@@ -299,6 +291,11 @@ class Study(Part):
     def grid_km(self) -> tuple[float, ...]:
         """Bandwidths of the exhibit `bandwidth`, km."""
         return known_options(self.exhibits).bandwidth.grid_km
+
+    @property
+    def placebo_outcomes(self) -> tuple[str, ...]:
+        """Outcomes that the exhibit `placebo` looks at beside distance."""
+        return known_options(self.exhibits).placebo.outcomes
 
     def resolve(self, file: str) -> Path:
         """Path of a file that the study names."""

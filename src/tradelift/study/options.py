@@ -1,13 +1,18 @@
 """Options of exhibits."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import PositiveFloat, field_validator
+from pydantic import AfterValidator, BeforeValidator, PositiveFloat, field_validator
 
+from tradelift.study.columns import check_outcome
 from tradelift.study.part import Part
 
 GRID_KM = (100.0, 150.0, 200.0, 250.0, 300.0, 400.0, 500.0)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class BandwidthOptions(Part):
@@ -24,10 +29,17 @@ class BandwidthOptions(Part):
         return tuple(sorted(set(grid)))
 
 
+class PlaceboOptions(Part):
+    """Options of the exhibit `placebo`: outcomes that partnership cannot move."""
+
+    outcomes: Annotated[tuple[Annotated[str, AfterValidator(check_outcome)], ...], BeforeValidator(_as_list)] = ()
+
+
 class KnownOptions(Part):
     """Options of exhibits that have some."""
 
     bandwidth: BandwidthOptions = BandwidthOptions()
+    placebo: PlaceboOptions = PlaceboOptions()
 
 
 def known_options(exhibits: Mapping[str, Any]) -> KnownOptions:
