@@ -36,6 +36,14 @@ def read_frame(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
+def flows_and_lists(folder: Path, frame: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The flows of a folder, unless they were read before, its regions and its partners."""
+    about = json.loads((folder / "about.json").read_text())
+    flows = read_frame(folder) if frame is None else frame
+    own = [name for name in ("origin", "destination", "period", "category", "trade", "x") if name in flows]
+    return flows[own], pd.DataFrame(about["regions"]), pd.DataFrame(about["partners"])
+
+
 def ready(tool: str, work: Work, folder: Path, frame: pd.DataFrame) -> Callable[[], Answer]:
     """
     Prepare a package's estimate, so that a call of the result does the work that is timed.
@@ -72,11 +80,8 @@ Fit = Callable[[Sequence[str]], Answer]
 def _tradelift(work: Work, folder: Path, frame: pd.DataFrame, *, from_frame: bool) -> Callable[[], Answer]:
     import tradelift as tl
 
-    about = json.loads((folder / "about.json").read_text())
-    regions, partners = pd.DataFrame(about["regions"]), pd.DataFrame(about["partners"])
+    flows, regions, partners = flows_and_lists(folder, frame)
     spelled = {"log_distance": "log(distance_km)", "route": "origin^destination"}
-    own = [name for name in ("origin", "destination", "period", "category", "trade", "x") if name in frame]
-    flows = frame[own]
     category = "category" if "category" in frame else None
     suffix = f"^{category}" if category else ""
     names = {f"{end}_period": f"{end}^period{suffix}" for end in ("origin", "destination")} | spelled
