@@ -1,7 +1,7 @@
 """What stands behind an estimate."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Identification:
     contributing: int
     controls: float
     effective_partners: float
-    partners: tuple[PartnerWeight, ...]
+    partners: tuple[PartnerWeight, ...] = field(repr=False)
     lost_groups: Mapping[str, int]
     lost_pairs: Mapping[str, int]
 

@@ -289,3 +289,10 @@ def test_the_warning_parts_250_from_500_km_and_from_none(selection):
 
 def test_it_is_public():
     assert tl.residual_correlogram is residual_correlogram
+
+
+def test_it_prints_what_it_says():
+    found = tl.residual_correlogram(draw_affinity_world(AffinityWorld(), 1).panel)
+    head, sentence = str(found).split("\n", 1)
+    assert head == "Residual correlogram: log(trade), both, 18,884 directed pairs; dropped: none"
+    assert sentence == found.sentence

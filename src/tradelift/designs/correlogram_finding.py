@@ -105,6 +105,11 @@ class Correlogram:
         safe = SHARE * self.half_km
         return text.format(z=self.likeness, sure=SURE, h=self.bandwidth_km, half=half, share=SHARE, safe=safe)
 
+    def __str__(self) -> str:
+        head = f"Residual correlogram: {self.outcome}, {self.direction}, {self.n_pairs:,} directed pairs"
+        lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count)
+        return f"{head}; dropped: {lost or 'none'}\n{self.sentence}"
+
     def frame(self) -> "pd.DataFrame":
         """
         One row a bin: the correlation of residuals of pairs with one region in common, by distance of the others.
