@@ -31,7 +31,7 @@ def test_the_demonstration_finds_what_it_simulated(tmp_path):
     # one draw: the estimate is near gravity's limit, by its own error, and not near the causal truth by accident
     estimates = (
         pd.read_csv(out / "estimates.csv")
-        .query("term == 'partner' and outcome == 'trade' and se_type == 'dyadic'")
+        .query("exhibit == 'gravity' and term == 'partner' and outcome == 'trade' and se_type == 'dyadic'")
         .set_index("direction")
     )
     limits = {x["direction"]: x["partner"] for x in truth["limits"] if x["outcome"] == "trade"}
