@@ -17,7 +17,8 @@ def contiguous_cities(**options: Any) -> SpatialRD:
     Dube, Lester and Reich (2010) compare contiguous counties with effects of each county and of each pair of counties
     and period. Here a group is a partner pair with its contiguous controls, and its effect by period stands beside
     those of origins and destinations by period. It is `SpatialRD` with every contiguous control, each of weight 1;
-    effects=["group^period"] leaves the city effects out, and city sizes in.
+    effects=["group^period"] leaves the city effects out, and city sizes in. A city across a border may be far, and so
+    not much like: bandwidth_km leaves the farther ones out.
 
     Parameters
     ----------
