@@ -117,6 +117,7 @@ def _effects(study: Study, panel: Panel, used: list[Model], found: Mapping[str, 
         label="matches",
         group="direction",
         notes=tuple(_notes(study, used, found)),
+        fold=sum(row[0] == rows[0][0] for row in rows),  # the first direction stands open
     )
 
 

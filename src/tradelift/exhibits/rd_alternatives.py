@@ -39,7 +39,7 @@ ABOUT = {
     MATCHED: "nearest match: one control a side however far, adjusted for differences in the controls",
     IMPUTED: "imputation: effects fitted on pairs that are not partners, then mean differences within groups",
     LOCATION: "location polynomial: each near pair once, a cubic in both regions' coordinates (Dell 2010)",
-    CONTIGUOUS: "contiguous regions: controls across a shared border (Dube, Lester and Reich 2010)",
+    CONTIGUOUS: "contiguous regions: controls across a shared border, however far (Dube, Lester and Reich 2010)",
     TERRITORY: "territory border: distance to where a region's partners end, a slope on either side (Black 1999)",
 }
 LACKING = {
