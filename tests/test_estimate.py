@@ -116,6 +116,17 @@ def test_a_joint_test_leaves_out_what_has_no_variance_and_says_so(estimate):
     assert np.isnan(unknown.combine({"partner": 1}).std_error)
 
 
+def test_an_unknown_variance_elsewhere_does_not_matter(estimate):
+    from dataclasses import replace
+
+    k = estimate.terms.index("log(distance_km)")
+    partly = replace(estimate, covariance=estimate.covariance.copy())
+    partly.covariance[k] = partly.covariance[:, k] = np.nan
+    assert partly.wald(["partner"]) == estimate.wald(["partner"])
+    assert partly.combine({"partner": 1}) == estimate.combine({"partner": 1})
+    assert np.isnan(partly.combine({"partner": 1, "log(distance_km)": 1}).std_error)
+
+
 def test_unknown_terms_are_refused(estimate):
     with pytest.raises(tl.DesignError, match="no term 'partners'; it has partner"):
         estimate.combine({"partners": 1})

@@ -191,7 +191,8 @@ class Estimate:
             msg = f"A test that terms are {'equal needs two' if equal else 'zero needs one'}; found {len(names)}."
             raise DesignError(msg)
         distance = restrictions @ self.coefficients
-        covariance = restrictions @ self.covariance @ restrictions.T
+        used = restrictions.any(axis=0)  # a variance that is not known elsewhere does not matter
+        covariance = restrictions[:, used] @ self.covariance[np.ix_(used, used)] @ restrictions[:, used].T
         if not np.isfinite(covariance).all():
             return Wald(statistic=np.nan, restrictions=len(distance), dof=self.dof, p_value=np.nan, clipped=False)
         values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
@@ -224,7 +225,9 @@ class Estimate:
         from scipy.special import stdtr, stdtrit
 
         w = self._weights(weights)
-        value, variance = float(w @ self.coefficients), float(w @ self.covariance @ w)
+        used = w != 0
+        value = float(w @ self.coefficients)
+        variance = float(w[used] @ self.covariance[np.ix_(used, used)] @ w[used])
         error = np.sqrt(variance) if variance > 0 else np.nan
         half = float(stdtrit(self.dof, (1 + LEVEL) / 2)) * error
         return Combination(
