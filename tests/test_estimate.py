@@ -116,14 +116,14 @@ def test_a_joint_test_leaves_out_what_has_no_variance_and_says_so(estimate):
     assert np.isnan(unknown.combine({"partner": 1}).std_error)
 
 
-def test_an_unknown_variance_elsewhere_does_not_matter(estimate):
+def test_an_unknown_variance_elsewhere_does_not_matter(sure):
     from dataclasses import replace
 
-    k = estimate.terms.index("log(distance_km)")
-    partly = replace(estimate, covariance=estimate.covariance.copy())
+    k = sure.terms.index("log(distance_km)")
+    partly = replace(sure, covariance=sure.covariance.copy())
     partly.covariance[k] = partly.covariance[:, k] = np.nan
-    assert partly.wald(["partner"]).p_value == pytest.approx(estimate.wald(["partner"]).p_value, rel=1e-12)
-    got, whole = (e.combine({"partner": 1}) for e in (partly, estimate))
+    assert partly.wald(["partner"]).p_value == pytest.approx(sure.wald(["partner"]).p_value, rel=1e-12)
+    got, whole = (e.combine({"partner": 1}) for e in (partly, sure))
     assert (got.estimate, got.std_error) == pytest.approx((whole.estimate, whole.std_error), rel=1e-12)
     assert np.isnan(partly.combine({"partner": 1, "log(distance_km)": 1}).std_error)
 
