@@ -37,8 +37,9 @@ typedef int64_t count;
 /* Some periods of a piece. */
 typedef struct {
     count t, I, J, K;
-    const double *outcome;  /* (t, I, J), times the weights */
+    const double *outcome;  /* (t, I, J), not yet times the weights */
     const double *weights;  /* (t, I, J), or NULL where all are 1 */
+    const uint8_t *mask;    /* (t, I, J): the sample, or NULL for all */
     const double *index;    /* (I, J): the part of the linear index that does not move */
     const double *kernel;   /* (I, J): its exponential where nothing moves, else NULL */
     const double *offset;   /* (t, I, J): an offset that moves, or NULL */
@@ -124,20 +125,41 @@ INLINE void index_row(const Slab *s, count t, count i, double *restrict out)
         if (s->moves[k]) add(out, s->beta[k], row_of(s, k, t, i), J);
 }
 
+/* Weights of a row, 0 off the sample; NULL where all are 1. */
+INLINE const double *weights_row(const Slab *s, count t, count i, double *restrict spare)
+{
+    const count J = s->J, at = (t * s->I + i) * J;
+    if (!s->mask) return s->weights ? s->weights + at : NULL;
+    const uint8_t *restrict there = s->mask + at;
+    if (s->weights)
+        for (count j = 0; j < J; j++) spare[j] = there[j] ? s->weights[at + j] : 0.0;
+    else
+        for (count j = 0; j < J; j++) spare[j] = there[j];
+    return spare;
+}
+
+/* Outcome of a row times its weights. */
+INLINE const double *outcome_row(const Slab *s, count t, count i, const double *restrict w, double *restrict spare)
+{
+    const double *restrict y = s->outcome + (t * s->I + i) * s->J;
+    if (!w) return y;
+    for (count j = 0; j < s->J; j++) spare[j] = w[j] > 0.0 ? y[j] * w[j] : 0.0;
+    return spare;
+}
+
 /* Exponential of the index times the weights. */
-INLINE void expected_row(const Slab *s, count t, count i, double *restrict out)
+INLINE void expected_row(const Slab *s, count t, count i, double *restrict out, double *restrict spare)
 {
     const count J = s->J;
+    const double *restrict w = weights_row(s, t, i, spare);
     if (s->kernel) {
         memcpy(out, s->kernel + i * J, (size_t)J * sizeof(double));
     } else {
         index_row(s, t, i, out);
         for (count j = 0; j < J; j++) out[j] = exp(out[j]);
     }
-    if (s->weights) {
-        const double *restrict w = s->weights + (t * s->I + i) * J;
+    if (w)
         for (count j = 0; j < J; j++) out[j] *= w[j];
-    }
 }
 
 /* out += W' R (W x) for K right sides, x and out (K, J) */
@@ -245,10 +267,10 @@ WIDE PUBLIC int tl_effects(count t, count I, count J, count K, const double *wei
 /* What net regressors of a row add to the score (K,) and the information (K, K). */
 INLINE void net_row(const Slab *s, count t, count i, const double *restrict fitted, const double *restrict p,
                     const double *restrict q, const double *third, double *restrict nets, double *restrict error,
-                    double *restrict score, double *restrict information)
+                    double *restrict spare, double *restrict score, double *restrict information)
 {
     const count I = s->I, J = s->J, K = s->K;
-    const double *restrict y = s->outcome + (t * I + i) * J;
+    const double *restrict y = outcome_row(s, t, i, weights_row(s, t, i, spare), spare + J);
     for (count j = 0; j < J; j++) error[j] = y[j] - fitted[j];
     for (count k = 0; k < K; k++) {
         const double *restrict x = row_of(s, k, t, i), *restrict away = q + k * J;
@@ -274,13 +296,13 @@ WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns
                         double *p, double *q, double *score, double *information)
 {
     const count I = s->I, J = s->J, K = s->K;
-    const size_t size = (size_t)(I * J + I + 3 * J + 2 * K * (I + J) + 5 * K * J + 3 * K);
+    const size_t size = (size_t)(I * J + I + 5 * J + 2 * K * (I + J) + 5 * K * J + 3 * K);
     double *own = malloc(size * sizeof(double));
     int slow = 0;
     if (!own) return 2;
     double *e = own, *row_inverse = e + I * J, *mass = row_inverse + I, *turned = mass + J, *error = turned + J;
     double *r = error + J, *c = r + K * I, *u = c + K * J, *v = u + K * I, *nets = v + K * J, *limit = nets + K * J;
-    double *scratch = limit + K;
+    double *spare = limit + K, *scratch = spare + 2 * J;
     memset(score, 0, (size_t)K * sizeof(double));
     memset(information, 0, (size_t)(K * K) * sizeof(double));
     for (count t = 0; t < s->t; t++) {
@@ -288,7 +310,7 @@ WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns
         double *restrict at = a + t * I, *restrict bt = b + t * J;
         double top = 0.0;
         int done = 0;
-        for (count i = 0; i < I; i++) expected_row(s, t, i, e + i * J);
+        for (count i = 0; i < I; i++) expected_row(s, t, i, e + i * J, spare);
         for (count j = 0; j < J; j++) {
             if (!(y_column[j] > 0.0)) bt[j] = 0.0;
             top = y_column[j] > top ? y_column[j] : top;
@@ -337,7 +359,7 @@ WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns
         project(e, row_inverse, mass, r, c, u, v, limit, enough > tight ? enough : tight, flat, most, scratch, I, J, K);
         turn_out(u, p + t * I * K, I, K);
         turn_out(v, q + t * J * K, J, K);
-        for (count i = 0; i < I; i++) net_row(s, t, i, e + i * J, u, v, NULL, nets, error, score, information);
+        for (count i = 0; i < I; i++) net_row(s, t, i, e + i * J, u, v, NULL, nets, error, spare, score, information);
     }
     mirror(information, K);
     free(own);
@@ -362,11 +384,11 @@ INLINE void measure_row(const double *restrict w, const double *restrict values,
     }
 }
 
-/* OLS on a slab: regressors and, last, the outcome (t, I, J), not yet times the weights, net of two-way effects, in
+/* OLS on a slab: regressors and, last, the outcome net of two-way effects, in
  * rounds until the sums that should vanish do. Gives their cross products (V, V), V = K + 1, and the effects: rows
  * (t, I, V) and columns (t, J, V). 1 without memory, 2 where the effects cannot be told apart. */
-WIDE PUBLIC int tl_least_squares(const Slab *s, const double *outcome, double exact, double near, double flat,
-                                 count most, count rounds, double *rows, double *columns, double *cross)
+WIDE PUBLIC int tl_least_squares(const Slab *s, double exact, double near, double flat, count most, count rounds,
+                                 double *rows, double *columns, double *cross)
 {
     const count I = s->I, J = s->J, K = s->K, V = K + 1, P = padded(J);
     /* what stands beyond the columns is 0, and stays 0 */
@@ -377,7 +399,7 @@ WIDE PUBLIC int tl_least_squares(const Slab *s, const double *outcome, double ex
     double *r = row_inverse + I, *u = r + V * I, *all_u = u + V * I, *c = all_u + V * I, *v = c + V * P;
     double *all_v = v + V * P, *scale = all_v + V * P, *enough = scale + V, *sums = enough + V;
     double *products = sums + V, *scratch = products + V * V;
-    for (count i = 0; i < I && !s->weights; i++)
+    for (count i = 0; i < I; i++)
         for (count j = 0; j < J; j++) w[i * P + j] = 1.0;
     memset(cross, 0, (size_t)(V * V) * sizeof(double));
     for (count t = 0; t < s->t && !failed; t++) {
@@ -387,9 +409,10 @@ WIDE PUBLIC int tl_least_squares(const Slab *s, const double *outcome, double ex
         memset(v, 0, (size_t)(V * P) * sizeof(double)); /* for now, the sums of absolute values */
         memset(products, 0, (size_t)(V * V) * sizeof(double));
         for (count i = 0; i < I; i++) {
-            const double *restrict y = outcome + (t * I + i) * J;
+            const double *restrict y = s->outcome + (t * I + i) * J;
             double *restrict g = w + i * P, *restrict row = nets + i * V * P, *restrict last = row + K * P;
-            if (s->weights) memcpy(g, s->weights + (t * I + i) * J, (size_t)J * sizeof(double));
+            const double *given = weights_row(s, t, i, g);
+            if (given && given != g) memcpy(g, given, (size_t)J * sizeof(double));
             for (count k = 0; k < K; k++) memcpy(row + k * P, row_of(s, k, t, i), (size_t)J * sizeof(double));
             index_row(s, t, i, last); /* the offset: the coefficients are 0 here */
             for (count j = 0; j < J; j++) last[j] = y[j] - last[j];
@@ -450,8 +473,37 @@ WIDE PUBLIC int tl_least_squares(const Slab *s, const double *outcome, double ex
 /* Exponential of the index times weights, (t, I, J). */
 WIDE PUBLIC int tl_expected(const Slab *s, double *out)
 {
+    double *spare = malloc((size_t)(s->J + 1) * sizeof(double));
+    if (!spare) return 1;
     for (count t = 0; t < s->t; t++)
-        for (count i = 0; i < s->I; i++) expected_row(s, t, i, out + (t * s->I + i) * s->J);
+        for (count i = 0; i < s->I; i++) expected_row(s, t, i, out + (t * s->I + i) * s->J, spare);
+    free(spare);
+    return 0;
+}
+
+/* Sums of the outcome by row (t, I), column (t, J) and pair (I, J), with each regressor (K,), and with the offset.
+ * 1 where there is no memory. */
+WIDE PUBLIC int tl_flows(const Slab *s, double *rows, double *columns, double *pairs, double *products,
+                         double *with_offset)
+{
+    const count I = s->I, J = s->J, K = s->K;
+    double *spare = malloc((size_t)(3 * J + 1) * sizeof(double)), *index = spare + 2 * J;
+    if (!spare) return 1;
+    memset(columns, 0, (size_t)(s->t * J) * sizeof(double));
+    memset(pairs, 0, (size_t)(I * J) * sizeof(double));
+    memset(products, 0, (size_t)K * sizeof(double));
+    *with_offset = 0.0;
+    for (count t = 0; t < s->t; t++)
+        for (count i = 0; i < I; i++) {
+            const double *restrict y = outcome_row(s, t, i, weights_row(s, t, i, spare), spare + J);
+            rows[t * I + i] = sum(y, J);
+            add(columns + t * J, 1.0, y, J);
+            add(pairs + i * J, 1.0, y, J);
+            for (count k = 0; k < K; k++) products[k] += dot(y, row_of(s, k, t, i), J);
+            index_row(s, t, i, index); /* the offset: the coefficients are 0 here */
+            *with_offset += dot(y, index, J);
+        }
+    free(spare);
     return 0;
 }
 
@@ -475,16 +527,16 @@ WIDE PUBLIC int tl_net_step(const Slab *s, const double *fitted, const double *p
                             double *score, double *information)
 {
     const count I = s->I, J = s->J, K = s->K;
-    double *own = malloc((size_t)(K * (I + 2 * J) + J) * sizeof(double));
+    double *own = malloc((size_t)(K * (I + 2 * J) + 3 * J) * sizeof(double));
     if (!own) return 1;
-    double *u = own, *v = u + K * I, *nets = v + K * J, *error = nets + K * J;
+    double *u = own, *v = u + K * I, *nets = v + K * J, *error = nets + K * J, *spare = error + J;
     memset(score, 0, (size_t)K * sizeof(double));
     memset(information, 0, (size_t)(K * K) * sizeof(double));
     for (count t = 0; t < s->t; t++) {
         turn_in(p + t * I * K, u, I, K);
         turn_in(q + t * J * K, v, J, K);
         for (count i = 0; i < I; i++)
-            net_row(s, t, i, fitted + (t * I + i) * J, u, v, third, nets, error, score, information);
+            net_row(s, t, i, fitted + (t * I + i) * J, u, v, third, nets, error, spare, score, information);
     }
     mirror(information, K);
     free(own);
@@ -673,13 +725,13 @@ WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a
                           double *information, double *sums)
 {
     const count I = s->I, J = s->J, K = s->K;
-    double *own = malloc((size_t)(K * I + 3 * K * J + 7 * J) * sizeof(double));
+    double *own = malloc((size_t)(K * I + 3 * K * J + 9 * J) * sizeof(double));
     double *log_third = NULL, deviance = 0.0, count_of = 0.0, total = 0.0, logs = 0.0;
     if (!own) return 1;
     double *u = own, *v = u + K * I, *nets = v + K * J, *scores = nets + K * J;
     double *restrict fitted = scores + K * J, *restrict error = fitted + J, *restrict part = error + J,
                     *restrict ones = part + J, *restrict logs_of = ones + J, *restrict index = logs_of + J,
-                    *restrict log_b = index + J;
+                    *restrict log_b = index + J, *spare = log_b + J;
     for (count j = 0; j < J; j++) ones[j] = 1.0;
     if (poisson && third) {
         log_third = malloc((size_t)(I * J) * sizeof(double));
@@ -699,13 +751,12 @@ WIDE PUBLIC int tl_scores(const Slab *s, int poisson, int plain, const double *a
         if (poisson)
             for (count j = 0; j < J; j++) log_b[j] = finite_log(bt[j]);
         for (count i = 0; i < I; i++) {
-            const count at = (t * I + i) * J;
-            const double *restrict y = s->outcome + at;
+            const double *own_w = weights_row(s, t, i, spare);
             const double own_a = a[t * I + i];
-            const double *restrict w = s->weights ? s->weights + at : ones;
+            const double *restrict w = own_w ? own_w : ones, *restrict y = outcome_row(s, t, i, own_w, spare + J);
             const double *restrict f = third ? third + i * J : NULL;
             if (poisson) {
-                expected_row(s, t, i, fitted);
+                expected_row(s, t, i, fitted, error);
                 if (f) for (count j = 0; j < J; j++) fitted[j] *= f[j];
                 for (count j = 0; j < J; j++) fitted[j] *= own_a * bt[j];
                 double off = 0.0, own_deviance = 0.0, own_logs = 0.0;

@@ -49,7 +49,7 @@ class _Slab(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("t", "I", "J", "K")),
         *(
             (name, ctypes.c_void_p)
-            for name in ("outcome", "weights", "index", "kernel", "offset", "x", "moves", "beta")
+            for name in ("outcome", "weights", "mask", "index", "kernel", "offset", "x", "moves", "beta")
         ),
     )
 
@@ -109,11 +109,9 @@ def step(
     return None if status else (score, information)
 
 
-def least_squares(
-    slab: "Slab", outcome: Floats, limits: tuple[float, float, float, int, int]
-) -> tuple[Floats, Floats, Floats] | None:
+def least_squares(slab: "Slab", limits: tuple[float, float, float, int, int]) -> tuple[Floats, Floats, Floats] | None:
     """
-    Net two-way effects out of a slab's regressors and its outcome (t, I, J), not yet times the weights.
+    Net two-way effects out of a slab's regressors and its outcome.
 
     Returns
     -------
@@ -123,12 +121,10 @@ def least_squares(
     (t, rows, columns), k = slab.shape, len(slab.regressors)
     out = np.empty((t, rows, k + 1)), np.empty((t, columns, k + 1)), np.empty((k + 1, k + 1))
     held, own = _held(slab, np.zeros(k))
-    values = np.ascontiguousarray(outcome)
     exact, near, flat, most, rounds = limits
     status = _call(
         "tl_least_squares",
         ctypes.byref(own),
-        _at(values),
         *map(ctypes.c_double, (exact, near, flat)),
         *map(ctypes.c_int64, (most, rounds)),
         *map(_in_place, out),
@@ -137,6 +133,16 @@ def least_squares(
     if status == 1:
         raise NoMemoryError
     return None if status else out
+
+
+def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
+    """Sums of the outcome by row (t, I), column (t, J) and pair (I, J), each regressor (K,) and the offset."""
+    (t, rows, columns), k = slab.shape, len(slab.regressors)
+    out = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns)), np.empty(k), np.empty(1)
+    held, own = _held(slab, np.zeros(k))
+    _done(_call("tl_flows", ctypes.byref(own), *map(_in_place, out)))
+    del held
+    return *out[:4], float(out[4][0])
 
 
 def expected(slab: "Slab", beta: Floats, out: Floats) -> Floats:
@@ -196,7 +202,7 @@ def scores(
             "tl_scores",
             ctypes.byref(own),
             ctypes.c_int(poisson),
-            ctypes.c_int(slab.weights is None or slab.plain),
+            ctypes.c_int(slab.plain),
             *map(_at, (*effects, p, q, third)),
             *map(_in_place, (pairs, outer, information, sums)),
         )
@@ -385,9 +391,10 @@ def _held(slab: "Slab", beta: Floats) -> tuple[list[Any], _Slab]:
             index += b * x
     moves = np.array([rows * columns * (x.ndim == 3) for x in regressors], dtype=np.int64)
     kernel = None if moves.any() or moving_offset is not None else np.exp(index)
-    outcome = np.ascontiguousarray(slab.outcome, dtype=np.float64)
-    weights = None if slab.weights is None else np.ascontiguousarray(slab.weights, dtype=np.float64)
+    outcome = np.ascontiguousarray(slab.raw, dtype=np.float64)
+    weights = None if slab.given is None else np.ascontiguousarray(slab.given, dtype=np.float64)
+    mask = None if slab.mask is None else np.ascontiguousarray(slab.mask)
     coefficients = np.ascontiguousarray(beta, dtype=np.float64)
     x = _pointers(regressors)
-    held = [outcome, weights, index, kernel, moving_offset, x, moves, coefficients]
+    held = [outcome, weights, mask, index, kernel, moving_offset, x, moves, coefficients]
     return [*held, regressors], _Slab(t, rows, columns, len(beta), *(_at(v).value for v in held))

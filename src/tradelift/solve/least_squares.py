@@ -34,7 +34,7 @@ def solve(cuts: Sequence[Cut]) -> Solved:
     rows = [np.zeros((t, i, k + 1)) for t, i, _ in shapes]
     columns = [np.zeros((t, j, k + 1)) for t, _, j in shapes]
     slabs = slabs_of(cuts)
-    crosses = each(partial(cross, cuts, rows, columns), slabs)
+    crosses = each(partial(cross, rows, columns), slabs)
     total = sum(crosses, np.zeros((k + 1, k + 1)))
     beta = np.linalg.solve(total[:k, :k], total[:k, k]) if k else np.zeros(0)
     return solved_at(beta, rows, columns)
@@ -63,15 +63,14 @@ def solved_at(beta: Floats, rows: Sequence[Floats], columns: Sequence[Floats]) -
     )
 
 
-def cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
+def cross(rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
     """Cross products of the regressors and the outcome net of effects; the effects are kept."""
     if kernel.loaded():
-        return _compiled_cross(cuts, rows, columns, slab)
+        return _compiled_cross(rows, columns, slab)
     values = np.empty((len(slab.regressors) + 1, *slab.shape))
     for out, x in zip(values, slab.regressors, strict=False):
         out[...] = x
-    outcome = cuts[slab.piece].piece.outcome[slab.periods]  # not yet times the weights
-    values[-1] = outcome if slab.offset is None else outcome - slab.offset
+    values[-1] = slab.raw if slab.offset is None else slab.raw - slab.offset
     weights = np.ones(slab.shape) if slab.weights is None else slab.weights
     p, q = net_of_effects(weights, values)
     rows[slab.piece][slab.periods], columns[slab.piece][slab.periods] = p, q
@@ -80,9 +79,9 @@ def cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats]
     return np.asarray(weighted @ flat.T)
 
 
-def _compiled_cross(cuts: Sequence[Cut], rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
+def _compiled_cross(rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
     limits = EXACT, CLOSE, FLAT, MAX_ITERATIONS * slab.shape[2], ROUNDS
-    found = kernel.least_squares(slab, cuts[slab.piece].piece.outcome[slab.periods], limits)
+    found = kernel.least_squares(slab, limits)
     if found is None:
         raise CannotTellError
     rows[slab.piece][slab.periods], columns[slab.piece][slab.periods], products = found

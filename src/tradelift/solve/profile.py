@@ -65,10 +65,11 @@ class Solved:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Flows:
-    """Sums of a slab's outcome: by origin (t, I), by destination (t, J), and with each regressor (K,)."""
+    """Sums of a slab's outcome: by origin (t, I), destination (t, J) and pair (I, J), and with each regressor (K,)."""
 
     rows: Floats
     columns: Floats
+    pairs: Floats
     regressors: Floats
     offset: float
 
@@ -162,10 +163,14 @@ def start_of(cuts: Sequence[Cut], k: int) -> Solved:
 
 def flows_of(slab: Slab) -> Flows:
     """Sum up the outcome of a slab."""
+    if kernel.loaded():
+        rows, columns, pairs, regressors, offset = kernel.flows(slab)
+        return Flows(rows=rows, columns=columns, pairs=pairs, regressors=regressors, offset=offset)
     y = slab.outcome
     return Flows(
         rows=row_sums(y),
         columns=y.sum(axis=1),
+        pairs=y.sum(axis=0),
         regressors=np.array([float(by_row(y, x).sum()) for x in slab.regressors]),
         offset=0.0 if slab.offset is None else float(by_row(y, slab.offset).sum()),
     )

@@ -30,30 +30,56 @@ class Slab:
         Position of the piece.
     periods
         Which of its T periods; t of them.
-    outcome
-        Shape (t, I, J); times the weights where there are any, so 0 off the sample.
+    raw
+        Outcome, shape (t, I, J), not yet times the weights.
     regressors
         The kept ones: shape (I, J) where they do not move in time, else (t, I, J).
-    weights
-        Shape (t, I, J), 0 off the sample; None where every cell counts once.
+    mask
+        The sample, shape (t, I, J); None for all.
+    given
+        Weights of the observations, shape (t, I, J); None where each counts once.
     offset
         Shape (t, I, J) or (I, J), or None.
-    plain
-        Whether the weights are 0 and 1 at most.
+    made
+        What was made before of these: the compiled loops need none of it.
     """
 
     piece: int
     periods: slice
-    outcome: Floats
+    raw: Floats
     regressors: tuple[Floats, ...]
-    weights: Floats | None
-    offset: Floats | None
-    plain: bool = False
+    mask: Bools | None = None
+    given: Floats | None = None
+    offset: Floats | None = None
+    made: dict[str, Floats] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the weights are 0 and 1 at most."""
+        return self.given is None
+
+    @property
+    def weights(self) -> Floats | None:
+        """Shape (t, I, J), 0 off the sample; None where every cell counts once."""
+        if self.mask is None:
+            return self.given
+        if "weights" not in self.made:
+            self.made["weights"] = np.where(self.mask, 1.0 if self.given is None else self.given, 0.0)
+        return self.made["weights"]
+
+    @property
+    def outcome(self) -> Floats:
+        """Outcome times the weights, so 0 off the sample, shape (t, I, J)."""
+        if self.weights is None:
+            return self.raw
+        if "outcome" not in self.made:
+            self.made["outcome"] = self.raw * self.weights
+        return self.made["outcome"]
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(t, I, J)."""
-        t, i, j = self.outcome.shape
+        t, i, j = self.raw.shape
         return t, i, j
 
     def index(self, beta: Floats) -> Floats:
@@ -107,25 +133,17 @@ class Cut:
         return self.made[at.start]
 
     def _slab(self, n: int, at: slice) -> Slab:
-        piece = self.piece
-        weights = None
-        if piece.weights is not None and piece.weights.dtype != bool:
-            weights = piece.weights[at]
-        if self.sample is not None:
-            mask = self.sample[at]
-            weights = mask.astype(np.float64) if weights is None else np.where(mask, weights, 0.0)
-        outcome = piece.outcome[at]
-        offset = piece.offset
+        piece, offset = self.piece, self.piece.offset
         if offset is not None:
             offset = offset[0] if len(offset) == 1 else offset[at]
         return Slab(
             piece=n,
             periods=at,
-            outcome=outcome if weights is None else outcome * weights,
+            raw=piece.outcome[at],
             regressors=tuple(x if x.ndim == 2 else x[at] for x in self.regressors),
-            weights=weights,
+            mask=None if self.sample is None else self.sample[at],
+            given=None if piece.weights is None or piece.weights.dtype == bool else piece.weights[at],
             offset=offset,
-            plain=piece.weights is None or piece.weights.dtype == bool,
         )
 
 
@@ -177,7 +195,7 @@ def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[A
 
     NumPy's operations on a slab are so short that threads wait for the lock for longer than they work.
     """
-    cells = sum(slab.outcome.size for slab in slabs) if kernel.loaded() else 0
+    cells = sum(slab.raw.size for slab in slabs) if kernel.loaded() else 0
     return side_by_side(function, cells, slabs, *given)
 
 

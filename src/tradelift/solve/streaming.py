@@ -160,7 +160,7 @@ def _linear(beta: Floats, _n: int, cuts: Sequence[Cut], slabs: Sequence[Slab]) -
     k = len(beta)
     shapes = [c.piece.outcome.shape for c in cuts]
     rows, columns = [np.zeros((t, i, k + 1)) for t, i, _ in shapes], [np.zeros((t, j, k + 1)) for t, _, j in shapes]
-    each(partial(cross, cuts, rows, columns), slabs)
+    each(partial(cross, rows, columns), slabs)
     return solved_at(beta, rows, columns)
 
 

@@ -36,7 +36,7 @@ def ordinary(cuts: Sequence[Cut]) -> Solved | None:
     """
     job, k = job_of(cuts), len(cuts[0].regressors)
     state = start_of(cuts, job, k + 1)
-    products = _net_cross(job, state, [_with_outcome(cuts, s) for s in job.slabs], TIGHT)
+    products = _net_cross(job, state, [_with_outcome(s) for s in job.slabs], TIGHT)
     if products is None:
         return None
     beta = np.linalg.solve(products[:k, :k], products[:k, k]) if k else np.zeros(0)
@@ -88,9 +88,8 @@ def _net_cross(job: Job, state: State, values: Sequence[list[Floats]], enough: f
     return np.asarray(np.sum([_cross(job, state, n, v) for n, v in enumerate(values)], axis=0))
 
 
-def _with_outcome(cuts: Sequence[Cut], slab: Slab) -> list[Floats]:
-    outcome = cuts[slab.piece].piece.outcome[slab.periods]  # not yet times the weights
-    return [*slab.regressors, outcome if slab.offset is None else outcome - slab.offset]
+def _with_outcome(slab: Slab) -> list[Floats]:
+    return [*slab.regressors, slab.raw if slab.offset is None else slab.raw - slab.offset]
 
 
 def _cross(job: Job, state: State, n: int, values: Sequence[Floats]) -> Floats:
@@ -119,7 +118,7 @@ def poisson(cuts: Sequence[Cut]) -> Solved | None:
     state = start_of(cuts, job, k)
     spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
     flows = each(flows_of, job.slabs)
-    traded = job.by_code([s.outcome.sum(axis=0) for s in job.slabs])
+    traded = job.by_code([sums.pairs for sums in flows])
     for slab, sums in zip(job.slabs, flows, strict=True):
         state.rows[slab.piece][slab.periods] = sums.rows > 0
         state.columns[slab.piece][slab.periods] = sums.columns > 0
