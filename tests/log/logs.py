@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tradelift.log import read_log
 from tradelift.panel.regions import Regions
-from tradelift.study.model import TransactionsInput
+from tradelift.study.inputs import TransactionsInput
 
 EAST, WEST = ("e1", "e2", "e3"), ("w1", "w2")
 COLUMNS = {

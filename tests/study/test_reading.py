@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import tradelift as tl
+from tradelift.study import trait_columns
 
 GOOD = """\
 name: A study
@@ -123,9 +124,96 @@ def test_a_trait_is_parsed_and_never_evaluated(tmp_path, trait):
 
 
 def test_good_traits(tmp_path):
-    study = read(tmp_path, GOOD + "traits: {gap: 'log(gdp[east] / gdp[west]) - 2 * x'}\nbreaks: {covid: 2020-01}\n")
+    study = read(tmp_path, GOOD + "traits: {gap: 'log(gdp[east] / gdp[west]) - 2 * x'}\nbreaks: {flood: 2017-07}\n")
     assert study.traits["gap"].startswith("log")
     assert any("traits" in note for note in study.notes)
+
+
+def test_the_columns_of_a_trait():
+    assert trait_columns("log(gdp[east] / gdp[west]) - 2 * (x + gdp[east]) / -log(log)") == (
+        ("gdp", "east"),
+        ("gdp", "west"),
+        ("x", None),
+        ("log", None),
+    )
+
+
+WHOLE = (
+    GOOD
+    + """\
+categories: categories.csv
+mediators: [log(migration), search]
+traits: {gap: "log(gdp[east] / gdp[west])"}
+breaks: {flood: 2017-07}
+samples: {before_flood: {to: 2017-06}}
+"""
+)
+
+
+def test_a_study_of_categories_mediators_breaks_and_samples(tmp_path):
+    study = read(tmp_path, WHOLE)
+    assert (study.categories.file, study.categories.columns) == ("categories.csv", {})
+    assert study.mediators == ("log(migration)", "search")
+    assert study.breaks == {"flood": "2017-07"}
+    assert (study.samples["before_flood"].from_, study.samples["before_flood"].to) == (None, "2017-06")
+    named = read(tmp_path, WHOLE.replace(": categories.csv", ": {file: goods.csv, columns: {priority: invest}}"))
+    assert (named.categories.file, named.categories.columns) == ("goods.csv", {"priority": "invest"})
+
+
+def test_flows_by_category_stand_in_a_file_of_their_own(tmp_path):
+    study = read(tmp_path, "name: Small\nflows: {file: flows.csv, by_category: goods.csv}\n")
+    assert (study.flows.file, study.flows.by_category) == ("flows.csv", "goods.csv")
+
+
+@pytest.mark.parametrize("to", ["2019", "2019-12"])
+def test_a_sample_may_end_with_a_year(tmp_path, to):
+    study = read(tmp_path, f"name: Small\nflows: flows.csv\nsamples: {{late: {{from: 2019-12, to: {to}}}}}\n")
+    assert study.samples["late"].to == to
+
+
+WHOLE_MISTAKES = {
+    "category role": (("categories.csv", "{file: c.csv, columns: {prio: x}}"), "categories.columns.prio: unknown key"),
+    "category file": (("categories.csv", "{columns: {name: x}}"), "categories.file: is missing; add it"),
+    "mediator": (("search]", "sqrt(search)]"), "mediators.1: 'sqrt(search)' is no control"),
+    "mediator twice": (("search]", "log(migration)]"), "mediators: 'log(migration)' stands twice; name each once."),
+    "trait of no side": (
+        ("gdp[west]", "gdp[south]"),
+        "traits: gap: 'gdp[south]' is of no side; the sides are east and west.",
+    ),
+    "trait of no column": (("gdp[east] / gdp[west]", "2"), "traits.gap: 'log(2)' names no column"),
+    "trait's name": (("{gap:", "{gdp gap:"), "traits: 'gdp gap' is no name; use letters, digits and _, as in gdp_gap."),
+    "break's name": (("{flood", "{the flood"), "breaks: 'the flood' is no name"),
+    "break's form": (
+        ("flood: 2017-07", "flood: 2017-Q3"),
+        "breaks: flood: '2017-Q3' is no month; write it as 2017-01.",
+    ),
+    "break at the start": (
+        ("flood: 2017-07", "flood: 2017-01"),
+        "breaks: flood: 2017-01 parts nothing: the first period after a break lies inside the window 2017-01 to 2017-12",
+    ),
+    "break after the end": (("flood: 2017-07", "flood: 2018-01"), "breaks: flood: 2018-01 parts nothing"),
+    "sample without ends": (("{to: 2017-06}", "{}"), "samples: before_flood: give its first period (from), its last"),
+    "sample's order": (
+        ("{to: 2017-06}", "{from: 2017-07, to: 2017-06}"),
+        "samples: before_flood: from 2017-07 is after to 2017-06.",
+    ),
+    "sample's years": (
+        ("{to: 2017-06}", "{from: 2018, to: 2017}"),
+        "samples: before_flood: from 2018 is after to 2017.",
+    ),
+    "sample's key": (("{to: 2017-06}", "{until: 2017-06}"), "samples.before_flood.until: unknown key"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE_MISTAKES)
+def test_a_mistake_in_what_exhibits_ask_for_is_named(tmp_path, name):
+    (old, new), expected = WHOLE_MISTAKES[name]
+    assert old in WHOLE
+    found = mistakes(tmp_path, WHOLE.replace(old, new))
+    assert len(found) == 1
+    place, said = found[0].split("  ", 1)
+    assert place.split(":")[0] == "study.yaml"
+    assert said.startswith(expected)
 
 
 @pytest.mark.parametrize(

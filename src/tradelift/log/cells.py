@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tradelift.study.model import Concentration
+from tradelift.study.inputs import Concentration
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from tradelift.log.contract import REASONS, check_roles
 from tradelift.log.files import find_files, inspect
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
-from tradelift.study.model import TransactionsInput
+from tradelift.study.inputs import TransactionsInput
 
 if TYPE_CHECKING:
     from tradelift.log.summing import Sums

@@ -22,7 +22,7 @@ from tradelift.log.quality import minor_units, text_id
 from tradelift.log.source import COPY_FROM_READS, COPY_FROM_ROWS, Bounds, Source, copied, open_source
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
-from tradelift.study.model import TransactionsInput
+from tradelift.study.inputs import TransactionsInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

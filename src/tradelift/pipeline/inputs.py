@@ -29,6 +29,8 @@ TEXTS = frozenset({
 })  # fmt: skip
 """Roles that stay text when a CSV file is read, so that "007" is not 7."""
 
+SINGLE_PERIOD = "all"  # what a panel calls its period where flows name none
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
@@ -136,10 +138,14 @@ def _summed_flows(study: Study) -> _Flows:
     """Flows that are already summed, and the periods of the study's window among those that they name."""
     source = study.flows
     assert source is not None, "a study has transactions or flows"
-    table = read_table(study.resolve(source.file), source.columns, "flows")
+    columns = {role: name for role, name in source.columns.items() if role != "category" or not source.by_category}
+    table = read_table(study.resolve(source.file), columns, "flows")
     need(table, ["origin", "destination", "trade"], f"The flows file {source.file}")
+    by_category = _by_category(study, table)
+    if by_category is not None and not source.by_category:
+        table = sum_over_categories(table, source.file)
     if "period" not in table.column_names:
-        return _Flows(cells=table, periods=None)
+        return _Flows(cells=table, periods=None, by_category=by_category)
     found = order_periods([p for p in pc.unique(period_labels(table["period"])).to_pylist() if p is not None])
     first = 0 if source.from_ is None else period_position(source.from_, found, end=False)
     last = len(found) - 1 if source.to is None else period_position(source.to, found, end=True)
@@ -148,7 +154,56 @@ def _summed_flows(study: Study) -> _Flows:
         window = f"{source.from_ or 'the first'} to {source.to or 'the last'}"
         msg = f"The flows file {source.file} has no period in the window {window}; found {', '.join(found[:5])}."
         raise DataError(msg)
-    return _Flows(cells=table, periods=labels)
+    return _Flows(cells=table, periods=labels, by_category=by_category)
+
+
+def _by_category(study: Study, flows: pa.Table) -> pa.Table | None:
+    """Flows by category: of a file of their own, or the flows themselves where they name one."""
+    source = study.flows
+    assert source is not None, "the caller has looked"
+    if source.by_category is None:
+        if "category" not in flows.column_names:
+            return None
+        table = flows
+    else:
+        table = read_table(study.resolve(source.by_category), source.columns, "flows by category")
+        wanted = ["origin", "destination", "category", "trade", *(["period"] if "period" in flows.column_names else [])]
+        need(table, wanted, f"The file of flows by category {source.by_category}")
+    if "period" not in table.column_names:
+        return table.append_column("period", pa.repeat(SINGLE_PERIOD, table.num_rows))
+    if pa.types.is_dictionary(table["period"].type):
+        return table  # text already, and shorter so
+    return table.set_column(table.column_names.index("period"), "period", period_labels(table["period"]))
+
+
+def sum_over_categories(table: pa.Table, file: str) -> pa.Table:
+    """
+    Sum flows of several categories to the flows of all goods.
+
+    Parameters
+    ----------
+    table
+        Columns origin, destination, period, category, and flows that add up: trade, deals.
+    file
+        How messages call it.
+
+    Raises
+    ------
+    DataError
+        If it holds a column that does not add up over categories.
+    """
+    keys = [name for name in ("origin", "destination", "period") if name in table.column_names]
+    sums = [name for name in ("trade", "deals") if name in table.column_names]
+    others = [name for name in table.column_names if name not in (*keys, *sums, "category")]
+    if others:
+        msg = (
+            f"The flows file {file} is by category, and '{others[0]}' does not add up over categories. Give the flows "
+            "of all goods as `file` and those by category as `by_category`."
+        )
+        raise DataError(msg)
+    any_missing = pc.ScalarAggregateOptions(skip_nulls=False)
+    summed = table.group_by(keys).aggregate([(name, "sum", any_missing) for name in sums])
+    return summed.rename_columns([name.removesuffix("_sum") for name in summed.column_names])
 
 
 def read_table(
@@ -218,6 +273,8 @@ def _csv(path: Path, columns: Mapping[Any, str], text: tuple[str, ...], *, all_t
 
 def _named_files(study: Study) -> list[Path]:
     """The study and every small file that it names."""
-    sources = (study.regions, study.partners, study.flows, *study.pairs)
+    sources = (study.regions, study.partners, study.flows, study.categories, *study.pairs)
     paths = [study.resolve(source.file) for source in sources if source is not None]
+    if study.flows is not None and study.flows.by_category is not None:
+        paths.append(study.resolve(study.flows.by_category))
     return [study.path, *paths] if study.path is not None else paths

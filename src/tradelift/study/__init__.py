@@ -1,21 +1,23 @@
 """The study file: what the user asks, validated and frozen."""
 
 from tradelift.study.currency import MINOR_DIGITS
-from tradelift.study.model import (
+from tradelift.study.inputs import (
+    CategoriesInput,
     Concentration,
     FlowsInput,
-    Model,
     PairsInput,
     PartnersInput,
     RegionsInput,
-    Study,
     TransactionsInput,
 )
+from tradelift.study.model import Model, Study
 from tradelift.study.reading import read_study
 from tradelift.study.template import write_template
+from tradelift.study.traits import trait_columns
 
 __all__ = [
     "MINOR_DIGITS",
+    "CategoriesInput",
     "Concentration",
     "FlowsInput",
     "Model",
@@ -25,5 +27,6 @@ __all__ = [
     "Study",
     "TransactionsInput",
     "read_study",
+    "trait_columns",
     "write_template",
 ]

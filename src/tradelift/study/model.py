@@ -1,11 +1,9 @@
 """The study as frozen data, with every rule that the file alone can break."""
 
-import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -18,10 +16,21 @@ from pydantic import (
     model_validator,
 )
 
-from tradelift.study.columns import COLUMN, check_outcome
-from tradelift.study.currency import MINOR_DIGITS
+from tradelift.study.columns import check_control, check_outcome
+from tradelift.study.inputs import (
+    PERIOD_FORMS,
+    CategoriesInput,
+    FlowsInput,
+    Label,
+    PairsInput,
+    PartnersInput,
+    RegionsInput,
+    TransactionsInput,
+    Window,
+)
 from tradelift.study.options import check_options, known_options
 from tradelift.study.part import Part
+from tradelift.study.traits import check_trait, trait_columns
 
 EXHIBITS = (
     "partners", "map", "summary", "partner_shares", "gravity", "balance", "spatial_rd", "bandwidth", "control_types",
@@ -30,72 +39,29 @@ EXHIBITS = (
 )  # fmt: skip
 """Every name that `exhibits` may hold; a version of the program need not have them all."""
 
-Period = Literal["month", "quarter", "year"]
-PERIOD_FORMS: dict[str, tuple[str, str]] = {
-    "month": (r"\d{4}-(0[1-9]|1[0-2])", "2017-01"),
-    "quarter": (r"\d{4}-Q[1-4]", "2017-Q1"),
-    "year": (r"\d{4}", "2017"),
-}
-CONTROL = re.compile(rf"^(?:{COLUMN}|log\({COLUMN}\))(?::(?:{COLUMN}|log\({COLUMN}\)))*$")
 
-
-def _label(value: Any) -> Any:
-    """A year is a label although YAML reads it as a number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _currency(code: str) -> str:
-    if code not in MINOR_DIGITS:
-        msg = f"there is no currency '{code}'; give an ISO 4217 code, such as CNY"
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = [name for n, name in enumerate(names) if name in names[:n]]
+    if repeated:
+        msg = f"'{repeated[0]}' stands twice; name each once"
         raise ValueError(msg)
-    return code
+    return names
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        msg = f"there is no time zone '{name}'; give a name such as Asia/Shanghai"
-        raise ValueError(msg) from None
-    return name
+def _named(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a study calls by names of its own: they name terms, columns and files."""
+    for name in values:
+        if not re.fullmatch(r"[^\W\d]\w*", name):
+            msg = f"'{name}' is no name; use letters, digits and _, as in gdp_gap"
+            raise ValueError(msg)
+    return values
 
 
-def _control(text: str) -> str:
-    if not CONTROL.match(text):
-        msg = f"'{text}' is no control; give a column, log(column), or a product x:y of these"
-        raise ValueError(msg)
-    return text
-
-
-def _trait(text: str) -> str:
-    """Parse an expression; it is never evaluated here."""
-    try:
-        _check_trait(ast.parse(text, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError):
-        msg = f"'{text}' is no trait; use columns, numbers, log(), + - * / and column[side]"
-        raise ValueError(msg) from None
-    return text
-
-
-def _check_trait(node: ast.AST) -> None:
-    match node:
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right):
-            _check_trait(left)
-            _check_trait(right)
-        case ast.UnaryOp(op=ast.USub(), operand=inner):
-            _check_trait(inner)
-        case ast.Call(func=ast.Name(id="log"), args=[inner], keywords=[]):
-            _check_trait(inner)
-        case ast.Name() | ast.Subscript(value=ast.Name(), slice=ast.Name()):
-            pass
-        case ast.Constant(value=int() | float()):
-            pass
-        case _:
-            raise ValueError
+def _after(first: str, last: str) -> bool:
+    """Whether a window that starts and ends at these labels is empty; to 2019 covers 2019-12."""
+    if first.isdigit() and last.isdigit():
+        return int(first) > int(last)
+    return first > last and not first.startswith(last)
 
 
 def _options(value: Any) -> Any:
@@ -110,133 +76,13 @@ def _options(value: Any) -> Any:
 
 
 Options = Annotated[Any, AfterValidator(_options)]
-Label = Annotated[str, BeforeValidator(_label)]
-Currency = Annotated[str, AfterValidator(_currency)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-Labels = Annotated[tuple[Label, ...], BeforeValidator(_as_list)]
-
-
-class RegionsInput(Part):
-    """One row a region."""
-
-    file: str
-    columns: Mapping[Literal["region", "name", "group", "side", "longitude", "latitude", "area_km2"], str] = {}
-    sides: tuple[str, str] | None = None
-    domestic: bool = False
-
-    @field_validator("sides")
-    @classmethod
-    def _distinct(cls, sides: tuple[str, str] | None) -> tuple[str, str] | None:
-        if sides is not None and sides[0] == sides[1]:
-            msg = f"the two sides must differ; found '{sides[0]}' twice"
-            raise ValueError(msg)
-        return sides
-
-
-class PartnersInput(Part):
-    """Two columns of regions; `start` and `end` of all partnerships where they do not vary."""
-
-    file: str
-    columns: Mapping[Literal["start", "end", "dose"], str] = {}
-    start: Label | None = None
-    end: Label | None = None
-
-
-class Window(Part):
-    """First and last period, both inside."""
-
-    from_: Label | None = Field(default=None, alias="from")
-    to: Label | None = None
-
-
-class FlowsInput(Window):
-    """Flows that are already summed."""
-
-    file: str
-    columns: Mapping[Literal["origin", "destination", "period", "category", "trade", "deals"], str] = {}
-    currency: Currency | None = None
-
-
-class PairsInput(Part):
-    """Covariates of pairs; `absent` is the value of pairs that the file does not list."""
-
-    file: str
-    columns: Mapping[Literal["origin", "destination", "period"], str] = {}
-    absent: float | None = None
-
-
-class Concentration(Part):
-    """How the concentration ratios rank and cut."""
-
-    share: float = Field(default=0.1, gt=0, lt=1)
-    ranking: Literal["flow", "city"] = "flow"
-    rounding: Literal["floor", "ceil", "fraction"] = "floor"
-
-
-LogRole = Literal[
-    "time",
-    "origin",
-    "destination",
-    "seller",
-    "buyer",
-    "transaction",
-    "line",
-    "amount",
-    "currency",
-    "category",
-    "status",
-]
-
-
-class TransactionsInput(Window):
-    """A transaction log: Parquet or CSV files."""
-
-    files: Texts
-    columns: Mapping[LogRole, str]
-    keep: Mapping[Literal["status"], Labels] = {}
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    currency: Currency
-    period: Period = "month"
-    concentration: Concentration = Concentration()
-
-    @field_validator("columns")
-    @classmethod
-    def _complete(cls, columns: Mapping[LogRole, str]) -> Mapping[LogRole, str]:
-        lacking = [role for role in ("time", "origin", "destination", "amount") if role not in columns]
-        if lacking:
-            msg = f"name the columns of {', '.join(lacking)}"
-            raise ValueError(msg)
-        if "line" in columns and "transaction" not in columns:
-            msg = "a line id needs a transaction id beside it"
-            raise ValueError(msg)
-        return columns
-
-    @field_validator("keep")
-    @classmethod
-    def _mapped(cls, keep: Mapping[Any, Any], info: ValidationInfo) -> Mapping[Any, Any]:
-        if keep and "status" not in info.data.get("columns", {"status": ""}):
-            msg = "status is kept by value, but `columns` names no status column"
-            raise ValueError(msg)
-        return keep
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        form, example = PERIOD_FORMS[self.period]
-        for name, label in (("from", self.from_), ("to", self.to)):
-            if label is not None and not re.fullmatch(form, label):
-                msg = f"{name}: '{label}' is no {self.period}; write it as {example}"
-                raise ValueError(msg)
-        if self.from_ is not None and self.to is not None and self.from_ > self.to:
-            msg = f"from {self.from_} is after to {self.to}"
-            raise ValueError(msg)
-        return self
 
 
 class Model(Part):
     """Where every exhibit starts."""
 
     outcomes: tuple[Annotated[str, AfterValidator(check_outcome)], ...] | None = None
-    controls: tuple[Annotated[str, AfterValidator(_control)], ...] | None = None
+    controls: tuple[Annotated[str, AfterValidator(check_control)], ...] | None = None
     bandwidth_km: PositiveFloat = 150.0
 
 
@@ -268,16 +114,59 @@ class Study(Part):
     partners: Annotated[PartnersInput, _path_or("file")] | None = None
     transactions: Annotated[TransactionsInput, _path_or("files", many=True)] | None = None
     flows: Annotated[FlowsInput, _path_or("file")] | None = None
+    categories: Annotated[CategoriesInput, _path_or("file")] | None = None
     pairs: tuple[Annotated[PairsInput, _path_or("file")], ...] = ()
     model: Model = Model()
-    mediators: tuple[str, ...] = ()
-    traits: Mapping[str, Annotated[str, AfterValidator(_trait)]] = {}
-    breaks: Mapping[str, Label] = {}
-    samples: Mapping[str, Window] = {}
+    mediators: Annotated[tuple[Annotated[str, AfterValidator(check_control)], ...], AfterValidator(_distinct)] = ()
+    traits: Annotated[Mapping[str, Annotated[str, AfterValidator(check_trait)]], AfterValidator(_named)] = {}
+    breaks: Annotated[Mapping[str, Label], AfterValidator(_named)] = {}
+    samples: Annotated[Mapping[str, Window], AfterValidator(_named)] = {}
     labels: Mapping[str, str] = {}
     exhibits: Annotated[Mapping[Literal[EXHIBITS], Options], AfterValidator(check_options)] = {}  # type: ignore[valid-type]
     path: Path | None = Field(default=None, exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("traits")
+    @classmethod
+    def _of_its_sides(cls, traits: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        regions = info.data.get("regions")
+        if regions is None or regions.sides is None:
+            return traits
+        for name, text in traits.items():
+            for column, side in trait_columns(text):
+                if side is not None and side not in regions.sides:
+                    msg = f"{name}: '{column}[{side}]' is of no side; the sides are {' and '.join(regions.sides)}"
+                    raise ValueError(msg)
+        return traits
+
+    @field_validator("breaks")
+    @classmethod
+    def _parting(cls, breaks: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        log = info.data.get("transactions")
+        if log is None:
+            return breaks
+        for name, label in breaks.items():
+            form, example = PERIOD_FORMS[log.period]
+            if not re.fullmatch(form, label):
+                msg = f"{name}: '{label}' is no {log.period}; write it as {example}"
+                raise ValueError(msg)
+            if (log.from_ is not None and label <= log.from_) or (log.to is not None and label > log.to):
+                window = f"{log.from_ or 'the first period'} to {log.to or 'the last'}"
+                msg = f"{name}: {label} parts nothing: the first period after a break lies inside the window {window}"
+                raise ValueError(msg)
+        return breaks
+
+    @field_validator("samples")
+    @classmethod
+    def _in_order(cls, samples: Mapping[str, Window]) -> Mapping[str, Window]:
+        for name, window in samples.items():
+            if window.from_ is None and window.to is None:
+                msg = f"{name}: give its first period (from), its last (to), or both"
+                raise ValueError(msg)
+            if window.from_ is not None and window.to is not None and _after(window.from_, window.to):
+                msg = f"{name}: from {window.from_} is after to {window.to}"
+                raise ValueError(msg)
+        return samples
 
     @model_validator(mode="after")
     def _one_input(self) -> Self:
