@@ -83,20 +83,22 @@ class Block:
         return np.asarray(np.exp(np.tensordot(beta, self.x, 1) + self.offset) * self.mask)
 
     def by_row(self, e: Floats, v: Floats) -> Floats:
-        """Sums over destinations of kernel times v (T, J), shape (T, I)."""
-        out = v @ e.T
+        """Sums over destinations of kernel times v (..., T, J), shape (..., T, I)."""
+        out = (v.reshape(-1, v.shape[-1]) @ e.T).reshape(*v.shape[:-1], len(e))
         if self.holes is not None:
             h = self.holes
-            _take_out(out, h.row, h.column, h.pair, e, v)
-        return np.asarray(out)
+            for own, values in zip(_planes(out), _planes(v), strict=True):
+                _take_out(own, h.row, h.column, h.pair, e, values)
+        return out
 
     def by_column(self, e: Floats, v: Floats) -> Floats:
-        """Sums over origins of kernel times v (T, I), shape (T, J)."""
-        out = v @ e
+        """Sums over origins of kernel times v (..., T, I), shape (..., T, J)."""
+        out = (v.reshape(-1, v.shape[-1]) @ e).reshape(*v.shape[:-1], e.shape[1])
         if self.holes is not None:
             h = self.holes
-            _take_out(out, h.column, h.row, h.pair, e, v)
-        return np.asarray(out)
+            for own, values in zip(_planes(out), _planes(v), strict=True):
+                _take_out(own, h.column, h.row, h.pair, e, values)
+        return out
 
     def by_pair(self, e: Floats) -> Floats:
         """Sums over periods of the fitted flows, shape (I, J)."""
@@ -106,6 +108,11 @@ class Block:
             flows = e.ravel()[h.pair] * self.a.ravel()[h.row] * self.b.ravel()[h.column]
             out -= np.bincount(h.pair, flows, out.size).reshape(out.shape)
         return np.asarray(out)
+
+
+def _planes(values: Floats) -> Floats:
+    """Shape (K, T, ...), of (T, ...) or (K, T, ...)."""
+    return values.reshape(-1, *values.shape[-2:])
 
 
 def _take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, e: Floats, v: Floats) -> None:
@@ -369,18 +376,13 @@ def _turns(
     start, aim = target[0] * row_inverse, target[1] * column_inverse
     rows, columns = block.a * row_inverse, block.b * column_inverse
     for _ in range(MAX_SWEEPS):
-        p = start - rows * _each(block.by_row, e, block.b * q)
-        new = aim - columns * _each(block.by_column, e, block.a * p)
+        p = start - rows * block.by_row(e, block.b * q)
+        new = aim - columns * block.by_column(e, block.a * p)
         done = np.abs(new - q).max() <= enough * np.abs(new).max()
         q = new
         if done:
-            return start - rows * _each(block.by_row, e, block.b * q), q
+            return start - rows * block.by_row(e, block.b * q), q
     raise _SlowError
-
-
-def _each(sums: Any, e: Floats, values: Floats) -> Floats:
-    """Sums of each regressor's values, shape (K, T, ...)."""
-    return np.stack([sums(e, v) for v in values])
 
 
 def _solved(blocks: Sequence[Block], beta: Floats, steps: int, information: Floats) -> Solved:
