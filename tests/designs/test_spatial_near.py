@@ -223,7 +223,8 @@ def test_pairs_and_groups_that_are_lost_are_counted():
     assert wide.lost_groups["not in the panel"] > 0
 
 
-def test_a_region_without_coordinates_is_near_nothing():
+@pytest.mark.parametrize("options", [Near(bandwidth_km=500), Near(bandwidth_km=None, nearest=30)])
+def test_a_region_without_coordinates_is_near_nothing(options):
     panel, frame, chosen = two_sided(seed=3, periods=1)
     regions = pd.DataFrame(
         {
@@ -236,8 +237,9 @@ def test_a_region_without_coordinates_is_near_nothing():
     gone = chosen[0]
     regions.loc[regions.region.isin(gone), ["longitude", "latitude"]] = np.nan
     partners = pd.DataFrame(chosen, columns=["east", "west"])
-    near = near_pairs(tl.Panel.from_frame(frame, regions=regions, partners=partners), Near(bandwidth_km=500))
+    near = near_pairs(tl.Panel.from_frame(frame, regions=regions, partners=partners), options)
     assert near.lost_groups["no coordinates"] == 2
+    assert np.isfinite(near.distance_km).all()
     ids, side = panel.regions.ids, panel.regions.side
     for row in np.flatnonzero(~near.is_partner):
         ends = near.origin[row], near.destination[row]

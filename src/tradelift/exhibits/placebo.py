@@ -210,7 +210,7 @@ def _sentences(study: Study, panel: Panel, flow: tuple[Model, ...], found: Mappi
         yield f"In these placebo outcomes no difference is found: {'; '.join(unclear)}."
     yield (
         "A placebo that is 0 is no proof: no placebo shows what only the partner pairs themselves have, and one that "
-        "is imprecise finds nothing even where there is much."
+        "is imprecise finds nothing even where there is much. Of intervals around a true 0, 1 in 20 leaves it out."
     )
 
 

@@ -92,13 +92,18 @@ def _designs(study: Study, panel: Panel, model: Model, direction: str) -> dict[s
         SAME_GROUP: rd_design(study, model, direction, same_group=True),
         NEAREST: rd_design(study, model, direction, nearest=K),
         LOCATION: LocationPolynomial(bandwidth_km=h, family=family, **usual),
-        TERRITORY: PartnerTerritory(bandwidth_km=HALF_WAY * h, family=family, **usual),
+        TERRITORY: PartnerTerritory(bandwidth_km=_border_km(study), family=family, **usual),
         CONTIGUOUS: contiguous_cities(family=family, **usual),
     }
     if model.estimator == OLS:
         out |= {MATCHED: Matching(**usual), IMPUTED: Imputation(bandwidth_km=h, **usual)}
     lacking = _lacking(panel)
     return {name: out[name] for name in ABOUT if name in out and name not in lacking}
+
+
+def _border_km(study: Study) -> float:
+    """How near a border is near."""
+    return round(HALF_WAY * study.model.bandwidth_km, 1)
 
 
 def _lacking(panel: Panel) -> list[str]:
@@ -164,7 +169,7 @@ def _notes(study: Study, shown: list[str], found: Mapping[str, Estimate], ppml: 
     h = study.model.bandwidth_km
     about = "; ".join(ABOUT[name] for name in shown)
     yield f"{about[:1].upper()}{about[1:]}."
-    yield f"Near is within {h:g} km, near a border within {HALF_WAY * h:g} km. Errors: max-two-way."
+    yield f"Near is within {h:g} km, near a border within {_border_km(study):g} km. Errors: max-two-way."
     if ppml is not None and any(name in shown for name in (MATCHED, IMPUTED)):
         yield "Nearest match and imputation average differences, and have no PPML."
     if any(is_log(e) for e in found.values()):

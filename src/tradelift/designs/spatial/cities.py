@@ -106,6 +106,8 @@ def _needs_distance(options: Near) -> bool:
 def _filters(panel: Panel, options: Near, distance: Floats) -> dict[str, Bools]:
     """By reason, where a region may stand for another, shape (R, R) each."""
     allowed: dict[str, Bools] = {}
+    if options.nearest is not None and options.bandwidth_km is None:
+        allowed["without coordinates"] = ~np.isnan(distance)  # nobody knows whether they are the nearest
     if options.donut_km:
         allowed["within the donut"] = distance > options.donut_km
     if options.same_group:

@@ -156,7 +156,7 @@ def near_pairs(panel: Panel, options: Near, direction: str = "both") -> NearPair
         rows, pair = rows.take(kept), pair[kept]
     alone = np.bincount(rows.of, minlength=len(partners.pair)) == 0
     located = cities.located[partners.origin] & cities.located[partners.destination]
-    unplaced = alone & ~located & (options.bandwidth_km is not None)
+    unplaced = alone & ~located & (options.bandwidth_km is not None or options.nearest is not None)
     lost_groups |= {"no coordinates": int(unplaced.sum()), "no near control": int((alone & ~unplaced).sum())}
     if alone.all():
         raise DesignError(_nothing_near(options, direction, lost_groups, lost_pairs))
