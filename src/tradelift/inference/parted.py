@@ -1,7 +1,7 @@
 """A design estimated on each part of the flows: by period, quarter, year, category, direction, or around a break."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
@@ -11,6 +11,7 @@ from tradelift.inference.joint import joint
 from tradelift.panel import Panel
 from tradelift.panel.cutting import cut_category, cut_periods
 from tradelift.panel.frames import period_position
+from tradelift.panel.goods import goods_panel
 
 PARTS = ("period", "quarter", "year", "category", "direction", "break")
 BEFORE, AFTER = "before", "from"
@@ -49,6 +50,9 @@ class Parted:
         "period", "quarter", "year", "category", "direction", or "break" for before and from a period on.
     at
         The first period after the break, as the panel calls it.
+    groups
+        For by="category": names of groups to the categories whose flows are summed in each; None for every category
+        by itself.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class Parted:
     design: Partible
     by: str
     at: str | None = None
+    groups: Mapping[str, Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.by not in PARTS:
@@ -72,6 +77,9 @@ class Parted:
             raise DesignError(msg)
         if (self.at is not None) != (self.by == "break"):
             msg = "by='break' and at, the first period after it, belong together; give both or neither."
+            raise DesignError(msg)
+        if self.groups is not None and (self.by != "category" or not all(self.groups.values())):
+            msg = f"groups are of categories, at least one each, with by='category'; found {self.groups} by {self.by}."
             raise DesignError(msg)
 
     def estimate(self, panel: Panel) -> Estimate:
@@ -124,27 +132,48 @@ class Parted:
             for direction in panel.directions[1:]:
                 yield direction, replace(self.design, direction=direction), panel
         elif self.by == "category":
-            for name, part in categories_of(panel):
+            for name, part in categories_of(panel, self.groups):
                 yield name, self.design, part
         else:
             for name, (first, last) in periods_by(panel.periods, self.by, self.at).items():
                 yield name, self.design, cut_periods(panel, first, last)
 
 
-def categories_of(panel: Panel) -> Iterator[tuple[str, Panel]]:
+def categories_of(panel: Panel, groups: Mapping[str, Sequence[str]] | None = None) -> Iterator[tuple[str, Panel]]:
     """
-    Yield the flows of each category, as a panel without categories.
+    Yield the flows of each category, or group of them, as a panel without categories.
+
+    Parameters
+    ----------
+    panel
+        With categories, or with flows by category beside it.
+    groups
+        As in `Parted`.
 
     Raises
     ------
     DesignError
-        If the panel has no categories.
+        If the panel has no categories, or not those.
     """
-    if panel.categories is None:
+    names = panel.categories if panel.goods is None else panel.goods.names
+    if names is None:
         msg = "by='category' needs flows by category: name the column of the category when you make the panel."
         raise DesignError(msg)
-    for code, name in enumerate(panel.categories):
-        yield name, cut_category(panel, code)
+    for group, members in (groups or {name: [name] for name in names}).items():
+        unknown = [member for member in members if member not in names]
+        if unknown:
+            msg = f"There is no category '{unknown[0]}'; there are {', '.join(names)}."
+            raise DesignError(msg)
+        codes = [names.index(member) for member in members]
+        if panel.goods is not None:
+            yield group, goods_panel(panel, codes)
+        elif len(codes) == 1:
+            yield group, cut_category(panel, codes[0])
+        else:
+            msg = (
+                f"The group '{group}' has flows of several categories, which stand apart here: sum them in the flows."
+            )
+            raise DesignError(msg)
 
 
 def periods_by(labels: tuple[str, ...], by: str, at: str | None = None) -> Mapping[str, tuple[int, int]]:

@@ -64,6 +64,8 @@ def cut_periods(panel: Panel, first: int, last: int) -> Panel:
     """
     Take the periods from one to another as a panel; partnerships start and end as before.
 
+    Flows by category do not stand beside it.
+
     Parameters
     ----------
     panel
@@ -102,6 +104,7 @@ def cut_periods(panel: Panel, first: int, last: int) -> Panel:
         periods=panel.periods[first : last + 1],
         cells=MemoryCells(columns=CutColumns(cells.columns, ranges, first, ()), blocks=blocks),
         programme=programme,
+        goods=None,
         fingerprint=Fingerprint(parts=(panel.fingerprint, f"periods {first} to {last}")),
     )
 

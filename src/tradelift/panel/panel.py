@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,9 @@ from tradelift.panel.digest import Fingerprint
 from tradelift.panel.regions import Pairs, Regions
 from tradelift.panel.stored import StoredCells
 from tradelift.programme import Programme
+
+if TYPE_CHECKING:
+    from tradelift.panel.goods import Goods
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -46,6 +49,8 @@ class Panel:
         Every input row that is not in the panel.
     fingerprint
         What the digest is made of.
+    goods
+        Flows by category that stand beside a panel of all goods, or None.
     """
 
     regions: Regions
@@ -57,6 +62,7 @@ class Panel:
     neighbours: Ints | None
     account: Account
     fingerprint: Fingerprint
+    goods: "Goods | None" = None
 
     @classmethod
     def from_frame(

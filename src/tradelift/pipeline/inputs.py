@@ -15,6 +15,7 @@ from tradelift.errors import DataError
 from tradelift.panel import Panel
 from tradelift.panel.building import build
 from tradelift.panel.frames import need, order_periods, period_labels, period_position
+from tradelift.panel.goods import with_goods
 from tradelift.panel.pair_frame import PairFrame
 from tradelift.panel.region_frame import read_regions
 from tradelift.panel.regions import Regions
@@ -98,6 +99,8 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
         end=study.partners.end if study.partners else None,
         account=flows.account,
     )
+    if flows.by_category is not None:
+        panel = with_goods(panel, flows.by_category, _categories(study))
     return Loaded(panel=panel, by_category=flows.by_category, files=(*_named_files(study), *flows.files))
 
 
@@ -125,6 +128,12 @@ def _flows(study: Study, regions: Regions | None, *, domestic: bool, spill: Path
         by_category=log.by_category,
         files=log.files,
     )
+
+
+def _categories(study: Study) -> pa.Table | None:
+    if study.categories is None:
+        return None
+    return read_table(study.resolve(study.categories.file), study.categories.columns, "categories")
 
 
 def _regions(study: Study) -> Regions | None:

@@ -1,0 +1,192 @@
+"""Flows by category beside a panel of all goods: only cells with a flow are kept."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tradelift.errors import DataError
+from tradelift.panel.arrangement import FLOWS
+from tradelift.panel.cells import PAIR, MemoryCells
+from tradelift.panel.digest import Fingerprint
+from tradelift.panel.frames import encode, encode_periods, need, numbers_or_text, recode
+from tradelift.panel.panel import RATIOS, Panel
+
+Array = NDArray[Any]
+Floats = NDArray[Any]
+Ints = NDArray[np.int64]
+
+KEYS = ("origin", "destination", "period", "category")
+UNKNOWN = "unknown"
+NO_CELL = "no cell of the panel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Goods:
+    """
+    Flows by category, M of them, ordered by category and cell.
+
+    Parameters
+    ----------
+    names
+        Of the categories, C of them.
+    edges
+        Where each category begins, and the end, shape (C + 1,).
+    cell
+        Cell of the panel of each flow, shape (M,).
+    columns
+        Flows (`trade`, `deals`), shape (M,) each.
+    about
+        What is known of the categories (`name`, `priority`), shape (C,) each; NaN or "" where it is not.
+    excluded
+        Rows that are not here, by reason.
+    """
+
+    names: tuple[str, ...]
+    edges: Ints
+    cell: Ints
+    columns: Mapping[str, Floats]
+    about: Mapping[str, Array]
+    excluded: Mapping[str, int]
+
+    def total(self, name: str, categories: Sequence[int], n_cells: int) -> Floats:
+        """Flows of some categories together by cell, shape (N,)."""
+        out = np.zeros(n_cells)
+        for c in categories:
+            own = slice(self.edges[c], self.edges[c + 1])
+            out[self.cell[own]] += self.columns[name][own]
+        return out
+
+
+def with_goods(panel: Panel, table: pa.Table, about: pa.Table | None = None) -> Panel:
+    """
+    Put flows by category beside a panel.
+
+    Parameters
+    ----------
+    panel
+        Of all goods, in memory.
+    table
+        One row a flow: `origin`, `destination`, `period`, `category`, and `trade`, `deals` or other flows; cells
+        without a flow are left out. A missing category is "unknown".
+    about
+        One row a category: `category`, and `name`, `priority` or other traits.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, a flow stands twice, or a category is listed twice.
+    """
+    need(table, KEYS, "The flows by category")
+    codes, texts = encode(table["category"])
+    used = {texts[code] for code in np.unique(codes) if code >= 0}
+    names = tuple(sorted({*(str(text) for text in used), *([UNKNOWN] if (codes < 0).any() else [])}))
+    category = recode(codes, texts, {name: c for c, name in enumerate(names)})
+    category = np.where(category >= 0, category, names.index(UNKNOWN) if UNKNOWN in names else -1)
+    cell = _cells(panel, table)
+    known = np.flatnonzero(cell >= 0)
+    order = known[np.lexsort((cell[known], category[known]))]
+    category, cell = category[order], cell[order]
+    twice = int(((np.diff(category) == 0) & (np.diff(cell) == 0)).sum())
+    if twice:
+        msg = f"{twice:,} flows by category stand twice; sum them."
+        raise DataError(msg)
+    columns = {
+        name: np.nan_to_num(numbers_or_text(table[name], name, "The flows by category").astype(np.float64))[order]
+        for name in table.column_names
+        if name in FLOWS
+    }
+    goods = Goods(
+        names=names,
+        edges=np.searchsorted(category, np.arange(len(names) + 1)),
+        cell=cell,
+        columns=columns,
+        about={} if about is None else _about(about, names),
+        excluded={NO_CELL: table.num_rows - len(known)},
+    )
+    made_of = (panel.fingerprint, list(names), goods.edges, cell, columns, goods.about)
+    return replace(panel, goods=goods, fingerprint=Fingerprint(parts=made_of))
+
+
+def goods_panel(panel: Panel, categories: Sequence[int]) -> Panel:
+    """
+    Take the flows of some categories together as a panel; columns of other flows of all goods are left out.
+
+    Parameters
+    ----------
+    panel
+        With flows by category beside it.
+    categories
+        Positions in `panel.goods.names`.
+    """
+    goods, cells = panel.goods, panel.cells
+    assert goods is not None, "the caller has looked"
+    assert isinstance(cells, MemoryCells), "flows by category stand beside panels in memory"
+    flows = {name: goods.total(name, categories, panel.n_cells) for name in goods.columns}
+    whose = ", ".join(goods.names[c] for c in categories)
+    return replace(
+        panel,
+        cells=MemoryCells(columns=Replaced(cells.columns, flows), blocks=cells.blocks),
+        goods=None,
+        fingerprint=Fingerprint(parts=(panel.fingerprint, f"goods {whose}")),
+    )
+
+
+class Replaced(Mapping[str, Array]):
+    """Columns with other flows in place of those of all goods."""
+
+    __slots__ = ("_flows", "_names", "_whole")
+
+    def __init__(self, whole: Mapping[str, Array], flows: Mapping[str, Array]) -> None:
+        self._whole, self._flows = whole, flows
+        kept = (name for name in whole if not (name in FLOWS or name.startswith(RATIOS)))
+        self._names = dict.fromkeys((*kept, *flows))
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._flows[name] if name in self._flows else self._whole[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _cells(panel: Panel, table: pa.Table) -> Ints:
+    """Cell of each row, -1 where the panel has none."""
+    n, periods = len(panel.regions), len(panel.periods)
+    place = {str(region): code for code, region in enumerate(panel.regions.ids)}
+    ends = [recode(*encode(table[end]), place) for end in ("origin", "destination")]
+    period = recode(*encode_periods(table["period"]), {label: t for t, label in enumerate(panel.periods)})
+    pair_of = np.full((n, n), -1)
+    pair_of[panel.pairs.origin, panel.pairs.destination] = np.arange(len(panel.pairs))
+    pair = np.where((ends[0] >= 0) & (ends[1] >= 0), pair_of[ends[0], ends[1]], -1)
+    cell_of = np.full((len(panel.pairs), periods), -1)
+    cell_of[panel.cells.column(PAIR), panel.cells.column("period")] = np.arange(panel.n_cells)
+    return np.where((pair >= 0) & (period >= 0), cell_of[pair, period], -1)
+
+
+def _about(table: pa.Table, names: Sequence[str]) -> dict[str, Array]:
+    """What is known of each category, shape (C,) by column."""
+    need(table, ("category",), "The categories")
+    listed = [str(name) for name in table["category"].to_pylist()]
+    if len(set(listed)) < len(listed):
+        twice = next(name for name in listed if listed.count(name) > 1)
+        msg = f"The categories list '{twice}' twice; list each once."
+        raise DataError(msg)
+    row = np.array([listed.index(name) if name in listed else -1 for name in names])
+    out: dict[str, Array] = {}
+    for column in table.column_names:
+        if column == "category":
+            continue
+        values = numbers_or_text(table[column], column, "The categories")
+        if values.dtype.kind == "U":
+            out[column] = np.where(row >= 0, values[row], "")
+        else:
+            out[column] = np.where(row >= 0, values.astype(np.float64)[row], np.nan)
+    return out
