@@ -34,6 +34,12 @@ double fabs(double);
 
 typedef int64_t count;
 
+/* Goes up when a function or the struct below changes: kernel.py leaves a library of another number alone. */
+PUBLIC int tl_interface(void)
+{
+    return 1;
+}
+
 /* Some periods of a piece. */
 typedef struct {
     count t, I, J, K;
@@ -873,5 +879,24 @@ PUBLIC int tl_cubes(count t, count I, count J, count trials, uint64_t seed, uint
                     }
                 }
             }
+    return 0;
+}
+
+/* How many of a sample (t, I, J) stand in each row (t, I) and column (t, J). */
+WIDE PUBLIC int tl_counts(count t, count I, count J, const uint8_t *sample, int32_t *rows, int32_t *columns)
+{
+    memset(columns, 0, (size_t)(t * J) * sizeof(int32_t));
+    for (count n = 0; n < t; n++) {
+        int32_t *restrict by_column = columns + n * J;
+        for (count i = 0; i < I; i++) {
+            const uint8_t *restrict row = sample + (n * I + i) * J;
+            int32_t total = 0;
+            for (count j = 0; j < J; j++) {
+                by_column[j] += row[j];
+                total += row[j];
+            }
+            rows[n * I + i] = total;
+        }
+    }
     return 0;
 }

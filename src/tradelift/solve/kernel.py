@@ -22,6 +22,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
+INTERFACE = 1  # of kernel.c
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
 
@@ -38,8 +39,9 @@ def _library() -> ctypes.CDLL | None:
         path = here / f"_kernel{suffix}"
         if path.exists():
             try:
-                return ctypes.CDLL(str(path))
-            except OSError:  # compiled for another system
+                library = ctypes.CDLL(str(path))
+                return library if library.tl_interface() == INTERFACE else None
+            except (OSError, AttributeError):  # compiled for another system, or from an old file
                 return None
     return None
 
@@ -339,6 +341,14 @@ def cubes(known: Bools, still_open: Bools, trials: int, seed: int) -> None:
     """Settle open cells by random cubes of known ones, both of shape (t, I, J), in place."""
     shape = map(ctypes.c_int64, (*known.shape, trials))
     _call("tl_cubes", *shape, ctypes.c_uint64(seed), *map(_at, (known, still_open)))
+
+
+def counts(sample: Bools) -> tuple[Ints, Ints]:
+    """How many of a sample (t, I, J) stand in each row (t, I) and column (t, J)."""
+    held = np.ascontiguousarray(sample)
+    rows, columns = np.empty(held.shape[:2], dtype=np.int32), np.empty(held.shape[::2], dtype=np.int32)
+    _call("tl_counts", *map(ctypes.c_int64, held.shape), *map(_at, (held, rows, columns)))
+    return rows, columns
 
 
 def _call(name: str, *arguments: Any) -> int:

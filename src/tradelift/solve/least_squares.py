@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tradelift.solve import kernel
 from tradelift.solve.profile import Solved, slabs_of
-from tradelift.solve.projection import CLOSE, EXACT, FLAT, MAX_ITERATIONS, ROUNDS, CannotTellError, net_of_effects
+from tradelift.solve.projection import CannotTellError, net_limits, net_of_effects
 from tradelift.solve.slabs import Cut, Slab, each
 
 Floats = NDArray[Any]
@@ -80,8 +80,7 @@ def cross(rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floa
 
 
 def _compiled_cross(rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
-    limits = EXACT, CLOSE, FLAT, MAX_ITERATIONS * slab.shape[2], ROUNDS
-    found = kernel.least_squares(slab, limits)
+    found = kernel.least_squares(slab, net_limits(slab))
     if found is None:
         raise CannotTellError
     rows[slab.piece][slab.periods], columns[slab.piece][slab.periods], products = found

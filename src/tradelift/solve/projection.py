@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve import kernel
-from tradelift.solve.slabs import CELLS, by_column, by_row, inverse, row_sums
+from tradelift.solve.slabs import CELLS, Slab, by_column, by_row, inverse, row_sums
 
 Floats = NDArray[Any]
 
@@ -26,6 +26,11 @@ class CannotTellError(ConvergenceError):
         super().__init__(
             "The fixed effects cannot be solved to working precision: flows of very different size meet in a period."
         )
+
+
+def net_limits(slab: Slab) -> tuple[float, float, float, int, int]:
+    """How near the compiled loops net effects out: as `net_of_effects` does."""
+    return EXACT, CLOSE, FLAT, MAX_ITERATIONS * slab.shape[2], ROUNDS
 
 
 class Projection(Protocol):

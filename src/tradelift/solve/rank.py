@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve import kernel
 from tradelift.solve.problem import Piece
-from tradelift.solve.projection import two_way
+from tradelift.solve.projection import CannotTellError, net_limits, two_way
+from tradelift.solve.slabs import Slab
 
 Floats = NDArray[Any]
 Bools = NDArray[Any]
@@ -61,9 +63,27 @@ def _cross(regressors: Sequence[Floats], samples: Sequence[Bools]) -> tuple[Floa
     for w, x in zip(weights, regressors, strict=True):
         centred = x - mean[:, None, None, None]
         total += _sums(w, centred**2)
-        flat = two_way(w).residual(centred).reshape(k, w.size) * np.sqrt(w).ravel()
-        cross += flat @ flat.T
+        cross += _net_cross(w, centred)
     return cross, total
+
+
+def _net_cross(w: Floats, values: Floats) -> Floats:
+    """Cross product of values (K, T|1, I, J) net of two-way effects, shape (K, K)."""
+    k = len(values)
+    if kernel.loaded():
+        slab = Slab(
+            piece=0,
+            periods=slice(0, len(w)),
+            raw=np.zeros(w.shape),
+            regressors=tuple(x[0] if len(x) == 1 else x for x in values),
+            given=w,
+        )
+        found = kernel.least_squares(slab, net_limits(slab))
+        if found is None:
+            raise CannotTellError
+        return np.asarray(found[2][:k, :k])
+    flat = two_way(w).residual(values).reshape(k, w.size) * np.sqrt(w).ravel()
+    return np.asarray(flat @ flat.T)
 
 
 def _sums(w: Floats, values: Floats) -> Floats:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from tradelift.solve import kernel
+
 Bools = NDArray[Any]
 Ints = NDArray[Any]
 Floats = NDArray[Any]
@@ -36,13 +38,12 @@ def separated_by_effects(positive: Bools, sample: Bools | None) -> Bools | None:
     Correia, Guimaraes and Zylkin (2021), Verifying the existence of maximum likelihood estimates for generalized
     linear models.
     """
-    rows, columns = np.asarray(positive.any(axis=2)), np.asarray(positive.any(axis=1))
+    by_row, by_column = counts(positive)
+    rows, columns = by_row > 0, by_column > 0
     traded = bool(rows.all() and columns.all())
     # one origin that sells to every destination joins all: no further separation is possible
-    full = positive if traded else positive | ~columns[:, None, :]
-    joined = np.asarray(np.asarray(full.all(axis=2)).any(axis=1))
-    if not joined.all():
-        joined |= np.asarray((positive if traded else positive | ~rows[:, :, None]).all(axis=1)).any(axis=1)
+    joined = np.asarray((by_row == columns.sum(axis=1)[:, None]).any(axis=1))
+    joined |= (by_column == rows.sum(axis=1)[:, None]).any(axis=1)
     unclear = np.flatnonzero(~joined)
     joined[unclear] = _in_one_piece(positive[unclear])
     if traded and joined.all():
@@ -112,6 +113,8 @@ def singletons(sample: Bools) -> Bools | None:
 
 def counts(sample: Bools) -> tuple[Ints, Ints]:
     """Observations by origin and by destination, shapes (T, I) and (T, J)."""
+    if kernel.loaded():
+        return kernel.counts(sample)
     small = sample.view(np.uint8)
     return small.sum(axis=2, dtype=np.int32), small.sum(axis=1, dtype=np.int32)
 
@@ -125,11 +128,10 @@ def effect_rank(sample: Bools) -> int:
     sample
         Observations, shape (T, I, J).
     """
-    rows, columns = np.asarray(sample.any(axis=2)), np.asarray(sample.any(axis=1))
-    rank = int(rows.sum() + columns.sum())
-    full: Bools = np.asarray(
-        np.asarray((sample if columns.all() else sample | ~columns[:, None, :]).all(axis=2)).any(axis=1)
-    )
+    by_row, by_column = counts(sample)
+    rows, used = by_row > 0, (by_column > 0).sum(axis=1)
+    rank = int(rows.sum() + used.sum())
+    full: Bools = np.asarray((by_row == used[:, None]).any(axis=1))  # a row that meets all columns joins them
     unclear = np.flatnonzero(~full)
     full[unclear] = _in_one_piece(sample[unclear])
     rank -= int((full & rows.any(axis=1)).sum())
