@@ -108,7 +108,7 @@ def transform(outcome: Outcome, values: Floats) -> tuple[Floats, Bools]:
     not_positive = np.zeros(len(values), dtype=bool)
     if outcome.function == "log":
         not_positive = values <= 0
-        logs = np.empty(len(values))
+        logs = np.empty(values.shape)
 
         def put(start: int) -> None:
             part = slice(start, start + STRETCH)
