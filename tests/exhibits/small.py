@@ -1,6 +1,5 @@
 """Small studies to show: two sides with a programme, and one side without."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -115,13 +114,20 @@ def study(**content: object) -> Study:
     return Study(name="East & West <b>", question="Does pairing raise trade?", flows={"file": "flows.csv"}, **content)
 
 
+def attempted(name: str, panel: tl.Panel, about: Study) -> tuple[dict[str, Finding], dict[str, str]]:
+    """What an exhibit plans, as a run estimates it, and why the rest is refused."""
+    found, refused = {}, {}
+    for key, task in EXHIBITS[name].plan(about, panel).items():
+        try:
+            found[key] = task.estimate(panel)
+        except (DesignError, ConvergenceError) as error:
+            refused[key] = str(error)
+    return found, refused
+
+
 def estimated(name: str, panel: tl.Panel, about: Study) -> dict[str, Finding]:
     """What an exhibit plans, as a run estimates it: what is refused is not there."""
-    found = {}
-    for key, task in EXHIBITS[name].plan(about, panel).items():
-        with suppress(DesignError, ConvergenceError):
-            found[key] = task.estimate(panel)
-    return found
+    return attempted(name, panel, about)[0]
 
 
 def show_all(panel: tl.Panel, about: Study) -> tuple[dict[str, Shown], dict[str, str]]:
@@ -130,5 +136,5 @@ def show_all(panel: tl.Panel, about: Study) -> tuple[dict[str, Shown], dict[str,
     shown = {}
     for name, exhibit in EXHIBITS.items():
         if absent[name] is None:
-            shown[name] = exhibit.show(about, panel, estimated(name, panel, about))
+            shown[name] = exhibit.shown(about, panel, *attempted(name, panel, about))
     return shown, {name: why for name, why in absent.items() if why}

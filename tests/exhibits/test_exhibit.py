@@ -6,7 +6,8 @@ from tradelift.exhibits import EXHIBITS, missing
 
 def test_the_exhibits_stand_in_report_order():
     assert list(EXHIBITS) == [
-        "partners", "map", "summary", "partner_shares", "gravity", "rd_alternatives", "matching", "placebo",
+        "partners", "map", "summary", "partner_shares", "gravity", "balance", "spatial_rd",
+        "bandwidth", "control_types", "rd_alternatives", "matching", "placebo",
     ]  # fmt: skip
     assert all(name == exhibit.name for name, exhibit in EXHIBITS.items())
 
@@ -19,6 +20,7 @@ def test_the_exhibits_stand_in_report_order():
         ("partner_shares", "absent: give partners"),
         ("gravity", "absent: give partners, coordinates of the regions, or controls"),
         ("summary", None),
+        ("spatial_rd", "absent: give partners and longitude and latitude of the regions"),
     ],
 )
 def test_an_exhibit_says_what_it_lacks(name, why):

@@ -34,7 +34,8 @@ def test_a_run_writes_what_it_promises(finished):
     assert (out / "figures" / "map.svg").is_file()
     assert (out / "figures" / "map.csv").is_file()
     assert sorted(results.exhibits) == [
-        "gravity", "map", "matching", "partner_shares", "partners", "placebo", "rd_alternatives", "summary",
+        "balance", "bandwidth", "control_types", "gravity", "map", "matching", "partner_shares", "partners", "placebo", "rd_alternatives", "spatial_rd",
+        "summary",
     ]  # fmt: skip
 
 
@@ -46,6 +47,7 @@ def test_estimates_csv_has_the_published_columns(finished):
         "statistic", "p_value", "conf_low", "conf_high", "n_obs", "n_pairs",
     ]  # fmt: skip
     pd.testing.assert_frame_equal(written, results.estimates, check_dtype=False)
+    written = written[written["exhibit"] == "gravity"]
     row = written[(written["column"] == "trade, PPML, west->east") & (written["term"] == "partner")]
     alone = tl.Gravity(direction="west->east").estimate(results.panel)
     assert row["estimate"].item() == pytest.approx(alone.coefficients[0], rel=1e-12)
@@ -208,10 +210,10 @@ def test_only_some_exhibits(tmp_path):
 
 
 def test_exhibits_can_be_switched_off_and_later_ones_are_named(tmp_path):
-    text = STUDY + "exhibits: {map: false, bandwidth: {grid_km: [100]}}\n"
+    text = STUDY + "exhibits: {map: false, specifications: true}\n"
     results = tl.run(tl.read_study(write_study(tmp_path, text)), tmp_path / "out")
     assert "map" not in results.exhibits
-    assert results.absent["bandwidth"] == "absent: not in this version"
+    assert results.absent["specifications"] == "absent: not in this version"
 
 
 def test_without_a_programme(tmp_path):

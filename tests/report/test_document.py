@@ -12,10 +12,14 @@ from tradelift.report import write_report
 from tradelift.report.document import account_table
 
 TABLES = (
-    "gravity", "gravity_errors", "matching", "matching_controls", "partner_shares", "partners", "placebo",
-    "rd_alternatives", "summary",
+    "balance", "bandwidth", "control_types", "control_types_refused", "gravity", "gravity_errors", "matching",
+    "matching_controls", "partner_shares", "partners", "placebo", "rd_alternatives", "spatial_rd", "spatial_rd_beside",
+    "spatial_rd_identification", "summary",
 )  # fmt: skip
-FIGURES = ("gravity_deals", "gravity_trade", "map", "matching_deals", "matching_trade", "placebo", "rd_alternatives")
+FIGURES = (
+    "balance", "bandwidth", "control_types", "gravity_deals", "gravity_trade", "map", "matching_deals",
+    "matching_trade", "placebo", "rd_alternatives", "spatial_rd_deals", "spatial_rd_trade",
+)  # fmt: skip
 
 
 class Outline(HTMLParser):
@@ -85,8 +89,13 @@ def test_text_of_users_is_escaped(report, page):
 
 
 def test_the_headline_stands_once_at_the_top(page):
+    assert page.count("than near pairs that are no partners (") == 1
+    assert page.index("than near pairs that are no partners (") < page.index("<h2")
+
+
+def test_the_headline_of_gravity_stands_in_its_section_beside_spatial_rd(page):
     assert page.count("lead one to expect") == 1
-    assert page.index("lead one to expect") < page.index("<h2")
+    assert page.index('id="sec-gravity"') < page.index("lead one to expect") < page.index('id="sec-spatial_rd"')
 
 
 def test_the_account_is_printed_in_rows_and_money(page):

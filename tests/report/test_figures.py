@@ -5,8 +5,18 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.exhibits.small import CHINESE, HOSTILE, one_side, study, two_sides
-from tradelift.exhibits import EXHIBITS, Interval, IntervalFigure, MapFigure, Place, PlaceKind
+from tradelift.exhibits import (
+    EXHIBITS,
+    CurveFigure,
+    CurvePoint,
+    Interval,
+    IntervalFigure,
+    MapFigure,
+    Place,
+    PlaceKind,
+)
 from tradelift.report import figure_svg
+from tradelift.report.curves import limits
 from tradelift.report.figures import figure_notes
 from tradelift.report.svg import isolate
 
@@ -28,9 +38,28 @@ INTERVALS = IntervalFigure(
     words={"both": "Both directions"},
 )
 
+CURVES = CurveFigure(
+    name="bandwidth",
+    title=HOSTILE,
+    description=CHINESE,
+    x_axis="km",
+    y_axis="percent",
+    points=(
+        CurvePoint(row="both", column="none", x=100.0, value=5.0, low=-1.0, high=11.0),
+        CurvePoint(row="both", column="none", x=150.0, value=4.0, low=-2.0, high=10.0),
+        CurvePoint(row="both", column="d", x=150.0, value=3.0, low=None, high=None),
+        CurvePoint(row="west->east", column="none", x=150.0, value=4.0, low=0.0, high=900.0),
+    ),
+    mark=150.0,
+    words={"both": "Both directions", "d": "a term in d"},
+    notes=("with 95% intervals",),
+)
+
 
 @pytest.mark.parametrize(
-    "figure", [map_of(two_sides()), map_of(one_side()), INTERVALS], ids=["sides", "one", "intervals"]
+    "figure",
+    [map_of(two_sides()), map_of(one_side()), INTERVALS, CURVES],
+    ids=["sides", "one", "intervals", "curves"],
 )
 def test_a_figure_is_well_formed_named_and_the_same_each_time(figure):
     svg = figure_svg(figure)
@@ -94,3 +123,31 @@ def test_ids_are_renumbered_without_touching_other_text():
     assert isolate(svg, "fig-a") == (
         '<svg><clipPath id="fig-a-0"/><g id="fig-a-1" clip-path="url(#fig-a-0)"/><use href="#fig-a-1"/><text>clip7</text></svg>'
     )
+
+
+def test_curves_stand_in_a_panel_for_each_row_and_column_on_the_same_axes():
+    svg = figure_svg(CURVES)
+    for text in ("Both directions", "west-&gt;east", "a term in d", "none", "km"):
+        assert f">{text}</text>" in svg
+    assert svg.count('class="mark-line') == 4  # one panel is empty, and has its axes all the same
+    assert CHINESE in svg
+    assert figure_notes(CURVES) == ("with 95% intervals",)
+
+
+def test_an_interval_many_times_as_wide_as_most_does_not_squeeze_the_curves():
+    low, high = limits(CURVES)
+    assert low < -2.0
+    assert 11.0 < high < 30.0
+    wide = tuple(replace(p, low=-300.0, high=300.0) for p in CURVES.points)
+    assert limits(replace(CURVES, points=wide))[1] > 300.0
+    alone = replace(CURVES, points=(replace(CURVES.points[2], value=0.0),))
+    assert limits(alone) == (-1.0, 1.0)
+
+
+def test_rows_with_many_series_are_higher():
+    def height(figure):
+        return float(ET.fromstring(figure_svg(figure)).get("height"))
+
+    four = tuple(Interval(row="both", series=s, value=1.0, low=0.0, high=2.0) for s in "abcd")
+    two = four[:2]
+    assert height(replace(INTERVALS, intervals=four)) > height(replace(INTERVALS, intervals=two))

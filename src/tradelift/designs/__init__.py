@@ -5,17 +5,31 @@ from tradelift.designs.correlogram import ResidualCorrelogram, residual_correlog
 from tradelift.designs.correlogram_finding import Correlogram
 from tradelift.designs.gravity import Gravity
 from tradelift.designs.prediction import Prediction, predict
-from tradelift.designs.spatial import Matching, SpatialRD, shared_borders
+from tradelift.designs.spatial import (
+    Balance,
+    Balanced,
+    GroupInfluence,
+    Matching,
+    SameFlows,
+    SingleGroups,
+    SpatialRD,
+    shared_borders,
+)
 from tradelift.designs.task import Finding, Task, task_json
 
 __all__ = [
+    "Balance",
+    "Balanced",
     "Comparison",
     "Correlogram",
     "Finding",
     "Gravity",
+    "GroupInfluence",
     "Matching",
     "Prediction",
     "ResidualCorrelogram",
+    "SameFlows",
+    "SingleGroups",
     "SpatialRD",
     "Task",
     "compare",

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tradelift.exhibits import (
+    balance,
+    bandwidth,
+    control_types,
     gravity,
     map,  # noqa: A004 - the exhibit's own name
     matching,
@@ -11,11 +14,15 @@ from tradelift.exhibits import (
     partners,
     placebo,
     rd_alternatives,
+    spatial_rd,
     summary,
 )
 from tradelift.exhibits.exhibit import Exhibit, missing
+from tradelift.exhibits.map_figure import Link, MapFigure, Place, PlaceKind
 from tradelift.exhibits.shown import (
     Column,
+    CurveFigure,
+    CurvePoint,
     DataTable,
     Fact,
     Figure,
@@ -23,10 +30,6 @@ from tradelift.exhibits.shown import (
     Headline,
     Interval,
     IntervalFigure,
-    Link,
-    MapFigure,
-    Place,
-    PlaceKind,
     RegressionTable,
     Shown,
     Table,
@@ -41,6 +44,10 @@ EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
             summary.EXHIBIT,
             partner_shares.EXHIBIT,
             gravity.EXHIBIT,
+            balance.EXHIBIT,
+            spatial_rd.EXHIBIT,
+            bandwidth.EXHIBIT,
+            control_types.EXHIBIT,
             rd_alternatives.EXHIBIT,
             matching.EXHIBIT,
             placebo.EXHIBIT,
@@ -51,6 +58,8 @@ EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
 __all__ = [
     "EXHIBITS",
     "Column",
+    "CurveFigure",
+    "CurvePoint",
     "DataTable",
     "Exhibit",
     "Fact",

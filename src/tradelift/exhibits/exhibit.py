@@ -1,7 +1,7 @@
 """An exhibit: what it needs, what it plans to estimate, what it shows."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tradelift.study import Study
 
 Plan = Callable[[Study, Panel], dict[str, Task]]
 Show = Callable[[Study, Panel, Mapping[str, Finding]], Shown]
+Explain = Callable[[Study, Panel, Shown, Mapping[str, str]], Shown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ class Exhibit:
         From study and panel to the tasks that the pipeline estimates, by column.
     show
         From study, panel and what those tasks found to what is shown; it computes no estimate.
+    explain
+        From study, panel, what is shown, and why columns could not be estimated to what is shown with that; None for
+        a sentence a reason.
     """
 
     name: str
@@ -38,6 +42,32 @@ class Exhibit:
     needs: frozenset[str]
     plan: Plan
     show: Show
+    explain: Explain | None = None
+
+    def shown(self, study: Study, panel: Panel, found: Mapping[str, Finding], refused: Mapping[str, str]) -> Shown:
+        """
+        Show what was found, and say why the rest was not.
+
+        Parameters
+        ----------
+        study, panel
+            What there is.
+        found
+            By column, what the planned tasks found.
+        refused
+            Why each other column could not be estimated.
+        """
+        shown = self.show(study, panel, found)
+        if self.explain is not None:
+            return self.explain(study, panel, shown, refused)
+        return replace(shown, sentences=(*shown.sentences, *refusals(refused)))
+
+
+def refusals(refused: Mapping[str, str]) -> Iterator[str]:
+    """One sentence a reason, with every column that it holds for."""
+    for why in dict.fromkeys(refused.values()):
+        columns = [column for column, other in refused.items() if other == why]
+        yield f"Not estimated: {'; '.join(columns)}: {why}"
 
 
 def nothing(_study: Study, _panel: Panel) -> dict[str, Task]:

@@ -64,16 +64,21 @@ def models(study: Study, panel: Panel) -> list[Model]:
     return list(dict.fromkeys(out))
 
 
+def gravity_design(study: Study, model: Model, direction: str) -> Gravity:
+    """Make the design of a model that a study means."""
+    return Gravity(
+        outcome=model.outcome,
+        family="poisson" if model.estimator == PPML else "gaussian",
+        controls=study.model.controls,
+        direction=direction,
+    )
+
+
 def plan(study: Study, panel: Panel) -> dict[str, Task]:
     """Plan every model in every direction, and where there is a programme randomize the one that leads."""
     found = models(study, panel)
     designs = {
-        model.key(direction): Gravity(
-            outcome=model.outcome,
-            family="poisson" if model.estimator == PPML else "gaussian",
-            controls=study.model.controls,
-            direction=direction,
-        )
+        model.key(direction): gravity_design(study, model, direction)
         for direction in panel.directions
         for model in found
     }

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
 from tradelift.exhibits.labels import label
+from tradelift.exhibits.map_figure import Link, MapFigure, Place, PlaceKind
 from tradelift.exhibits.partners import simulated
-from tradelift.exhibits.shown import Link, MapFigure, Place, PlaceKind, Shown
+from tradelift.exhibits.shown import Shown
 from tradelift.panel import Panel
 from tradelift.study import Study
 

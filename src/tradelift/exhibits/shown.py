@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tradelift.estimate import Estimate
+from tradelift.exhibits import record
+from tradelift.exhibits.map_figure import MapFigure
 
-Value = str | int | float | None
-Record = dict[str, Value]
+Value = record.Value
+Record = record.Record
 Kind = Literal["text", "count", "number", "money"]
 
 
@@ -26,6 +28,9 @@ class Column:
         "text"; "count", an integer; "number"; "money", an exact decimal that is kept as text.
     digits
         Decimals of a number in the report; the CSV file has all. None: two, and three below one.
+    significant
+        Digits that count, in place of decimals, where the sizes of a column's numbers are far apart; whole numbers
+        have all of theirs.
     words
         How the report calls values that the CSV file has as they are in the data: "west->east".
     """
@@ -34,6 +39,7 @@ class Column:
     label: str
     kind: Kind = "text"
     digits: int | None = None
+    significant: int | None = None
     words: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -183,104 +189,60 @@ class IntervalFigure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceKind:
-    """How a kind of place stands on the map."""
+class CurvePoint:
+    """A point of a curve with its interval, or None where its error is not known: its panel, by row and column."""
 
-    label: str
-    shape: Literal["square", "circle"]
-    filled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A region on the map: name, degrees, and the position of its kind."""
-
-    name: str
-    longitude: float
-    latitude: float
-    kind: int
+    row: str
+    column: str
+    x: float
+    value: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A line between two places, by their positions; a weight gives its width, None a dashed line of a kind."""
-
-    first: int
-    second: int
-    weight: float | None = None
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapFigure:
+class CurveFigure:
     """
-    Places and the lines between them.
+    Estimates and their intervals along a choice, one curve a panel, with the same axes in all panels.
 
     Parameters
     ----------
     name
         Of its files.
     title
-        Above the map.
+        Above the figure.
     description
         What it shows, for those who do not see it.
-    kinds
-        Of the places, as in the legend.
-    places
-        With known coordinates.
-    link_label
-        What the width of lines means, as in the legend.
-    links
-        Between places.
+    x_axis, y_axis
+        Labels of the axes, with their units.
+    points
+        In the order of rows, columns and x.
+    mark
+        An x that is marked in every panel, or None.
+    words
+        How the figure calls rows and columns that the CSV file has as they are in the data.
     notes
-        Sentences below the map.
+        Sentences below the figure.
     """
 
     name: str
     title: str
     description: str
-    kinds: tuple[PlaceKind, ...]
-    places: tuple[Place, ...]
-    link_label: str
-    links: tuple[Link, ...]
+    x_axis: str
+    y_axis: str
+    points: tuple[CurvePoint, ...]
+    mark: float | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def records(self) -> Iterator[Record]:
-        """Yield one record a line, and one for each place without a line, as in the CSV file."""
-        linked = set()
-        for link in self.links:
-            a, b = self.places[link.first], self.places[link.second]
-            linked |= {link.first, link.second}
-            yield {
-                "first": a.name,
-                "first_longitude": a.longitude,
-                "first_latitude": a.latitude,
-                "first_kind": self.kinds[a.kind].label,
-                "second": b.name,
-                "second_longitude": b.longitude,
-                "second_latitude": b.latitude,
-                "second_kind": self.kinds[b.kind].label,
-                "weight": link.weight,
-                "kind": link.kind or None,
-            }
-        for i, a in enumerate(self.places):
-            if i not in linked:
-                yield {
-                    "first": a.name,
-                    "first_longitude": a.longitude,
-                    "first_latitude": a.latitude,
-                    "first_kind": self.kinds[a.kind].label,
-                    "second": None,
-                    "second_longitude": None,
-                    "second_latitude": None,
-                    "second_kind": None,
-                    "weight": None,
-                    "kind": None,
-                }
+        """Yield one record a point, as in the CSV file."""
+        for p in self.points:
+            yield {"row": p.row, "column": p.column, "x": p.x, "value": p.value, "low": p.low, "high": p.high}
 
 
 Table = DataTable | RegressionTable
-Figure = IntervalFigure | MapFigure
+Figure = CurveFigure | IntervalFigure | MapFigure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

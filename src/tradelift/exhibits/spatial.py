@@ -6,17 +6,58 @@ from typing import Any
 
 import numpy as np
 
-from tradelift.designs import Finding, SpatialRD
+from tradelift.designs import Correlogram, Finding, GroupInfluence, SpatialRD
 from tradelift.diagnostics import Identification
 from tradelift.estimate import Estimate
 from tradelift.exhibits.gravity import PPML, Model
 from tradelift.exhibits.headline import is_log, numbers
-from tradelift.exhibits.labels import direction_label, panel_title, plain, signed
+from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
 from tradelift.exhibits.shown import Column, Interval, Value
 from tradelift.panel import Panel
 from tradelift.study import Study
 
 NEEDS = frozenset({"partners", "coordinates"})
+WIDER_KM = 250.0
+WIDER = {"d": "|d|", "d2": "d\N{SUPERSCRIPT TWO}"}
+"""Terms in the distance from the partner pair, which stand beside the default within the wider bandwidth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compared:
+    """
+    Spatial RD and what stands beside it, by model and direction.
+
+    Parameters
+    ----------
+    panel, study, models
+        What was estimated on; the models of which there is an estimate.
+    lead
+        The model that leads.
+    main, gravity, everywhere
+        Spatial RD; gravity on the same flows; gravity on all pairs.
+    wider
+        By distance term: spatial RD within the wider bandwidth.
+    single
+        By direction: the leading model without single groups.
+    residuals
+        Of pairs that are not partners; None where they could not be looked at.
+    """
+
+    panel: Panel
+    study: Study
+    models: tuple[Model, ...]
+    lead: Model
+    main: Mapping[tuple[Model, str], Estimate]
+    gravity: Mapping[tuple[Model, str], Estimate]
+    everywhere: Mapping[tuple[Model, str], Estimate]
+    wider: Mapping[str, Mapping[tuple[Model, str], Estimate]]
+    single: Mapping[str, GroupInfluence]
+    residuals: Correlogram | None
+
+    def of(self, estimates: Mapping[tuple[Model, str], Estimate], model: Model | None = None) -> dict[str, Estimate]:
+        """Estimates of a model (the leading one) by direction."""
+        wanted = self.lead if model is None else model
+        return {d: estimates[wanted, d] for d in self.panel.directions if (wanted, d) in estimates}
 
 
 def rd_design(study: Study, model: Model, direction: str, **options: Any) -> SpatialRD:
@@ -89,6 +130,12 @@ class Size:
         """Whether the interval is known and leaves out zero."""
         return self.is_known and not self.low <= 0 <= self.high
 
+    @property
+    def brief(self) -> str:
+        """The effect and its interval, where the words before have said which: "+4.8% (1.0 to 8.7)"."""
+        span = f"{plain(self.low)} to {plain(self.high)}" if self.is_known else "error not known"
+        return f"{signed(self.value)}{self.unit} ({span})"
+
     def __str__(self) -> str:
         span = f"95% interval {plain(self.low)} to {plain(self.high)}" if self.is_known else "its error is not known"
         return f"{signed(self.value)}{self.unit} ({span})"
@@ -117,6 +164,17 @@ def interval(row: str, series: str, estimate: Estimate) -> Interval:
     size = size_of(estimate)
     low, high = (size.low, size.high) if size.is_known else (None, None)
     return Interval(row=row, series=series, value=size.value, low=low, high=high)
+
+
+def spoken(line: Interval) -> str:
+    """Say a line of a figure for those who do not see it."""
+    span = "error not known" if line.low is None or line.high is None else f"{plain(line.low)} to {plain(line.high)}"
+    return f"{signed(line.value)} ({span})"
+
+
+def model_label(study: Study, panel: Panel, model: Model) -> str:
+    """Name a model: "ln(Trade), OLS"."""
+    return f"{label(study, panel, model.outcome, short=True)}, {model.estimator}"
 
 
 def what_identifies(about: Identification) -> str:

@@ -4,8 +4,7 @@ import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -220,8 +219,7 @@ def _show_all(
             _attempt(column, task, panel, cache, estimates, refused)
             done += 1
             progress("estimates", done, total)
-        shown = chosen[name].show(study, panel, estimates)
-        shown = replace(shown, sentences=(*shown.sentences, *_refusals(refused)))
+        shown = chosen[name].shown(study, panel, estimates, refused)
         results[name] = ExhibitResult(estimates=estimates, refused=refused, shown=shown)
     return results, absent
 
@@ -234,13 +232,6 @@ def _attempt(
         estimates[column] = cache.estimate(task, panel)
     except (DesignError, ConvergenceError) as error:
         refused[column] = str(error)
-
-
-def _refusals(refused: Mapping[str, str]) -> Iterator[str]:
-    """One sentence a reason, with every column that it holds for."""
-    for why in dict.fromkeys(refused.values()):
-        columns = [column for column, other in refused.items() if other == why]
-        yield f"Not estimated: {'; '.join(columns)}: {why}"
 
 
 def _write_report(folder: Path, study: Study, results: Results, origin: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """Figures as SVG."""
 
-from tradelift.exhibits import Figure, MapFigure
-from tradelift.report import intervals, map  # noqa: A004 - the chart's own name
+from typing import Any
+
+from tradelift.exhibits import CurveFigure, Figure, IntervalFigure, MapFigure
+from tradelift.report import curves, intervals, map  # noqa: A004 - the chart's own name
 from tradelift.report.svg import render
 
 
@@ -18,13 +20,20 @@ def figure_svg(figure: Figure) -> str:
     -------
     An `svg` element that stands alone or inside a page; the same bytes for the same figure.
     """
-    chart = map.chart(figure) if isinstance(figure, MapFigure) else intervals.chart(figure)
-    return render(chart, name=f"fig-{figure.name}", title=figure.title, description=figure.description)
+    return render(_chart(figure), name=f"fig-{figure.name}", title=figure.title, description=figure.description)
+
+
+def _chart(figure: Figure) -> Any:
+    if isinstance(figure, MapFigure):
+        return map.chart(figure)
+    return curves.chart(figure) if isinstance(figure, CurveFigure) else intervals.chart(figure)
 
 
 def figure_notes(figure: Figure) -> tuple[str, ...]:
     """Sentences below a figure."""
-    if not isinstance(figure, MapFigure):
+    if isinstance(figure, IntervalFigure):
         return ()
+    if isinstance(figure, CurveFigure):
+        return figure.notes
     names = map.outside(figure)
     return (*figure.notes, *([f"Outside the frame: {', '.join(names)}."] if names else []))

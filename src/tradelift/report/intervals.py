@@ -6,7 +6,7 @@ from tradelift.exhibits import IntervalFigure
 from tradelift.report.svg import CONFIG, MUTED
 
 WIDTH = 380
-ROW = 56
+ROW, LINE = 56, 19  # pixels a row, at least, and a series
 COLOURS = ("#8a949c", "#1f4e9c", "#c0392b", "#2e8b57")
 
 
@@ -43,6 +43,6 @@ def chart(figure: IntervalFigure) -> Any:
     )
     return (
         alt.layer(zero, bars, points)
-        .properties(width=WIDTH, height=ROW * len(rows), title=figure.title)
+        .properties(width=WIDTH, height=max(ROW, LINE * len(series)) * len(rows), title=figure.title)
         .configure(**CONFIG)
     )

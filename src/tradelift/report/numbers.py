@@ -1,7 +1,7 @@
 """Values as a table writes them."""
 
 from decimal import Decimal
-from math import isinf, isnan
+from math import floor, isfinite, isinf, isnan, log10
 
 from tradelift.exhibits import Column
 
@@ -32,8 +32,11 @@ def written(value: Value, column: Column) -> str:
     if column.kind == "money":
         return f"{Decimal(str(value)):,f}".replace("-", MINUS)
     digits = column.digits
+    size = abs(float(value))
+    if column.significant is not None and isfinite(size) and size > 0:
+        digits = max(column.significant - 1 - floor(log10(size)), 0)
     if digits is None:
-        digits = 3 if 0 < abs(float(value)) < 1 else 2
+        digits = 3 if 0 < size < 1 else 2
     return number(float(value), digits)
 
 

@@ -1,0 +1,4 @@
+"""A row of a CSV file."""
+
+Value = str | int | float | None
+Record = dict[str, Value]
