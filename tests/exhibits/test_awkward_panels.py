@@ -55,11 +55,14 @@ def test_an_awkward_panel_is_shown_or_refused_in_words(name, case):
             found[key] = task.estimate(panel)
         except (DesignError, ConvergenceError) as error:
             refused[key] = str(error)
-    shown = EXHIBITS[name].show(about, panel, found)
+    shown = EXHIBITS[name].shown(about, panel, found, refused)
     assert all(why.endswith((".", "'].")) and len(why) > 40 for why in refused.values())
     assert bool(shown.tables) == ((name, case) not in NOTHING)
     for table in shown.tables:
         for row in table.records():
             assert all(value is None or value == value for value in row.values())  # noqa: PLR0124  NaN is none
+    said = [sentence for sentence in shown.sentences if sentence.startswith("Not estimated: ")]
+    assert bool(said) == bool(refused)
+    assert len(said) <= 9  # designs
     if not shown.tables:
         assert refused

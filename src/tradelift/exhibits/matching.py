@@ -12,6 +12,7 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.gravity import OLS, RATIOS, Model, models
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label, label, plain
+from tradelift.exhibits.refused import told_once
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
@@ -249,4 +250,11 @@ def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Esti
     )
 
 
-EXHIBIT = Exhibit(name="matching", title="Matching to the nearest", needs=NEEDS, plan=plan, show=show)
+EXHIBIT = Exhibit(
+    name="matching",
+    title="Matching to the nearest",
+    needs=NEEDS,
+    plan=plan,
+    show=show,
+    explain=told_once(2),  # outcome, direction
+)

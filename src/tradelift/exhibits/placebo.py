@@ -9,6 +9,7 @@ from tradelift.exhibits.gravity import FUNCTIONS, OLS, PPML, Model, models
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label, label
 from tradelift.exhibits.placebo_words import meaning
+from tradelift.exhibits.refused import told_once
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
@@ -220,4 +221,11 @@ def _no_periods(panel: Panel) -> tuple[str, ...]:
     return ("Partnerships were there from the first period on: there are no periods before them to look at.",)
 
 
-EXHIBIT = Exhibit(name="placebo", title="Placebos", needs=NEEDS, plan=plan, show=show)
+EXHIBIT = Exhibit(
+    name="placebo",
+    title="Placebos",
+    needs=NEEDS,
+    plan=plan,
+    show=show,
+    explain=told_once(3),  # outcome, estimator, direction
+)

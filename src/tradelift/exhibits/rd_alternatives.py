@@ -10,6 +10,7 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.gravity import OLS, PPML, Model, models
 from tradelift.exhibits.headline import is_log, numbers
 from tradelift.exhibits.labels import direction_label, label, signed
+from tradelift.exhibits.refused import told_once
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
@@ -238,4 +239,11 @@ def _sentences(panel: Panel, lead: Mapping[str, Mapping[str, Estimate]]) -> Iter
         )
 
 
-EXHIBIT = Exhibit(name="rd_alternatives", title="Other spatial designs", needs=NEEDS, plan=plan, show=show)
+EXHIBIT = Exhibit(
+    name="rd_alternatives",
+    title="Other spatial designs",
+    needs=NEEDS,
+    plan=plan,
+    show=show,
+    explain=told_once(3),  # outcome, estimator, direction
+)
