@@ -3,6 +3,7 @@
 from tradelift.inference.bounds import Bounded, SelectionBounds
 from tradelift.inference.by_trait import ByTrait
 from tradelift.inference.equivalence import Equivalence, equivalence
+from tradelift.inference.event_study import EventStudy
 from tradelift.inference.joint import joint
 from tradelift.inference.mediated import Mediated
 from tradelift.inference.mediation import Mediation
@@ -19,6 +20,7 @@ __all__ = [
     "Bounded",
     "ByTrait",
     "Equivalence",
+    "EventStudy",
     "Mediated",
     "Mediation",
     "Parted",

@@ -18,6 +18,7 @@ from tradelift.errors import DesignError
 from tradelift.estimate import LEVEL, Estimate
 from tradelift.panel import Panel
 from tradelift.panel.extension import with_columns
+from tradelift.solve.stack import StackProblem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,6 +199,7 @@ def _observations(design: Gravity | SpatialRD, panel: Panel) -> _Observations:
         cell = np.flatnonzero(np.isfinite(left))
         return _Observations(cell=cell, residual=left[cell], treated=panel.column(PARTNER)[cell] > 0)
     comparison = design.compare(panel)
+    assert isinstance(comparison.problem, StackProblem), "a stack is compared"
     near = near_pairs(panel, design.near, design.direction)
     stack = stack_panel(panel, near, design.near)
     detail = fitted(comparison, design).detail[0]
