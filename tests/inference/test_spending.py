@@ -77,9 +77,10 @@ def test_the_interactions_are_those_of_a_regression_with_dummies_for_the_months(
     assert found.wald(MONTHS).statistic == pytest.approx(by_hand, rel=1e-10)
 
 
-def test_in_spatial_rd_the_effect_of_a_month_is_that_of_its_flows_alone(panel):
+@pytest.mark.parametrize(("outcome", "family"), [("log(trade)", "gaussian"), ("trade", "poisson")])
+def test_in_spatial_rd_the_effect_of_a_month_is_that_of_its_flows_alone(panel, outcome, family):
     """Without controls months share nothing: every effect is by period."""
-    design = tl.SpatialRD(bandwidth_km=900, controls=[])
+    design = tl.SpatialRD(outcome=outcome, family=family, bandwidth_km=900, controls=[])
     found = SpendingMonths(design=design).estimate(panel)
     for term, month in zip(MONTHS, ("2017-12", "2017-01"), strict=True):
         alone = replace(design, where={"period": month}).estimate(panel)

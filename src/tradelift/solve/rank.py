@@ -93,7 +93,7 @@ def _sums(w: Floats, values: Floats) -> Floats:
     return np.asarray(values.reshape(len(values), w.size) @ w.ravel())
 
 
-def independent(cross: Floats, total: Floats) -> tuple[int, ...]:
+def independent(cross: Floats, total: Floats, share: float = COLLINEAR) -> tuple[int, ...]:
     """
     Positions of columns that are not collinear with those before them.
 
@@ -103,6 +103,8 @@ def independent(cross: Floats, total: Floats) -> tuple[int, ...]:
         Cross product of the columns net of effects, shape (K, K).
     total
         Their sums of squares about the mean before that, shape (K,).
+    share
+        Of these that must be left.
     """
     kept: list[int] = []
     for k in range(len(cross)):
@@ -110,6 +112,6 @@ def independent(cross: Floats, total: Floats) -> tuple[int, ...]:
         if kept:
             block = cross[np.ix_(kept, kept)]
             left -= cross[k, kept] @ np.linalg.solve(block, cross[kept, k])
-        if total[k] > 0 and left > COLLINEAR * total[k]:
+        if total[k] > 0 and left > share * total[k]:
             kept.append(k)
     return tuple(kept)

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
 from tradelift.solve.deviance import poisson_deviance
+from tradelift.solve.rank import independent
 from tradelift.solve.stack_effects import Factor, factor_surely, factorize, unit_redundant
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
+from tradelift.solve.stack_squares import regressor_cross
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -23,6 +25,7 @@ STILL = 1e-10  # root mean square step of the index in a period: the next would 
 ROUGH = 1e-5  # the same, while coefficients move: a projection this old gives scores to its square
 ROUNDED = 1e-7  # the same, where steps fall no more for rounding
 SCORE_TOLERANCE = 1e-9  # of the absolute values that a score sums
+POOLED = 1e-3  # share of a regressor's variance that must be left in all periods as one, to start from there
 SWEEPS = 3  # of proportional fitting, from all periods together to each
 
 
@@ -101,9 +104,23 @@ def poisson(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
     if len(parts[0].outcome) == 1:
         return _climb(parts, np.zeros(k), None)
     pooled = [_pool(part) for part in parts]
-    beta, together, _ = _climb(pooled, np.zeros(k), None)
+    fixed = all(part.is_fixed for part in parts)
+    beta, together = _together(pooled, tuple(range(k)) if fixed else _apart(pooled, k), k)
     starts = [_spread(*known, beta) for known in zip(parts, pooled, together, strict=True)]
     return _climb(parts, beta, starts)
+
+
+def _apart(pooled: Sequence[Part], k: int) -> tuple[int, ...]:
+    """Positions of regressors that all periods as one tell apart; those that differ by period alone are collinear."""
+    return independent(*regressor_cross(pooled, k), share=POOLED)
+
+
+def _together(pooled: Sequence[Part], kept: tuple[int, ...], k: int) -> tuple[Floats, list[Solved]]:
+    """Fit all periods as one; coefficients that are not kept are 0."""
+    some, together, _ = _climb([part.of(kept) for part in pooled], np.zeros(len(kept)), None)
+    beta = np.zeros(k)
+    beta[list(kept)] = some
+    return beta, together
 
 
 def _pool(part: Part) -> Part:
