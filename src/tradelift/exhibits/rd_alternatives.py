@@ -46,8 +46,8 @@ ABOUT = {
 LACKING = {
     SAME_GROUP: "Same group is left out: give regions a column group (their province).",
     CONTIGUOUS: (
-        "Contiguous regions are left out: the panel does not know which regions share a border. In Python give "
-        "`neighbours` to Panel.from_frame; tl.shared_borders makes it of polygons."
+        "Contiguous regions are left out: the panel does not know which regions share a border. Give "
+        "`neighbours` in the study file: two columns of regions, or polygons in a .geojson file."
     ),
 }
 PPML_COLUMNS = (

@@ -11,6 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tradelift.account import Account
+from tradelift.designs.spatial import shared_borders
 from tradelift.errors import DataError
 from tradelift.panel import Panel
 from tradelift.panel.building import build
@@ -30,6 +31,7 @@ TEXTS = frozenset({
 })  # fmt: skip
 """Roles that stay text when a CSV file is read, so that "007" is not 7."""
 
+POLYGONS = (".geojson", ".json")
 SINGLE_PERIOD = "all"  # what a panel calls its period where flows name none
 
 
@@ -92,6 +94,7 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
         regions=regions,
         partners=partners,
         pairs=pairs,
+        neighbours=_neighbours(study),
         absent="zero",
         periods=flows.periods,
         domestic=domestic,
@@ -128,6 +131,19 @@ def _flows(study: Study, regions: Regions | None, *, domestic: bool, spill: Path
         by_category=log.by_category,
         files=log.files,
     )
+
+
+def _neighbours(study: Study) -> Any:
+    """A table of two columns of regions, also of polygons."""
+    if study.neighbours is None:
+        return None
+    path = study.resolve(study.neighbours.file)
+    if path.suffix.lower() not in POLYGONS:
+        return read_table(path, {}, "neighbours", all_text=True)
+    if not path.is_file():
+        msg = f"The neighbours file does not exist: {path}."
+        raise DataError(msg)
+    return shared_borders(path, study.neighbours.region)
 
 
 def _categories(study: Study) -> pa.Table | None:
@@ -282,7 +298,7 @@ def _csv(path: Path, columns: Mapping[Any, str], text: tuple[str, ...], *, all_t
 
 def _named_files(study: Study) -> list[Path]:
     """The study and every small file that it names."""
-    sources = (study.regions, study.partners, study.flows, study.categories, *study.pairs)
+    sources = (study.regions, study.partners, study.neighbours, study.flows, study.categories, *study.pairs)
     paths = [study.resolve(source.file) for source in sources if source is not None]
     if study.flows is not None and study.flows.by_category is not None:
         paths.append(study.resolve(study.flows.by_category))

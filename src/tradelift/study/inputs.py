@@ -75,6 +75,13 @@ class PartnersInput(Part):
     end: Label | None = None
 
 
+class NeighboursInput(Part):
+    """Regions that share a border: two columns of regions, or polygons (.geojson) whose property `region` is the id."""
+
+    file: str
+    region: str = "region"
+
+
 class Window(Part):
     """First and last period, both inside."""
 

@@ -22,6 +22,7 @@ from tradelift.study.inputs import (
     CategoriesInput,
     FlowsInput,
     Label,
+    NeighboursInput,
     PairsInput,
     PartnersInput,
     RegionsInput,
@@ -112,6 +113,7 @@ class Study(Part):
     seed: NonNegativeInt = 20170101
     regions: Annotated[RegionsInput, _path_or("file")] | None = None
     partners: Annotated[PartnersInput, _path_or("file")] | None = None
+    neighbours: Annotated[NeighboursInput, _path_or("file")] | None = None
     transactions: Annotated[TransactionsInput, _path_or("files", many=True)] | None = None
     flows: Annotated[FlowsInput, _path_or("file")] | None = None
     categories: Annotated[CategoriesInput, _path_or("file")] | None = None
