@@ -3,7 +3,9 @@ import pytest
 
 from tests.worlds.conftest import SEED, TINY
 from tradelift.worlds.baskets import draw_baskets
+from tradelift.worlds.goods import MIX
 from tradelift.worlds.intensities import draw_world
+from tradelift.worlds.scale import Scale
 
 WORLD = draw_world(TINY, SEED)
 MONTHS = [draw_baskets(WORLD, month) for month in range(TINY.months)]
@@ -19,6 +21,18 @@ def test_money_follows_intensities():
     for k, d in enumerate(WORLD.directions):
         trade = sum(m[k].trade().sum() for m in MONTHS) / 100
         assert trade == pytest.approx((d.money() * d.noise).sum(), rel=0.1)  # heavy-tailed amounts: error some 2%
+
+
+def test_partners_buy_more_of_what_the_programme_lifts():
+    world = draw_world(Scale(orders=400_000, months=1), SEED)
+    d = world.directions[1]
+    month = draw_baskets(world, 0)[1]
+    partner = d.partner.ravel()[month.pair_of_order()]
+    for chosen, mix in ((partner, MIX["west"] * np.exp(d.tilt)), (~partner, MIX["west"])):
+        n = chosen.sum()
+        found = np.bincount(month.category[chosen], minlength=len(mix)) / n
+        assert np.abs(found - mix).max() < 4 * np.sqrt(0.25 / n)
+    assert partner.sum() > 2_000
 
 
 def test_trade_is_the_sum_of_the_lines_of_each_pair():

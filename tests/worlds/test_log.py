@@ -17,7 +17,7 @@ def panel(written, tmp_path_factory):
 
 
 def test_the_log_room_counts_what_the_truth_says(panel, written):
-    (stage,) = panel.account.stages
+    stage = panel.account.stages[0]
     truth = written.truth
     assert (stage.read_rows, stage.read_amount) == (truth.read.rows, truth.read.amount)
     assert (stage.kept_rows, stage.kept_amount) == (truth.kept.rows, truth.kept.amount)

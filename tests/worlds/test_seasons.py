@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tradelift.worlds.scale import SCALES
-from tradelift.worlds.seasons import day_weights, month_days
+from tradelift.worlds.seasons import NEW_YEARS, day_weights, month_days
 
 WEIGHTS = day_weights(SCALES["small"])
 DAYS = dict(zip(np.concatenate(month_days(SCALES["small"])).astype(str), np.concatenate(WEIGHTS), strict=True))
@@ -25,6 +25,14 @@ def test_november_peaks_on_singles_day():
 
 def test_trade_dips_at_chinese_new_year():
     assert min(DAYS, key=DAYS.__getitem__) == "2017-01-28"
+
+
+def test_trade_dips_at_every_new_year():
+    days = dict(
+        zip(np.concatenate(month_days(SCALES["paper"])), np.concatenate(day_weights(SCALES["paper"])), strict=True)
+    )
+    for day in NEW_YEARS:
+        assert days[day] < 0.3 * days[day + np.timedelta64(14, "D")]
 
 
 def test_trade_grows():

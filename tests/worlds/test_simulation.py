@@ -151,7 +151,7 @@ def test_same_seed_same_bytes(written, tmp_path):
     simulate_at(tmp_path, TINY, SEED)
     files = sorted(p.relative_to(written.folder) for p in written.folder.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(files) == 4 + TINY.months
+    assert len(files) == 8 + TINY.months
     for file in files:
         assert (tmp_path / file).read_bytes() == (written.folder / file).read_bytes(), file
 

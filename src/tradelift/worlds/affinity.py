@@ -4,8 +4,9 @@ What the data do not show: a taste of cities for each other that is smooth on th
 A Gaussian process over pairs (east, west), with the covariance of two pairs the product of a Gaussian kernel of the
 distance between their eastern cities and one between their western cities. Its draw is conditioned, by Matheron's
 rule, on one sum: what gravity takes for an effect of partnership, once city effects and distance are out, is
-`OVERSHOOT`. Among the fields that do so the conditional draw stays as near to the process as can be, so it is no less
-smooth than the kernel: pairs of near cities have nearly the same taste, which is what a spatial comparison uses.
+`OVERSHOOT`, or what is asked for. Among the fields that do so the conditional draw stays as near to the process as can
+be, so it is no less smooth than the kernel: pairs of near cities have nearly the same taste, which is what a spatial
+comparison uses.
 """
 
 import numpy as np
@@ -22,7 +23,14 @@ SPREAD = 0.15  # standard deviation of the field before it is conditioned, in lo
 OVERSHOOT = 0.2  # of gravity by OLS on noise-free logs, in logs
 
 
-def draw_affinity(east: Side, west: Side, partner: Bools, log_distance: Floats, rng: np.random.Generator) -> Floats:
+def draw_affinity(
+    east: Side,
+    west: Side,
+    partner: Bools,
+    log_distance: Floats,
+    rng: np.random.Generator,
+    overshoot: float | None = OVERSHOOT,
+) -> Floats:
     """
     Draw the affinity of a world.
 
@@ -34,6 +42,8 @@ def draw_affinity(east: Side, west: Side, partner: Bools, log_distance: Floats, 
         Partner pairs and log of the distance, shape (east, west).
     rng
         Source of randomness.
+    overshoot
+        Of gravity by OLS on noise-free logs, in logs; None for a world without affinity.
 
     Returns
     -------
@@ -44,9 +54,11 @@ def draw_affinity(east: Side, west: Side, partner: Bools, log_distance: Floats, 
     Journel and Huijbregts (1978), Mining Geostatistics, chapter VII, on conditioning a simulation by kriging.
     """
     free = SPREAD * smooth_field(east, west, rng)
+    if overshoot is None:
+        return np.zeros_like(free)
     weight = overshoot_weights(partner, log_distance)
     smooth = _kernel(east) @ weight @ _kernel(west)
-    gain = (OVERSHOOT - np.vdot(weight, free)) / np.vdot(weight, smooth)
+    gain = (overshoot - np.vdot(weight, free)) / np.vdot(weight, smooth)
     return np.asarray(free + smooth * gain)
 
 

@@ -68,10 +68,13 @@ def draw_baskets(world: World, month: int) -> tuple[Baskets, Baskets]:
 
 
 def _draw(direction: Direction, month: int, rng: np.random.Generator) -> Baskets:
-    deals = rng.poisson(direction.intensity[month] * direction.noise)
+    deals = rng.poisson(direction.expected(month))
     n = int(deals.sum())
-    category = _choose(MIX[direction.origins.name], n, rng)
-    lines = 1 + _choose(LINES, n, rng)
+    to_partner = np.repeat(direction.partner.ravel(), deals.ravel())
+    mix = MIX[direction.origins.name]
+    dice = rng.random(n)
+    category = np.where(to_partner, _position(mix * np.exp(direction.tilt), dice), _position(mix, dice))
+    lines = 1 + _position(LINES, rng.random(n))
     origin = np.repeat(np.arange(len(deals)), deals.sum(axis=1))
     mean = np.repeat(direction.price[origin] * PRICE[category], lines)
     amount = mean * np.exp(SPREAD * rng.standard_normal(len(mean)) - SPREAD**2 / 2)
@@ -79,6 +82,6 @@ def _draw(direction: Direction, month: int, rng: np.random.Generator) -> Baskets
     return Baskets(deals=deals, category=category, lines=lines, amount=fen)
 
 
-def _choose(shares: Floats, n: int, rng: np.random.Generator) -> Ints:
-    """Draw n positions with the given probabilities."""
-    return np.minimum(np.searchsorted(np.cumsum(shares), rng.random(n), side="right"), len(shares) - 1)
+def _position(shares: Floats, dice: Floats) -> Ints:
+    """Positions with the given probabilities, from uniform draws."""
+    return np.minimum(np.searchsorted(np.cumsum(shares), dice, side="right"), len(shares) - 1)

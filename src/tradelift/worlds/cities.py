@@ -27,6 +27,8 @@ class Side:
         Degrees, shape (R,).
     population
         Urban population, shape (R,); the side's median where it is missing.
+    autonomous
+        Whether a city is an autonomous area, shape (R,).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Side:
     longitude: Floats
     latitude: Floats
     population: Floats
+    autonomous: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.city)
@@ -57,6 +60,7 @@ def read_side(name: str) -> Side:
         longitude=_numbers(rows, "longitude"),
         latitude=_numbers(rows, "latitude"),
         population=np.where(np.isnan(population), np.nanmedian(population), population),
+        autonomous=np.array([r["autonomous"] == "1" for r in rows]),
     )
 
 

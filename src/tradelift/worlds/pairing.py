@@ -88,4 +88,5 @@ def _keep(side: Side, rows: NDArray[np.int64]) -> Side:
         longitude=side.longitude[rows],
         latitude=side.latitude[rows],
         population=side.population[rows],
+        autonomous=side.autonomous[rows],
     )

@@ -10,7 +10,8 @@ Days = NDArray[np.datetime64]
 
 GROWTH = 0.3  # log points a year
 WEEKEND = 1.1
-NEW_YEAR = np.datetime64("2017-01-28")  # parcels rest around Chinese New Year
+NEW_YEARS = tuple(np.datetime64(day) for day in ("2017-01-28", "2018-02-16", "2019-02-05", "2020-01-25", "2021-02-12"))
+"""Days of Chinese New Year; parcels rest around them."""
 DIP = {-5: 0.8, -4: 0.65, -3: 0.5, -2: 0.35, -1: 0.25, 0: 0.2, 1: 0.2, 2: 0.25, 3: 0.3, 4: 0.45, 5: 0.6, 6: 0.75}
 SALES = {(6, 18): 3.0, (11, 10): 1.6, (11, 11): 9.0, (11, 12): 3.0, (12, 12): 3.5}
 NOVEMBER = 1.25
@@ -39,4 +40,5 @@ def _weight(day: np.datetime64, start: np.datetime64) -> float:
     weight *= WEEKEND if date.weekday() >= 5 else 1.0
     weight *= NOVEMBER if date.month == 11 else 1.0
     weight *= SALES.get((date.month, date.day), 1.0)
-    return weight * DIP.get(int((day - NEW_YEAR).astype(int)), 1.0)
+    nearest = min((int((day - new_year).astype(int)) for new_year in NEW_YEARS), key=abs)
+    return weight * DIP.get(nearest, 1.0)

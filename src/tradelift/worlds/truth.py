@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradelift.worlds.dirt import Tally
+from tradelift.worlds.estimands import estimands
 from tradelift.worlds.intensities import EFFECTS, World
 from tradelift.worlds.limits import Limit, limits
 
@@ -13,18 +14,20 @@ from tradelift.worlds.limits import Limit, limits
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
     """
-    The truth behind a log.
+    The truth behind a log, or behind flows.
 
     Parameters
     ----------
     seed
         From which everything was drawn.
     effects
-        Causal effect of partnership by direction, in logs.
+        Causal effect of partnership by direction, in logs: the mean over partner pairs and months.
     limits
         What each estimator of gravity converges to; see `tradelift.worlds.limits`.
+    estimands
+        What each exhibit is after; see `tradelift.worlds.estimands`.
     read, kept
-        All rows of the log, and those that belong in the panel, with their money.
+        All rows of the log or the flows, and those that belong in the panel, with their money.
     dirt
         Rows that do not, by reason; read = kept + dirt.
     currency, digits
@@ -34,6 +37,7 @@ class Truth:
     seed: int
     effects: Mapping[str, float]
     limits: tuple[Limit, ...]
+    estimands: Mapping[str, Any]
     read: Tally
     kept: Tally
     dirt: Mapping[str, Tally]
@@ -50,6 +54,7 @@ class Truth:
             "note": "Simulated data: nothing here is a finding about the real programme.",
             "seed": self.seed,
             "effects": dict(self.effects),
+            **self.estimands,
             "limits": [
                 {
                     "family": "gaussian" if x.outcome.startswith("log(") else "poisson",
@@ -70,10 +75,18 @@ class Truth:
 
 
 def truth_of(world: World, kept: Tally, dirt: Mapping[str, Tally]) -> Truth:
-    """Complete the counts of a log with the effects and limits of its world."""
+    """Complete the counts of a log, or of flows, with the effects and limits of its world."""
     known = [t.amount for t in (kept, *dirt.values()) if t.amount is not None]
     read = Tally(rows=kept.rows + sum(t.rows for t in dirt.values()), amount=sum(known))
-    return Truth(seed=world.seed, effects=EFFECTS, limits=limits(world), read=read, kept=kept, dirt=dirt)
+    return Truth(
+        seed=world.seed,
+        effects=EFFECTS,
+        limits=limits(world),
+        estimands=estimands(world),
+        read=read,
+        kept=kept,
+        dirt=dirt,
+    )
 
 
 def _tally(tally: Tally) -> dict[str, int | None]:
