@@ -15,20 +15,24 @@ from tradelift.inference.randomized import Randomized
 from tradelift.inference.simultaneous import simultaneous
 from tradelift.inference.spending import SpendingMonths
 from tradelift.inference.task import Randomization
+from tradelift.inference.variants import HeldLog, Presence, SideBySide
 
 __all__ = [
     "Bounded",
     "ByTrait",
     "Equivalence",
     "EventStudy",
+    "HeldLog",
     "Mediated",
     "Mediation",
     "Parted",
     "PlaceboPartners",
     "PlaceboPeriods",
+    "Presence",
     "Randomization",
     "Randomized",
     "SelectionBounds",
+    "SideBySide",
     "SpendingMonths",
     "benjamini_hochberg",
     "equivalence",

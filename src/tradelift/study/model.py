@@ -188,6 +188,12 @@ class Study(Part):
         """Outcomes that the exhibit `placebo` looks at beside distance."""
         return known_options(self.exhibits).placebo.outcomes
 
+    @property
+    def concentration_margins(self) -> tuple[float, float]:
+        """Effects below these do not matter: on ratios in percentage points, on one flow over another in percent."""
+        options = known_options(self.exhibits).concentration
+        return options.margin_points, options.margin_percent
+
     def resolve(self, file: str) -> Path:
         """Path of a file that the study names."""
         return self.folder / file
@@ -199,7 +205,7 @@ class Study(Part):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the study says that does not do what a reader may expect."""
-        unused = [key for key in ("mediators", "traits", "breaks", "samples") if getattr(self, key)]
+        unused = [key for key in ("traits", "breaks", "samples") if getattr(self, key)]
         notes = [f"{key}: read, but no exhibit of this version uses them" for key in unused]
         log = self.transactions
         if log is not None and "line" not in log.columns:

@@ -35,11 +35,19 @@ class PlaceboOptions(Part):
     outcomes: Annotated[tuple[Annotated[str, AfterValidator(check_outcome)], ...], BeforeValidator(_as_list)] = ()
 
 
+class ConcentrationOptions(Part):
+    """Options of the exhibit `concentration`: effects below these do not matter."""
+
+    margin_points: PositiveFloat = 1.0
+    margin_percent: PositiveFloat = 5.0
+
+
 class KnownOptions(Part):
     """Options of exhibits that have some."""
 
     bandwidth: BandwidthOptions = BandwidthOptions()
     placebo: PlaceboOptions = PlaceboOptions()
+    concentration: ConcentrationOptions = ConcentrationOptions()
 
 
 def known_options(exhibits: Mapping[str, Any]) -> KnownOptions:

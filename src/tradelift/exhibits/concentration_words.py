@@ -1,0 +1,102 @@
+"""What the estimates of concentration say, in sentences."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tradelift.exhibits.concentration_tables import Findings, Margins, is_equivalent, top_less_rest
+from tradelift.exhibits.headline import numbers
+from tradelift.exhibits.labels import direction_label, label, plain, signed
+from tradelift.exhibits.spatial import size_of
+from tradelift.exhibits.split import GRAVITY, RD, of_term, p_words
+from tradelift.panel import Panel
+from tradelift.study import Study
+
+
+def sentences(study: Study, panel: Panel, found: Findings, margins: Margins) -> Iterator[str]:
+    """Say the effects on ratios, on top sellers and the rest, and what selection can do to them."""
+    designs = {a.design for _, _, a, _ in found.ratios} | {a.design for _, a, _ in found.apart}
+    design = RD if RD in designs else GRAVITY
+    yield from _ratios(study, panel, found, margins, design)
+    yield from _apart(panel, found, margins, design)
+    yield from _presence(panel, found, design)
+    yield from _bounds(study, panel, found, design)
+
+
+def _ratios(study: Study, panel: Panel, found: Findings, margins: Margins, design: str) -> Iterator[str]:
+    """The ratio of sellers in the first reading, by direction; without and with their number held."""
+    outcome = next((o for o, *_ in found.ratios), None)
+    for (name, held, a, direction), e in found.ratios.items():
+        if name != outcome or a.design != design:
+            continue
+        test, size = is_equivalent(e, margins.points), size_of(e)
+        held_words = "" if held == "none" else f", the number of {held} held"
+        span = f"{plain(size.low, 2)} to {plain(size.high, 2)}" if size.is_known else "its error is not known"
+        yield (
+            f"{label(study, panel, name)}, {direction_label(panel, direction)} ({design}{held_words}): "
+            f"{signed(size.value, 2)} points (95% interval {span}). {_verdict(test.p_value, margins.points, 'points')}"
+            f"{_limits(test.bound, test.detectable, ' points')}"
+        )
+
+
+def _verdict(p: float | None, margin: float, unit: str) -> str:
+    """Whether an effect as large as the margin is rejected."""
+    if p is None or not np.isfinite(p):
+        return "Its error is not known, so nothing can be excluded."
+    found = f"an effect of {plain(margin, 2 if unit == 'points' else 1)}{'%' if unit == '%' else ' ' + unit} or more"
+    if p < 0.05:
+        return f"The data reject {found} ({p_words(p)}): no effect that matters is a finding here."
+    return f"The data do not reject {found} ({p_words(p)}): that there is none is not shown."
+
+
+def _limits(bound: float, detectable: float, unit: str) -> str:
+    if not np.isfinite(bound):
+        return ""
+    return (
+        f" Effects beyond \N{PLUS-MINUS SIGN}{plain(bound, 2)}{unit} are excluded at 5%; one of "
+        f"{plain(detectable, 2)}{unit} would have been found four times in five."
+    )
+
+
+def _apart(panel: Panel, found: Findings, margins: Margins, design: str) -> Iterator[str]:
+    """Top sellers beside the rest."""
+    for (who, a, direction), e in found.apart.items():
+        if who != "seller" or a.design != design:
+            continue
+        gap = top_less_rest(e)
+        top, rest = (size_of(of_term(e, term)) for term in e.treatment)
+        test = is_equivalent(gap, margins.log)
+        equal = p_words(numbers(gap.tidy(), gap.treatment[0])["p_value"])
+        limits = _limits(float(100 * np.expm1(test.bound)), float(100 * np.expm1(test.detectable)), "%")
+        yield (
+            f"Flows of top sellers, {direction_label(panel, direction)} ({design}, PPML): {top.brief}; of the rest: "
+            f"{rest.brief}; equal effects: {equal}. {_verdict(test.p_value, margins.percent, '%')}{limits}"
+        )
+
+
+def _presence(panel: Panel, found: Findings, design: str) -> Iterator[str]:
+    parts = []
+    for (a, direction), e in found.presence.items():
+        if a.design == design:
+            size = size_of(e)
+            span = f" ({plain(size.low, 2)} to {plain(size.high, 2)})" if size.is_known else " (error not known)"
+            parts.append(f"{direction_label(panel, direction)} {signed(size.value, 2)} points{span}")
+    if parts:
+        yield f"Whether there is trade at all ({design}): {'; '.join(parts)}."
+
+
+def _bounds(study: Study, panel: Panel, found: Findings, design: str) -> Iterator[str]:
+    outcome = next((o for o, *_ in found.bounds), None)
+    parts = []
+    for (name, a, direction), b in found.bounds.items():
+        if name == outcome and a.design == design:
+            low, high = (numbers(x.tidy(), x.treatment[0])["estimate"] for x in (b.lower, b.upper))
+            parts.append(
+                f"{direction_label(panel, direction)} {signed(low, 2)} to {signed(high, 2)} points (95% interval "
+                f"{plain(b.conf_low, 2)} to {plain(b.conf_high, 2)}; {plain(100 * b.trimmed, 2)}% of {b.whose} trimmed)"
+            )
+    if parts:
+        yield (
+            f"{label(study, panel, str(outcome))}, bounds that allow for partnership changing where it is defined "
+            f"({design}): {'; '.join(parts)}."
+        )

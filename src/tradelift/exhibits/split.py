@@ -1,0 +1,176 @@
+"""What the exhibits of different effects share: two designs, two estimators, effects term by term, and tests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tradelift.designs import Finding, Gravity, SpatialRD
+from tradelift.errors import DesignError
+from tradelift.estimate import Estimate
+from tradelift.exhibits.exhibit import has_coordinates
+from tradelift.exhibits.gravity import Model, gravity_design, models
+from tradelift.exhibits.headline import is_log, numbers
+from tradelift.exhibits.labels import plain
+from tradelift.exhibits.shown import Column, Interval, Value
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, Size, leading_flow, rd_design, size_of
+from tradelift.inference import joint
+from tradelift.inference.derived import derive
+from tradelift.panel import Panel
+from tradelift.study import Study
+
+GRAVITY, RD = "gravity", "spatial RD"
+NO_MAP = "Spatial RD is left out: give longitude and latitude of the regions."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approach:
+    """A design and a model, as a table calls them: "spatial RD", "OLS"."""
+
+    design: str
+    model: Model
+
+    def key(self, what: str, direction: str) -> str:
+        """Name of a column of estimates, as in estimates.csv."""
+        return f"{what}, {self.design}, {self.model.key(direction)}"
+
+    @property
+    def words(self) -> str:
+        """In a sentence: "spatial RD by OLS"."""
+        return f"{self.design} by {self.model.estimator}"
+
+    def make(self, study: Study, direction: str, **options: object) -> Gravity | SpatialRD:
+        """Make the design that a study means."""
+        if self.design == RD:
+            return rd_design(study, self.model, direction, **options)
+        design = gravity_design(study, self.model, direction)
+        return replace(design, **options) if options else design  # type: ignore[arg-type]
+
+
+def approaches(panel: Panel, of_models: Sequence[Model]) -> list[Approach]:
+    """Both designs with each model; gravity alone where no coordinates are known."""
+    designs = (GRAVITY, RD) if has_coordinates(panel) else (GRAVITY,)
+    return [Approach(design=design, model=model) for design in designs for model in of_models]
+
+
+def flow_approaches(study: Study, panel: Panel) -> list[Approach]:
+    """Both designs with the leading flow, by OLS on logs and by PPML."""
+    return approaches(panel, leading_flow(models(study, panel)))
+
+
+def leading_approach(found: Sequence[Approach]) -> Approach | None:
+    """Spatial RD where there is one, by OLS: what sentences are about."""
+    first = [a for a in found if a.design == RD] or list(found)
+    return first[0] if first else None
+
+
+def lacking(panel: Panel) -> list[str]:
+    """What is left out for want of a map."""
+    return [] if has_coordinates(panel) else [NO_MAP]
+
+
+APPROACH_COLUMNS = (Column(name="design", label="Design"), Column(name="estimator", label=""))
+"""Columns that `approach_values` fills."""
+
+TEST_COLUMNS = (
+    Column(name="statistic", label="F", kind="number", digits=2),
+    Column(name="restrictions", label="Restrictions", kind="count"),
+    Column(name="p_value", label="p", kind="number", digits=3),
+)
+"""Columns of a joint test; `test_values` fills them."""
+
+DIFFERENCE_COLUMNS = tuple(replace(c, label="Difference") if c.name == "estimate" else c for c in EFFECT_COLUMNS)
+"""Columns of a difference between effects; percent is that of one effect over the other."""
+
+
+def approach_values(approach: Approach) -> tuple[Value, ...]:
+    """Design and estimator."""
+    return (approach.design, approach.model.estimator)
+
+
+def of_term(estimate: Estimate, term: str) -> Estimate:
+    """The same estimate about one of its terms: `size_of`, `effect_values` and `interval` take the first."""
+    return replace(estimate, treatment=(term, *(t for t in estimate.treatment if t != term)))
+
+
+def part_of(term: str) -> str:
+    """What a term is the effect in: "2019" of "partner[2019]"."""
+    return term[term.index("[") + 1 : -1] if "[" in term else term
+
+
+def equal_values(estimate: Estimate) -> tuple[Value, ...]:
+    """Test that all effects are equal, for `TEST_COLUMNS`; blank where there is one, or the test is not known."""
+    if len(estimate.treatment) < 2:
+        return (None,) * len(TEST_COLUMNS)
+    found = estimate.wald(estimate.treatment, equal=True)
+    return (found.statistic, found.restrictions, found.p_value)
+
+
+def difference(estimate: Estimate, plus: str, minus: str, name: str = "difference") -> Estimate:
+    """
+    The difference between two effects as an estimate, under the errors of the estimate.
+
+    Parameters
+    ----------
+    estimate
+        With both terms.
+    plus, minus
+        Names of terms.
+    name
+        Of the difference.
+    """
+    return weighed(estimate, {plus: 1.0, minus: -1.0}, name)
+
+
+def weighed(estimate: Estimate, weights: Mapping[str, float], name: str) -> Estimate:
+    """A weighted sum of effects as an estimate."""
+    gradient = np.array([[weights.get(term, 0.0) for term in estimate.terms]])
+    return replace(derive(estimate, [name], gradient @ estimate.coefficients, gradient), treatment=(name,))
+
+
+def together(estimates: Mapping[str, Estimate]) -> Estimate | None:
+    """Estimates as one; None where their errors do not allow it."""
+    try:
+        return joint(estimates, controls=False)
+    except DesignError:
+        return None
+
+
+def line(row: str, series: str, estimate: Estimate, term: str) -> Interval:
+    """A term as a line of a figure."""
+    size = size_of(of_term(estimate, term))
+    low, high = (size.low, size.high) if size.is_known else (None, None)
+    return Interval(row=row, series=series, value=size.value, low=low, high=high)
+
+
+def sizes(estimate: Estimate) -> dict[str, Size]:
+    """Each effect with its interval, by its part."""
+    return {part_of(term): size_of(of_term(estimate, term)) for term in estimate.treatment if term in estimate.terms}
+
+
+def p_of(estimate: Estimate) -> float:
+    """The p-value of the first effect; NaN where it is not known."""
+    return numbers(estimate.tidy(), estimate.treatment[0])["p_value"]
+
+
+def p_words(p: float) -> str:
+    """Say a p-value: "p = 0.03", "p < 0.001"."""
+    if not np.isfinite(p):
+        return "p is not known"
+    return "p < 0.001" if p < 0.001 else f"p = {plain(p, 3)}"
+
+
+def unit_of(estimates: Sequence[Estimate]) -> str:
+    """Label of the axis of effects."""
+    return "Effect in percent" if estimates and is_log(estimates[0]) else "Effect"
+
+
+def estimates_by(
+    results: Mapping[str, Finding], found: Sequence[Approach], what: str, directions: Sequence[str]
+) -> Iterator[tuple[str, Approach, Estimate]]:
+    """Yield direction, approach and estimate of what was planned under a name."""
+    for direction in directions:
+        for approach in found:
+            estimate = results.get(approach.key(what, direction))
+            if isinstance(estimate, Estimate):
+                yield direction, approach, estimate
