@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tradelift.exhibits import (
+    awareness,
     balance,
     bandwidth,
     control_types,
+    flights,
     gravity,
     map,  # noqa: A004 - the exhibit's own name
     matching,
+    migration,
     partner_shares,
     partners,
     placebo,
     rd_alternatives,
     spatial_rd,
+    spending,
     summary,
 )
 from tradelift.exhibits.exhibit import Exhibit, missing
@@ -51,6 +55,10 @@ EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
             rd_alternatives.EXHIBIT,
             matching.EXHIBIT,
             placebo.EXHIBIT,
+            migration.EXHIBIT,
+            awareness.EXHIBIT,
+            spending.EXHIBIT,
+            flights.EXHIBIT,
         )
     }
 )

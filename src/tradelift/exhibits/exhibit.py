@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tradelift.designs import Finding, Task
+from tradelift.exhibits.mediator_names import FLIGHTS, awareness_mediators, migration_mediators
 from tradelift.exhibits.shown import Shown
+from tradelift.inference.calendar import are_months
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -27,7 +29,7 @@ class Exhibit:
     title
         As in the report.
     needs
-        Of "partners", "coordinates", "trade" and "explanation".
+        Of "partners", "coordinates", "trade", "explanation", "migration", "awareness", "flights" and "months".
     plan
         From study and panel to the tasks that the pipeline estimates, by column.
     show
@@ -96,11 +98,19 @@ def missing(exhibit: Exhibit, study: Study, panel: Panel) -> str | None:
         "trade": "trade" in panel.names,
     }
     has["explanation"] = has["partners"] or has["coordinates"] or bool(study.model.controls)
+    has["migration"] = bool(migration_mediators(study))
+    has["awareness"] = bool(awareness_mediators(study))
+    has["flights"] = FLIGHTS in panel.names
+    has["months"] = are_months(panel.periods)
     say = {
         "partners": "partners",
         "coordinates": "longitude and latitude of the regions",
         "trade": "a column of flows called trade",
         "explanation": "partners, coordinates of the regions, or controls",
+        "migration": "migration between regions, its file under `pairs` and its column under `mediators`",
+        "awareness": "searches between regions, their file under `pairs` and their column under `mediators`",
+        "flights": "direct flights between regions, a column called flights in a file under `pairs`",
+        "months": "flows by month, with periods such as 2017-01",
     }
     lacking = [say[need] for need in say if need in exhibit.needs and not has[need]]
     return f"absent: give {' and '.join(lacking)}" if lacking else None

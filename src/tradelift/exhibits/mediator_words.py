@@ -1,0 +1,142 @@
+"""What mediators that are held mean, in sentences that name what they rest on."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tradelift.estimate import Estimate
+from tradelift.exhibits.headline import is_log, numbers
+from tradelift.exhibits.labels import direction_label, label, plain, signed
+from tradelift.exhibits.mediator_names import columns_of
+from tradelift.exhibits.mediator_tables import DESIGNS, size_of
+from tradelift.exhibits.mediators import Held
+from tradelift.inference import Mediated
+from tradelift.inference.mediated import DIRECT, MEDIATED, TOTAL
+
+
+def sentences(held: Held) -> Iterator[str]:
+    """Say the effect on each mediator, what holding it changes, the parts of several, and what that rests on."""
+    for m in held.mediators:
+        name = label(held.study, held.panel, m)
+        for design in held.designs:
+            yield from _on(held, design, m, name)
+            found = held.of(design, m)
+            if found:
+                yield f"{DESIGNS[design]}, with {name} held: {'; '.join(_held(held, d, x) for d, x in found.items())}."
+        yield from _missing(held, m, name)
+    yield from _parts(held)
+    yield _assumption(held)
+    for m in held.mediators:
+        yield from _hidden(held, m)
+
+
+def _on(held: Held, design: str, mediator: str, name: str) -> Iterator[str]:
+    """The effect on the mediator, in percent where it is in logs; once where it is the same in every direction."""
+    found = {d: held.on[design, mediator, d] for d in held.panel.directions if (design, mediator, d) in held.on}
+    said = {direction_label(held.panel, d): _effect_on(estimate) for d, estimate in found.items()}
+    if len(said) > 1 and len(set(said.values())) == 1:
+        yield f"{DESIGNS[design]} finds for {name} itself, the same in every direction: {next(iter(said.values()))}."
+    elif said:
+        yield f"{DESIGNS[design]} finds for {name} itself: {'; '.join(f'{d} {text}' for d, text in said.items())}."
+
+
+def _effect_on(estimate: Estimate) -> str:
+    logs = is_log(estimate)
+    row = numbers(estimate.percent() if logs else estimate.tidy(), estimate.treatment[0])
+    digits, unit = (1, "%") if logs else (3, "")
+    value, low, high = row["percent" if logs else "estimate"], row["conf_low"], row["conf_high"]
+    span = "error not known"
+    if np.isfinite(high - low):
+        span = f"95% interval {plain(low, digits)} to {plain(high, digits)}{', not told from 0' * (low <= 0 <= high)}"
+    return f"{signed(value, digits)}{unit} ({span})"
+
+
+def _held(held: Held, direction: str, found: Mediated) -> str:
+    """From the effect to what is left of it, the difference with its interval, and its share."""
+    total, direct = size_of(found, TOTAL), size_of(found, DIRECT)
+    row = numbers(found.tidy(), MEDIATED)
+    known = bool(np.isfinite(row["conf_high"] - row["conf_low"]))
+    points = f"{signed(row['estimate'], 3)}{' log points' if total.unit else ''}"
+    if known:
+        span = f"95% interval {plain(row['conf_low'], 3)} to {plain(row['conf_high'], 3)}"
+        clear = "" if not row["conf_low"] <= 0 <= row["conf_high"] else ", not told from 0"
+        points = f"{points}, {span}{clear}"
+    else:
+        points = f"{points}, its error not known"
+    return (
+        f"{direction_label(held.panel, direction)} {signed(direct.value)}{direct.unit} where it was "
+        f"{signed(total.value)}{total.unit} (difference {points}; {_share(found, MEDIATED)})"
+    )
+
+
+def _share(found: Mediated, term: str) -> str:
+    """A share never stands without its interval."""
+    share, low, high = found.share(term)
+    if np.isnan(low):
+        return "its share of the effect is not known"
+    if np.isinf(low) or np.isinf(high):
+        return "as the effect is not told from 0, its share is not bounded"
+    return f"{plain(100 * share, 0)}% of the effect, 95% interval {plain(100 * low, 0)} to {plain(100 * high, 0)}%"
+
+
+def _missing(held: Held, mediator: str, name: str) -> Iterator[str]:
+    """Observations on which the mediator is not known are in neither estimate."""
+    first = held.panel.directions[0]
+    found = {design: x.get(first) for design in held.designs if (x := held.of(design, mediator))}
+    lost = {design: x.estimate.dropped["missing"] for design, x in found.items() if x is not None}
+    if any(lost.values()):
+        said = ", ".join(f"{DESIGNS[design]} {count:,}" for design, count in lost.items())
+        yield (
+            f"Observations that are in neither estimate, for {name} or another column is not known "
+            f"({direction_label(held.panel, first)}): {said}."
+        )
+
+
+def _parts(held: Held) -> Iterator[str]:
+    """Every mediator's part with all of them held."""
+    for design in held.designs:
+        said = [
+            f"{direction_label(held.panel, d)}: {', '.join(_part(held, found, m) for m in found.mediators)}"
+            for d in held.panel.directions
+            if (found := held.every.get((design, held.models[0], d))) is not None
+        ]
+        if said:
+            yield f"{DESIGNS[design]}, the difference by mediator with all held, in log points: {'; '.join(said)}."
+
+
+def _part(held: Held, found: Mediated, mediator: str) -> str:
+    row = numbers(found.tidy(), f"{MEDIATED}[{mediator}]")
+    span = "error not known"
+    if np.isfinite(row["conf_high"] - row["conf_low"]):
+        span = f"{plain(row['conf_low'], 3)} to {plain(row['conf_high'], 3)}"
+    return f"{label(held.study, held.panel, mediator)} {signed(row['estimate'], 3)} ({span})"
+
+
+def _assumption(held: Held) -> str:
+    """What must hold for a difference to be a part of the effect, and which way it errs where it does not."""
+    names = " and ".join(label(held.study, held.panel, m) for m in held.mediators)
+    moving = [m for m in held.mediators if not all(held.panel.is_fixed(c) for c in columns_of(m))]
+    when = f"{names} {'is of the same period as the flows' if moving else 'is one number for all periods'}"
+    return (
+        f"Such a difference is the part of the effect that works through {names} only under sequential ignorability: "
+        f"given controls and effects, nothing that is not seen moves two of partnership, {names} and flows, and flows "
+        f"do not move {names}. The data cannot show that; {when}, and where trade brings {names}, too, the part is "
+        f"too large."
+    )
+
+
+def _hidden(held: Held, mediator: str) -> Iterator[str]:
+    """How strong a cause that is not seen would have to be, where there is a part for it to undo."""
+    name = label(held.study, held.panel, mediator)
+    for design in held.designs:
+        correlations = {
+            d: found.hidden[mediator].correlation
+            for d, found in held.of(design, mediator).items()
+            if found.hidden and size_of(found, MEDIATED).is_clear
+        }
+        if correlations:
+            said = "; ".join(f"{direction_label(held.panel, d)} {signed(r, 2)}" for d, r in correlations.items())
+            yield (
+                f"{DESIGNS[design]}: nothing of the part through {name} would be left if a cause that is not seen "
+                f"made the errors of {name} and of the flows correlate by {said}."
+            )

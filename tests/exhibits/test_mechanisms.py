@@ -1,0 +1,233 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tradelift as tl
+from tests.exhibits.mechanisms import KILOMETRES, asked, world
+from tests.exhibits.small import estimated, one_side, study, two_sides
+from tradelift.exhibits import EXHIBITS, missing
+from tradelift.exhibits.headline import percent
+from tradelift.exhibits.labels import plain, signed
+from tradelift.exhibits.mediator_names import awareness_mediators, columns_of, flight_mediators, migration_mediators
+from tradelift.inference import Mediation, SpendingMonths
+from tradelift.inference.spending import MONTHS
+
+NAMES = ("migration", "awareness", "spending", "flights")
+BOTH = "both directions"
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return world()
+
+
+@pytest.fixture(scope="module")
+def found(panel):
+    return {name: estimated(name, panel, asked()) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def shown(panel, found):
+    return {name: EXHIBITS[name].show(asked(), panel, found[name]) for name in NAMES}
+
+
+def test_they_stand_in_the_order_of_the_report():
+    assert [name for name in EXHIBITS if name in NAMES] == list(NAMES)
+
+
+def test_mediators_find_their_exhibit_by_their_names(panel):
+    about = study(mediators=["log(migration)", "log(search)", "visits", "flights"])
+    assert migration_mediators(about) == ("log(migration)", "visits")
+    assert awareness_mediators(about) == ("log(search)",)
+    assert flight_mediators(about, panel) == ("flights",)
+    assert flight_mediators(study(), panel) == ("flights",)
+    assert flight_mediators(study(), two_sides()) == ()
+    assert columns_of("log(search):migration") == ("search", "migration")
+
+
+def test_every_mediator_is_held_alone_and_with_the_others_and_is_an_outcome(panel):
+    tasks = EXHIBITS["migration"].plan(asked(), panel)
+    rd = tl.SpatialRD(family="gaussian", bandwidth_km=KILOMETRES, direction="west->east")
+    gravity = tl.Gravity(outcome="trade", family="poisson", direction="west->east")
+    assert tasks["spatial RD, log(trade), OLS, west->east, migration held"] == Mediation(
+        design=rd, mediators=("migration",)
+    )
+    assert tasks["gravity, trade, PPML, west->east, all mediators held"] == Mediation(
+        design=gravity, mediators=("migration", "search")
+    )
+    assert tasks["spatial RD, effect on migration, west->east"] == replace(rd, outcome="migration")
+    assert len(tasks) == 2 * 3 * (2 * 2 + 1)
+    alone = EXHIBITS["migration"].plan(asked(mediators=["migration"]), panel)
+    assert not any("all mediators" in key for key in alone)
+    product = EXHIBITS["migration"].plan(asked(mediators=["migration:distance_km"]), panel)
+    assert not any("effect on" in key for key in product)
+
+
+def test_the_table_has_what_was_estimated(found, shown):
+    table = shown["migration"].tables[0]
+    rows = list(table.records())
+    assert len(rows) == 2 * 2 * 3
+    for row in rows:
+        key = f"{row['design']}, {row['outcome']}, {row['estimator']}, {row['direction']}, migration held"
+        mediated = found["migration"][key]
+        tidy = mediated.tidy().set_index("term")
+        assert (row["total"], row["direct"]) == (tidy["estimate"]["total"], tidy["estimate"]["direct"])
+        assert (row["mediated"], row["std_error"]) == tuple(tidy.loc["mediated", ["estimate", "std_error"]])
+        share, low, high = mediated.share()
+        bounded = np.isfinite(low)
+        assert (row["share"], row["share_low"], row["share_high"]) == (
+            share,
+            *((low, high) if bounded else (None, None)),
+        )
+        assert row["on_mediator"] == tidy["estimate"]["on[migration]"]
+        assert (row["hidden_correlation"] is None) == (row["estimator"] == "PPML")
+
+
+def test_the_parts_of_ols_add_up_in_the_table(shown):
+    rows = list(shown["awareness"].tables[1].records())
+    assert len(rows) == 2 * 2 * 3 * 4
+    for start in range(0, len(rows), 4):
+        values = {row["part"]: row["mediated"] for row in rows[start : start + 4]}
+        assert values["migration"] + values["search"] + values["rest"] == pytest.approx(values["mediated"], abs=1e-12)
+        assert rows[start]["estimator"] == "PPML" or values["rest"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_words_are_the_numbers_and_name_what_they_rest_on(found, shown):
+    said = shown["awareness"].sentences
+    mediated = found["awareness"]["gravity, log(trade), OLS, both, search held"]
+    total, direct = (percent(mediated.value(term)) for term in ("total", "direct"))
+    share, low, high = (100 * x for x in mediated.share())
+    sentence = next(s for s in said if s.startswith("Gravity, with search held: "))
+    assert f"{BOTH} {signed(direct)}% where it was {signed(total)}%" in sentence
+    assert f"{plain(share, 0)}% of the effect, 95% interval {plain(low, 0)} to {plain(high, 0)}%" in sentence
+    on = found["awareness"]["gravity, effect on search, both"].tidy().iloc[0]
+    assert any(s.startswith(f"Gravity finds for search itself: {BOTH} {signed(on['estimate'], 3)} (95% ") for s in said)
+    assert any(
+        "only under sequential ignorability" in s and "search is of the same period as the flows" in s for s in said
+    )
+    zero = mediated.hidden["search"].correlation
+    assert any(f"correlate by {BOTH} {signed(zero, 2)}" in s for s in said if s.startswith("Gravity: nothing of"))
+    missing_rows = mediated.estimate.dropped["missing"]
+    assert missing_rows > 0
+    assert any(s.endswith(f"Gravity {missing_rows}.") and "in neither estimate" in s for s in said)
+    assert not any("explain" in s for s in said)
+
+
+def test_what_is_the_same_in_every_direction_is_said_once(shown):
+    said = [s for s in shown["migration"].sentences if "finds for migration itself" in s]
+    assert len(said) == 2
+    assert all("itself, the same in every direction: " in s for s in said)
+    assert any("migration is one number for all periods" in s for s in shown["migration"].sentences)
+
+
+def test_a_share_of_an_effect_that_may_be_nothing_has_no_number(panel, found):
+    mediated = found["migration"]["gravity, log(trade), OLS, both, migration held"]
+    noisy = replace(mediated, estimate=replace(mediated.estimate, covariance=mediated.estimate.covariance * 1e4))
+    unknown = replace(mediated, estimate=replace(mediated.estimate, covariance=mediated.estimate.covariance * np.nan))
+    for other, words in ((noisy, "its share is not bounded"), (unknown, "its share of the effect is not known")):
+        key = "gravity, log(trade), OLS, both, migration held"
+        shown = EXHIBITS["migration"].show(asked(), panel, {key: other})
+        sentence = next(s for s in shown.sentences if s.startswith("Gravity, with migration held"))
+        assert words in sentence
+        assert "% of the effect" not in sentence
+        assert next(iter(shown.tables[0].records()))["share_low"] is None
+        assert not any("nothing of the part" in s for s in shown.sentences)
+
+
+def test_the_figures_show_both_effects_and_what_an_unseen_cause_would_leave(found, shown):
+    intervals, curve = shown["migration"].figures
+    mediated = found["migration"]["spatial RD, log(trade), OLS, both, migration held"]
+    assert [(x.series, x.value) for x in intervals.intervals[:2]] == [
+        ("without migration", pytest.approx(percent(mediated.value("total")))),
+        ("migration held", pytest.approx(percent(mediated.value("direct")))),
+    ]
+    assert len(intervals.intervals) == 2 * 3 * 2
+    zero = next(p for p in curve.points if (p.row, p.column, p.x) == ("both", "spatial RD", 0.0))
+    assert zero.value == pytest.approx(percent(mediated.value("mediated[migration]")))
+    assert {p.column for p in curve.points} == {"spatial RD", "gravity"}
+
+
+def test_spending_is_planned_and_shown_by_month(panel, found, shown):
+    tasks = EXHIBITS["spending"].plan(asked(), panel)
+    assert tasks["gravity, trade, PPML, both"] == SpendingMonths(design=tl.Gravity(outcome="trade", family="poisson"))
+    rows = list(shown["spending"].tables[0].records())
+    assert len(rows) == 2 * 2 * 3
+    for row in rows:
+        estimate = found["spending"][f"{row['design']}, {row['outcome']}, {row['estimator']}, {row['direction']}"]
+        values = dict(zip(estimate.terms, estimate.coefficients, strict=True))
+        assert [row["other"], row["december"], row["new_year"]] == [values[t] for t in ("partner", *MONTHS)]
+        np.testing.assert_equal(row["p_value"], estimate.wald(MONTHS).p_value)
+    assert "Chinese New Year's day falls in 2017-01." in shown["spending"].tables[0].notes
+    assert len(shown["spending"].figures[0].intervals) == 2 * 3 * 3
+
+
+def test_words_of_spending_follow_the_joint_test(panel, found):
+    key = "gravity, log(trade), OLS, both"
+    estimate = found["spending"][key]
+    k = [estimate.terms.index(term) for term in MONTHS]
+
+    def words(scale):
+        covariance = np.diag(np.full(len(estimate.terms), scale))
+        coefficients = estimate.coefficients.copy()
+        coefficients[k] = 0.1
+        moved = replace(estimate, covariance=covariance, coefficients=coefficients)
+        return EXHIBITS["spending"].show(asked(), panel, {key: moved}).sentences
+
+    clear, unclear, unknown = words(1e-6), words(1.0), words(np.nan)
+    assert f"It differs in these months at the 5% level in Gravity, {BOTH}; the signs above say which way." in clear
+    assert any(f"No difference is told from 0 in Gravity, {BOTH}. That is no proof of none" in s for s in unclear)
+    assert "no joint test, for an error is not known" in unknown[0]
+    assert not any("differs in these" in s or "told from" in s for s in unknown)
+
+
+def test_flights_are_an_outcome_and_a_mediator(panel, found, shown):
+    tasks = EXHIBITS["flights"].plan(asked(), panel)
+    assert tasks["gravity, flights, PPML, both"] == tl.Gravity(outcome="flights", family="poisson")
+    assert tasks["spatial RD, flights, OLS, both"].family == "gaussian"
+    assert [t.name for t in shown["flights"].tables] == ["flights_outcome", "flights_held"]
+    for row in shown["flights"].tables[0].records():
+        estimate = found["flights"][f"{row['design']}, flights, {row['estimator']}, {row['direction']}"]
+        assert row["estimate"] == estimate.coefficients[0]
+    assert [f.name for f in shown["flights"].figures] == [
+        "flights_outcome",
+        "flights_flights",
+        "flights_flights_hidden",
+    ]
+    assert any(s.startswith("Gravity, with flights held") for s in shown["flights"].sentences)
+
+
+def test_flights_that_are_not_told_from_nothing_are_no_proof(panel, found):
+    key = "gravity, flights, PPML, both"
+    for scale, is_clear in ((1e4, False), (1e-8, True)):
+        estimate = found["flights"][key]
+        moved = replace(estimate, covariance=np.eye(len(estimate.terms)) * scale)
+        said = EXHIBITS["flights"].show(asked(), panel, {key: moved}).sentences[0]
+        assert ("no proof of none" in said) is not is_clear
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_found_is_nothing_shown(panel, name):
+    empty = EXHIBITS[name].show(asked(), panel, {})
+    assert (empty.tables, empty.figures, empty.sentences) == ((), (), ())
+
+
+def test_what_is_absent_is_said_with_what_would_bring_it():
+    few = two_sides()
+    assert missing(EXHIBITS["migration"], study(), few) == (
+        "absent: give migration between regions, its file under `pairs` and its column under `mediators`"
+    )
+    assert missing(EXHIBITS["awareness"], study(mediators=["migration"]), few).startswith(
+        "absent: give searches between"
+    )
+    assert missing(EXHIBITS["flights"], study(), few).endswith("a column called flights in a file under `pairs`")
+    assert missing(EXHIBITS["spending"], study(), few) is None
+    assert missing(EXHIBITS["spending"], study(), one_side()) == (
+        "absent: give partners and flows by month, with periods such as 2017-01"
+    )
+
+
+def test_without_coordinates_there_is_gravity_alone():
+    tasks = EXHIBITS["spending"].plan(study(), two_sides(coordinates=False))
+    assert tasks
+    assert all(key.startswith("gravity") for key in tasks)
