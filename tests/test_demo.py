@@ -13,7 +13,8 @@ def test_the_demonstration_finds_what_it_simulated(tmp_path):
     done = call("demo", "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(out / "report.html")
-    assert "Gravity of trade beside the truth" in done.stderr
+    assert "Gravity and spatial RD of trade beside the truth" in done.stderr
+    assert done.stderr.count("spatial RD, OLS, logs") == done.stderr.count("gravity, OLS, logs") == 3
     truth = json.loads((out / "world" / "truth.json").read_text())
     manifest = json.loads((out / "manifest.json").read_text())
     assert truth["effects"]["west->east"] == pytest.approx(log(1.1))
@@ -38,3 +39,9 @@ def test_the_demonstration_finds_what_it_simulated(tmp_path):
     for direction, limit in limits.items():
         assert abs(estimates.loc[direction, "estimate"] - limit) < 3 * estimates.loc[direction, "std_error"]
     assert all(stage["peak_mb"] < 2000 for stage in manifest["stages"].values())
+
+    # the causal answer: each direction within two of its errors of the truth
+    rd = pd.read_csv(out / "estimates.csv").query("exhibit == 'spatial_rd' and term == 'partner'").set_index("column")
+    for direction, effect in truth["effects"].items():
+        row = rd.loc[f"log(trade), OLS, {direction}"]
+        assert abs(row["estimate"] - effect) < 2 * row["std_error"]

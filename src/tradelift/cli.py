@@ -174,7 +174,8 @@ def compare(results: "Results", truth: "Mapping[str, Any]") -> None:
 
     from tradelift.pipeline import beside_truth
 
-    table = Table(title="Gravity of trade beside the truth of the simulated world, in percent", box=SIMPLE)
+    title = "Gravity and spatial RD of trade beside the truth of the simulated world, in percent"
+    table = Table(title=title, box=SIMPLE)
     for head in ("direction", "estimator"):
         table.add_column(head, no_wrap=True)
     for head in ("truth", "limit", "estimate", "95% interval"):

@@ -184,6 +184,8 @@ def _range(curve: Mapping[float, Estimate]) -> str:
     sizes = {km: size_of(e) for km, e in curve.items()}
     low, high = min(s.value for s in sizes.values()), max(s.value for s in sizes.values())
     unit = next(iter(sizes.values())).unit
+    if len(sizes) == 1:
+        return f"{plain(low)}{unit}"
     return f"{plain(low)}{unit} to {plain(high)}{unit}"
 
 
@@ -226,11 +228,13 @@ def _lost(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]
     known = [(km, about) for km, e in curve.items() if (about := e.diagnostics.identification) is not None]
     if len(known) < 2:
         return
-    said = [
-        f"at {km:g} km {sum(about.lost_groups.values()) or 'no':} partner pairs have no group, and the others count as "
-        f"{plain(about.effective_partners)} of equal weight"
-        for km, about in (known[0], known[-1])
-    ]
+    said = []
+    for km, about in (known[0], known[-1]):
+        lost = sum(about.lost_groups.values())
+        groups = (
+            f"{lost:,} partner pairs have no group, and the others" if lost else "all partner pairs have a group, and"
+        )
+        said.append(f"at {km:g} km {groups} count as {plain(about.effective_partners)} of equal weight")
     yield (
         f"A narrow bandwidth loses groups, a wide one compares pairs that are less alike: {'; '.join(said)} "
         f"({direction_label(panel, direction)})."

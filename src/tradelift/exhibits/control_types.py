@@ -122,7 +122,9 @@ def explain(study: Study, panel: Panel, shown: Shown, refused: Mapping[str, str]
         rows=tuple(rows),
         label="control_types",
     )
-    said = f"{len({row[0] for row in rows}):,} sets are refused, for the reasons in the last table."
+    count = len({row[0] for row in rows})
+    what = "1 set is" if count == 1 else f"{count:,} sets are"
+    said = f"{what} refused, for the reasons in the last table."
     return replace(shown, tables=(*shown.tables, table), sentences=(*shown.sentences, said))
 
 

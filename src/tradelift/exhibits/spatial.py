@@ -21,6 +21,8 @@ WIDER_KM = 250.0
 WIDER = {"d": "|d|", "d2": "d\N{SUPERSCRIPT TWO}"}
 """Terms in the distance from the partner pair, which stand beside the default within the wider bandwidth."""
 
+ROUNDING = 1e-9  # of a coefficient: errors below it are what floats leave
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compared:
@@ -149,9 +151,15 @@ def size_of(estimate: Estimate) -> Size:
     else:
         row, name, unit = numbers(estimate.tidy(), term), "estimate", ""
     low, high = row["conf_low"], row["conf_high"]
-    if not np.isfinite(high - low):
+    if not np.isfinite(high - low) or _fits_whole(estimate):
         low = high = np.nan
     return Size(value=row[name], low=low, high=high, unit=unit)
+
+
+def _fits_whole(estimate: Estimate) -> bool:
+    """Whether an error is no more than rounding: then the equation fits every flow, and the error is not known."""
+    place = estimate.terms.index(estimate.treatment[0])
+    return bool(estimate.std_errors[place] <= ROUNDING * max(abs(estimate.coefficients[place]), 1.0))
 
 
 def by_direction(panel: Panel, found: Mapping[str, Estimate]) -> str:
@@ -212,5 +220,8 @@ def effect_values(estimate: Estimate | None) -> tuple[Value, ...]:
     if estimate is None:
         return (None,) * len(EFFECT_COLUMNS)
     row = numbers(estimate.tidy(), estimate.treatment[0])
-    percent = size_of(estimate).value if is_log(estimate) else None
+    size = size_of(estimate)
+    percent = size.value if is_log(estimate) else None
+    if _fits_whole(estimate):
+        return (row["estimate"], None, None, None, percent, None)
     return (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], percent, row["p_value"])
