@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance import check_columns, check_scheme
 from tradelift.designs.comparison import Comparison, compare, conclude
 from tradelift.designs.levels import spelled, split_by_levels
+from tradelift.designs.named import check_errors, check_names, make_tuples
 from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.sample import describe, select, select_pairs
 from tradelift.designs.stored import estimate_parts, refuse_stored
@@ -96,20 +96,10 @@ class Gravity:
     correction: str = "clusters"
 
     def __post_init__(self) -> None:
-        for name in ("controls", "effects", "control_types"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                msg = f"{name} must be a list; write {name}=['{value}']."
-                raise DesignError(msg)
-            if value is not None:
-                object.__setattr__(self, name, tuple(value))
-        _check_names(self)
+        make_tuples(self, ("controls", "effects", "control_types"))
+        check_names(self, ("treatment", "weights", "offset", "by"))
         choose_family(parse_outcome(self.outcome), self.family)
-        if isinstance(self.vcov, str):
-            check_scheme(self.vcov, self.correction)
-        else:
-            object.__setattr__(self, "vcov", tuple(self.vcov))
-            check_columns(self.vcov, self.correction)
+        check_errors(self)
         wrong = [t for t in self.control_types if t not in CONTROL_TYPES]
         if wrong:
             msg = f"control_types are among 1, 2, 3 and 4; found {wrong[0]!r}."
@@ -293,28 +283,3 @@ def _is_pair(panel: Panel, effect: str) -> bool:
     codes = np.unique(panel.pair_column(effect), return_inverse=True)[1]
     dyads = np.unique(np.stack([codes, panel.pairs.dyad]), axis=1)
     return bool(dyads.shape[1] == len(np.unique(codes)))
-
-
-def _check_names(design: Gravity) -> None:
-    """Refuse what is not a name where a name is asked for."""
-    for field in ("treatment", "weights", "offset", "by"):
-        value = getattr(design, field)
-        if value is not None and not isinstance(value, str):
-            msg = f"{field} names a column, or is None; found {value!r}."
-            raise DesignError(msg)
-    for field in ("controls", "effects"):
-        wrong = [value for value in getattr(design, field) or () if not isinstance(value, str)]
-        if wrong:
-            msg = f"{field} are names; found {wrong[0]!r}."
-            raise DesignError(msg)
-    if not isinstance(design.outcome, str):
-        msg = f"outcome is a column, or log(x), log1p(x) or asinh(x) of one; found {design.outcome!r}."
-        raise DesignError(msg)
-    if design.where is not None and not isinstance(design.where, Mapping):
-        msg = (
-            f"where gives a value or values for each column, as {{'direction': 'west->east'}}; found {design.where!r}."
-        )
-        raise DesignError(msg)
-    if design.vcov is None:
-        msg = "vcov is a scheme or a list of columns; write vcov='none' for errors of independent observations."
-        raise DesignError(msg)

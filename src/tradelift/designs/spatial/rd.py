@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from tradelift.covariance import check_columns, check_scheme
 from tradelift.designs.comparison import Comparison, fitted, settle
 from tradelift.designs.levels import spelled, split_by_levels
+from tradelift.designs.named import check_errors, check_names, make_tuples
 from tradelift.designs.sample import describe, select
 from tradelift.designs.spatial.comparing import Wanted, compare_stack
 from tradelift.designs.spatial.identification import identify
@@ -130,13 +130,7 @@ class SpatialRD:
     correction: str = "full"
 
     def __post_init__(self) -> None:
-        for name in ("controls", "effects", "distance_terms"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                msg = f"{name} must be a list; write {name}=['{value}']."
-                raise DesignError(msg)
-            if value is not None:
-                object.__setattr__(self, name, tuple(value))
+        make_tuples(self, ("controls", "effects", "distance_terms"))
         object.__setattr__(self, "control_types", self.near.control_types)
         wrong = [term for term in self.distance_terms if term not in POWERS]
         if wrong:
@@ -145,15 +139,11 @@ class SpatialRD:
         if self.distance_terms and self.bandwidth_km is None and self.contiguous:
             msg = "distance_terms need distances: give bandwidth_km, or leave them out beside contiguous=True."
             raise DesignError(msg)
-        _check_names(self)
+        check_names(self, ("by", "weights", "offset"))
         choose_family(parse_outcome(self.outcome), self.family)
         if self.correction == "weidner-zylkin":
             raise DesignError(NO_BIAS)
-        if isinstance(self.vcov, str):
-            check_scheme(self.vcov, self.correction)
-        else:
-            object.__setattr__(self, "vcov", tuple(self.vcov))
-            check_columns(self.vcov, self.correction)
+        check_errors(self)
 
     @property
     def near(self) -> Near:
@@ -259,26 +249,3 @@ class SpatialRD:
 def _conditions(panel: Panel, where: Mapping[str, Any] | None) -> list[str]:
     """The conditions on columns in words."""
     return describe(panel, CONTROL_TYPES, where).split(", ")[1:] if where else []
-
-
-def _check_names(design: SpatialRD) -> None:
-    """Refuse what is not a name where a name is asked for."""
-    for name in ("by", "weights", "offset"):
-        value = getattr(design, name)
-        if value is not None and not isinstance(value, str):
-            msg = f"{name} names a column, or is None; found {value!r}."
-            raise DesignError(msg)
-    for name in ("controls", "effects"):
-        wrong = [value for value in getattr(design, name) or () if not isinstance(value, str)]
-        if wrong:
-            msg = f"{name} are names; found {wrong[0]!r}."
-            raise DesignError(msg)
-    if not isinstance(design.outcome, str):
-        msg = f"outcome is a column, or log(x), log1p(x) or asinh(x) of one; found {design.outcome!r}."
-        raise DesignError(msg)
-    if design.where is not None and not isinstance(design.where, Mapping):
-        msg = f"where gives a value or values for each column, as {{'period': '2017-01'}}; found {design.where!r}."
-        raise DesignError(msg)
-    if design.vcov is None:
-        msg = "vcov is a scheme or a list of columns; write vcov='none' for errors of independent observations."
-        raise DesignError(msg)
