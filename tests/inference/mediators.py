@@ -12,7 +12,7 @@ from tradelift.solve.stack import StackProblem
 DIRECT, ON_MIGRATION, OF_MIGRATION, ON_SEARCH, OF_SEARCH = 0.1, 0.5, 0.2, 0.4, 0.3
 
 
-def with_mediators(seed=3, *, periods=3, missing=0.05, n_east=8, n_west=9, partners=12, noise=0.3):
+def with_mediators(seed=3, *, periods=3, missing=0.05, n_east=8, n_west=9, partners=12, noise=0.3, mean=40):
     """Migration is fixed and undirected, search moves and is directed; some of it is not known."""
     panel, frame, chosen = two_sided(
         seed=seed, periods=periods, missing=missing, n_east=n_east, n_west=n_west, partners=partners
@@ -25,7 +25,7 @@ def with_mediators(seed=3, *, periods=3, missing=0.05, n_east=8, n_west=9, partn
     frame["migration"] = ON_MIGRATION * treated + np.array([drawn[dyad] for dyad in dyads])
     frame["search"] = ON_SEARCH * treated + rng.normal(0, 0.5, len(frame))
     log = DIRECT * treated + OF_MIGRATION * frame["migration"] + OF_SEARCH * frame["search"]
-    frame["trade"] = 1.0 + rng.poisson(40 * np.exp(log + rng.normal(0, noise, len(frame))))
+    frame["trade"] = 1.0 + rng.poisson(mean * np.exp(log + rng.normal(0, noise, len(frame))))
     frame.loc[3:9, "search"] = np.nan
     partners_frame = pd.DataFrame(chosen, columns=["east", "west"])
     return rebuilt(panel, frame, partners=partners_frame)
