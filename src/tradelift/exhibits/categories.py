@@ -1,0 +1,217 @@
+"""The effect by product category, by comparative advantage and by the programme's priorities."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tradelift.designs import Finding, Task
+from tradelift.designs.advantage import balassa
+from tradelift.errors import DesignError
+from tradelift.estimate import Estimate
+from tradelift.exhibits.category_tables import Category, category_table, equality_table, group_table
+from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.gravity import PPML
+from tradelift.exhibits.labels import direction_label, plain
+from tradelift.exhibits.shown import Figure, IntervalFigure, Shown
+from tradelift.exhibits.spatial import size_of, spoken
+from tradelift.exhibits.split import (
+    Approach,
+    difference,
+    estimates_by,
+    flow_approaches,
+    lacking,
+    leading_approach,
+    line,
+    of_term,
+    p_of,
+    p_words,
+    part_of,
+    unit_of,
+)
+from tradelift.inference import Parted, simultaneous
+from tradelift.panel import Panel
+from tradelift.study import Study
+
+EACH = "by category"
+GROUPS = {
+    "priority": ("priority of the programme", "other categories"),
+    "advantage": ("comparative advantage", "none"),
+}
+
+
+def plan(study: Study, panel: Panel) -> dict[str, Task]:
+    """Plan every category in both designs by OLS and PPML, and the groups that the study has by PPML on their sums."""
+    found = flow_approaches(study, panel)
+    out: dict[str, Task] = {}
+    for direction in panel.directions:
+        for a in found:
+            design = a.make(study, direction)
+            out[a.key(EACH, direction)] = Parted(design=design, by="category")
+            if a.model.estimator == PPML:
+                for name, groups in _groups(panel).items():
+                    out[a.key(f"by {name}", direction)] = Parted(design=design, by="category", groups=groups)
+    return out
+
+
+def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
+    """Show the effects by category, and which differ."""
+    found = flow_approaches(study, panel)
+    lead = leading_approach(found)
+    each = list(estimates_by(results, found, EACH, panel.directions))
+    if lead is None or not each:
+        return Shown(sentences=tuple(_absent(panel)))
+    known = _categories(panel)
+    groups = {name: list(estimates_by(results, found, f"by {name}", panel.directions)) for name in GROUPS}
+    tables = (
+        category_table(panel, each, known),
+        equality_table(panel, each, known),
+        group_table(panel, groups, GROUPS),
+    )
+    return Shown(
+        tables=tuple(table for table in tables if table.rows),
+        figures=tuple(_figures(panel, each, lead, known)),
+        sentences=(
+            *_sentences(panel, each, lead, known),
+            *_of_groups(panel, groups, lead),
+            *_coverage(panel),
+            *_absent(panel),
+        ),
+    )
+
+
+def _categories(panel: Panel) -> dict[str, Category]:
+    """What is known of each category."""
+    goods = panel.goods
+    assert goods is not None, "the exhibit needs it"
+    names = goods.about.get("name")
+    priority = goods.about.get("priority")
+    index = _advantage(panel)
+    return {
+        name: Category(
+            label=str(names[c]) if names is not None and names[c] else name,
+            trade=float(goods.columns["trade"][goods.edges[c] : goods.edges[c + 1]].sum()),
+            advantage=float(index[c]) if index is not None and np.isfinite(index[c]) else None,
+            priority=float(priority[c]) if priority is not None and np.isfinite(priority[c]) else None,
+        )
+        for c, name in enumerate(goods.names)
+    }
+
+
+def _advantage(panel: Panel) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    try:
+        return balassa(panel)
+    except DesignError:
+        return None
+
+
+def _groups(panel: Panel) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Categories with and without priority, and with and without advantage, where there are some of both."""
+    known = _categories(panel)
+    marks = {
+        "priority": {n: c.priority == 1 for n, c in known.items() if c.priority is not None},
+        "advantage": {n: c.advantage > 1 for n, c in known.items() if c.advantage is not None},
+    }
+    return {
+        name: {
+            words[0]: tuple(n for n, has in marks[name].items() if has),
+            words[1]: tuple(n for n, has in marks[name].items() if not has),
+        }
+        for name, words in GROUPS.items()
+        if len(set(marks[name].values())) == 2
+    }
+
+
+def _figures(
+    panel: Panel, each: list[tuple[str, Approach, Estimate]], lead: Approach, known: Mapping[str, Category]
+) -> Iterator[Figure]:
+    """One figure a direction: every category in both designs, by the leading model."""
+    words = {name: c.label for name, c in known.items()}
+    for direction in panel.directions:
+        own = [(a, e) for d, a, e in each if d == direction and a.model == lead.model]
+        lines = [line(part_of(t), a.design, e, t) for t in dict.fromkeys(t for _, e in own for t in e.treatment)
+                 for a, e in own if t in e.terms]  # fmt: skip
+        if not lines:
+            continue
+        said = "; ".join(f"{words[i.row]}, {i.series}: {spoken(i)}" for i in lines)
+        yield IntervalFigure(
+            name=f"categories_{direction.replace('->', '_to_')}",
+            title=f"Effect by category, {direction_label(panel, direction)}: {lead.model.estimator}",
+            description=f"Estimates with 95% intervals by category and design. {said}.",
+            axis=f"{unit_of([e for _, e in own])}, 95% interval",
+            intervals=tuple(lines),
+            words=words,
+        )
+
+
+def _sentences(
+    panel: Panel, each: list[tuple[str, Approach, Estimate]], lead: Approach, known: Mapping[str, Category]
+) -> Iterator[str]:
+    """The categories from the largest effect to the smallest, by direction, and whether they differ."""
+    for direction, a, e in each:
+        if a != lead:
+            continue
+        parts = sorted(((size_of(of_term(e, t)), part_of(t)) for t in e.treatment), key=lambda x: -x[0].value)
+        said = "; ".join(f"{known[name].label} {size.brief}" for size, name in parts)
+        where = direction_label(panel, direction)
+        yield f"{where[:1].upper()}{where[1:]} ({lead.words}): {said}."
+        if len(parts) > 1:
+            test = e.wald(e.treatment, equal=True)
+            clear = simultaneous(e)
+            kept = [known[part_of(t)].label for t, p in zip(clear["term"], clear["step_down"], strict=True) if p < 0.05]
+            equal = "Effects differ between categories" if test.p_value < 0.05 else "Equal effects are not rejected"
+            from_0 = f"{len(kept)} effect differs" if len(kept) == 1 else f"{len(kept)} effects differ"
+            yield (
+                f"{equal}: F = {plain(test.statistic, 2)}, {p_words(test.p_value)}. Allowing for {len(parts)} tests, "
+                f"{from_0} from 0 at 5%{': ' if kept else ''}{', '.join(kept)}."
+            )
+
+
+def _of_groups(
+    panel: Panel, groups: Mapping[str, list[tuple[str, Approach, Estimate]]], lead: Approach
+) -> Iterator[str]:
+    """Categories with priority, or advantage, beside the others."""
+    for estimates in groups.values():
+        parts = []
+        for direction, a, e in estimates:
+            if a.design != lead.design or len(e.treatment) < 2:
+                continue
+            first, second = (size_of(of_term(e, t)) for t in e.treatment)
+            gap = difference(e, *e.treatment)
+            words = [part_of(t) for t in e.treatment]
+            parts.append(
+                f"{direction_label(panel, direction)} {words[0]} {first.brief}, {words[1]} {second.brief}, difference "
+                f"{p_words(p_of(gap))}"
+            )
+        if parts:
+            yield f"Money of the categories together ({lead.design} by PPML): {'; '.join(parts)}."
+
+
+def _coverage(panel: Panel) -> Iterator[str]:
+    """How much of all trade is in the categories."""
+    goods = panel.goods
+    assert goods is not None, "the exhibit needs it"
+    whole = float(np.nansum(panel.column("trade"))) if "trade" in panel.names else 0.0
+    if whole > 0:
+        share = 100 * float(goods.columns["trade"].sum()) / whole
+        yield f"The categories hold {plain(share)}% of the trade of all goods."
+    for reason, count in goods.excluded.items():
+        if count:
+            yield f"Flows by category that are not used: {reason} {count:,}."
+
+
+def _absent(panel: Panel) -> Iterator[str]:
+    goods = panel.goods
+    if goods is not None and "priority" not in goods.about:
+        yield "Priority categories are left out: give `categories`, a file with a column priority (1 or 0)."
+    if panel.regions.sides is None:
+        yield "Comparative advantage is left out: it is of a side; give the regions a column side."
+    yield from lacking(panel)
+
+
+EXHIBIT = Exhibit(
+    name="categories",
+    title="Effects by product category",
+    needs=frozenset({"partners", "categories"}),
+    plan=plan,
+    show=show,
+)
