@@ -9,8 +9,9 @@ from tests.exhibits.small import estimated, one_side, study, two_sides
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import plain, signed
-from tradelift.exhibits.mediator_names import awareness_mediators, columns_of, flight_mediators, migration_mediators
+from tradelift.exhibits.mediator_names import awareness_mediators, flight_mediators, migration_mediators
 from tradelift.inference import Mediation, SpendingMonths
+from tradelift.inference.lagged import columns_of
 from tradelift.inference.spending import MONTHS
 
 NAMES = ("migration", "awareness", "spending", "flights")
@@ -82,6 +83,25 @@ def test_the_table_has_what_was_estimated(found, shown):
         )
         assert row["on_mediator"] == tidy["estimate"]["on[migration]"]
         assert (row["hidden_correlation"] is None) == (row["estimator"] == "PPML")
+
+
+def test_mediators_that_move_are_also_held_as_they_were_a_period_before(panel, found, shown):
+    tasks = EXHIBITS["awareness"].plan(asked(), panel)
+    key = "gravity, log(trade), OLS, both, search of the period before held"
+    assert tasks[key] == Mediation(
+        design=tl.Gravity(outcome="log(trade)", family="gaussian"), mediators=("search",), lag=1
+    )
+    rows = list(shown["awareness"].tables[0].records())
+    assert [row["design"] for row in rows] == ["spatial RD"] * 9 + ["gravity"] * 9
+    row = next(r for r in rows if (r["design"], r["lag"], r["direction"]) == ("gravity", 1, "both"))
+    mediated = found["awareness"][key]
+    assert (row["total"], row["mediated"]) == (mediated.value("total"), mediated.value("mediated"))
+    said = next(
+        s for s in shown["awareness"].sentences if s.startswith("Gravity, with search of the period before held")
+    )
+    assert f"{BOTH} {signed(percent(mediated.value('direct')))}% where it was" in said
+    assert {row["lag"] for row in shown["migration"].tables[0].records()} == {0}
+    assert not any("period before" in task for task in EXHIBITS["migration"].plan(asked(), panel))
 
 
 def test_the_parts_of_ols_add_up_in_the_table(shown):

@@ -265,3 +265,34 @@ def test_terms_of_a_comparison_are_named(panel):
         with_terms(comparison, ["height"])
     with pytest.raises(DesignError, match="no term 'height'"):
         explaining(comparison, "height", ["partner"], None)
+
+
+@pytest.mark.parametrize("name", ["gravity, PPML", "spatial RD, OLS"])
+def test_a_mediator_of_the_period_before_is_that_of_a_frame_shifted_by_hand(panel, name):
+    keys = ["origin", "destination"]
+    before = as_frame(
+        panel
+    ).merge(  # cells may be missing: the period before is not always the row before
+        as_frame(panel).assign(
+            period=lambda x: [f"2017-{int(p[5:]) + 1:02d}" for p in x["period"]], earlier=lambda x: x["search"]
+        )[[*keys, "period", "earlier"]],
+        how="left",
+    )
+    before["search"] = before.pop("earlier")
+    columns = [*keys, "period", "trade", "migration", "search"]
+    later = rebuilt(panel, before.loc[before["period"] > "2017-01", columns])
+    by_hand = Mediation(design=DESIGNS[name], mediators=MEDIATORS).estimate(later)
+    mediated = Mediation(design=DESIGNS[name], mediators=MEDIATORS, lag=1).estimate(panel)
+    np.testing.assert_allclose(mediated.tidy().iloc[:, 1:], by_hand.tidy().iloc[:, 1:], rtol=1e-7, atol=1e-12)
+    assert mediated.n_obs == by_hand.n_obs
+    assert mediated.sample.endswith("migration, search 1 period before known")
+
+
+def test_a_lag_needs_a_mediator_that_moves_and_periods_before(panel):
+    design = DESIGNS["gravity, OLS"]
+    with pytest.raises(DesignError, match="lag=1 is for mediators that move in time, which distance_km does not"):
+        Mediation(design=design, mediators="distance_km", lag=1).estimate(panel)
+    with pytest.raises(DesignError, match="lag=3 needs more periods than that; the panel has 3"):
+        Mediation(design=design, mediators="search", lag=3).estimate(panel)
+    with pytest.raises(DesignError, match="from 0 on; found -1"):
+        Mediation(design=design, mediators="search", lag=-1)

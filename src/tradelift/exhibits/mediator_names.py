@@ -1,5 +1,6 @@
 """Which mediators of a study an exhibit is about."""
 
+from tradelift.inference.lagged import columns_of
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -28,8 +29,3 @@ def flight_mediators(study: Study, panel: Panel) -> tuple[str, ...]:
 def every_mediator(study: Study, panel: Panel) -> tuple[str, ...]:
     """All mediators of the study whose columns the panel has."""
     return tuple(m for m in study.mediators if set(columns_of(m)) <= set(panel.names))
-
-
-def columns_of(mediator: str) -> tuple[str, ...]:
-    """Columns that a mediator is made of: "log(search)" of "search"."""
-    return tuple(part.strip().removeprefix("log(").removesuffix(")") for part in mediator.split(":"))

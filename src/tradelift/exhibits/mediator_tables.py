@@ -27,12 +27,13 @@ def held_table(held: Held) -> DataTable:
     """One row an effect: without the mediator, with it held, and the difference."""
     rows: list[tuple[Value, ...]] = []
     mediators = {m: label(held.study, held.panel, m) for m in held.mediators}
-    for (design, m, model, direction), found in held.single.items():
+    both = [(0, key, x) for key, x in held.single.items()] + [(1, key, x) for key, x in held.earlier.items()]
+    for lag, (design, m, model, direction), found in sorted(both, key=lambda row: held.designs.index(row[1][0])):
         total, direct = (numbers(found.tidy(), term)["estimate"] for term in (TOTAL, DIRECT))
         on, of = (numbers(found.tidy(), f"{term}[{m}]") for term in (ON, OF))
         hidden = found.hidden[m].correlation if found.hidden else None
         rows.append(
-            (design, m, model.outcome, model.estimator, direction, found.n_obs, on["estimate"], on["std_error"],
+            (design, m, lag, model.outcome, model.estimator, direction, found.n_obs, on["estimate"], on["std_error"],
              of["estimate"], of["std_error"], total, direct, *_part(found, MEDIATED), *_share(found, MEDIATED), hidden)
         )  # fmt: skip
     return DataTable(
@@ -41,6 +42,7 @@ def held_table(held: Held) -> DataTable:
         columns=(
             Column(name="design", label="", words=DESIGNS),
             Column(name="mediator", label="Mediator", words=mediators),
+            Column(name="lag", label="Periods before", kind="count"),
             Column(name="outcome", label="Outcome", words=_outcomes(held)),
             Column(name="estimator", label="By"),
             Column(name="direction", label="Direction", words=direction_words(held.panel)),

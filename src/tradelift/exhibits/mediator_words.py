@@ -1,16 +1,16 @@
 """What mediators that are held mean, in sentences that name what they rest on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from tradelift.estimate import Estimate
 from tradelift.exhibits.headline import is_log, numbers
 from tradelift.exhibits.labels import direction_label, label, plain, signed
-from tradelift.exhibits.mediator_names import columns_of
 from tradelift.exhibits.mediator_tables import DESIGNS, size_of
 from tradelift.exhibits.mediators import Held
 from tradelift.inference import Mediated
+from tradelift.inference.lagged import columns_of
 from tradelift.inference.mediated import DIRECT, MEDIATED, TOTAL
 
 
@@ -22,7 +22,13 @@ def sentences(held: Held) -> Iterator[str]:
             yield from _on(held, design, m, name)
             found = held.of(design, m)
             if found:
-                yield f"{DESIGNS[design]}, with {name} held: {'; '.join(_held(held, d, x) for d, x in found.items())}."
+                yield f"{DESIGNS[design]}, with {name} held: {_changes(held, found)}."
+            before = held.of(design, m, earlier=True)
+            if before:
+                yield (
+                    f"{DESIGNS[design]}, with {name} of the period before held, which only earlier flows can have "
+                    f"brought: {_changes(held, before)}."
+                )
         yield from _missing(held, m, name)
     yield from _parts(held)
     yield _assumption(held)
@@ -49,6 +55,10 @@ def _effect_on(estimate: Estimate) -> str:
     if np.isfinite(high - low):
         span = f"95% interval {plain(low, digits)} to {plain(high, digits)}{', not told from 0' * (low <= 0 <= high)}"
     return f"{signed(value, digits)}{unit} ({span})"
+
+
+def _changes(held: Held, found: Mapping[str, Mediated]) -> str:
+    return "; ".join(_held(held, d, x) for d, x in found.items())
 
 
 def _held(held: Held, direction: str, found: Mediated) -> str:

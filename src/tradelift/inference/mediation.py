@@ -16,6 +16,7 @@ from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.inference.derived import derive
 from tradelift.inference.joint import NEED_ROWS, joint
+from tradelift.inference.lagged import lagged
 from tradelift.inference.mediated import DIRECT, MEDIATED, OF, ON, TOTAL, Hidden, Mediated
 from tradelift.panel import Panel
 from tradelift.solve import Fit
@@ -71,6 +72,9 @@ class Mediation:
         `Gravity` or `SpatialRD` with one treatment, and errors made of the scores of pairs.
     mediators
         Columns, log(x) or x:y; of pairs, or of pairs by period.
+    lag
+        Periods by which mediators that move are earlier than the flows, so that these cannot have brought them; the
+        first periods are left out.
 
     References
     ----------
@@ -94,12 +98,16 @@ class Mediation:
 
     design: Mediable
     mediators: Sequence[str]
+    lag: int = 0
 
     def __post_init__(self) -> None:
         names = (self.mediators,) if isinstance(self.mediators, str) else tuple(self.mediators)
         object.__setattr__(self, "mediators", names)
         if not names or len(set(names)) < len(names):
             msg = f"Mediation needs mediators, each once; found {', '.join(names) or 'none'}."
+            raise DesignError(msg)
+        if self.lag < 0:
+            msg = f"lag counts periods before the flows, from 0 on; found {self.lag}."
             raise DesignError(msg)
         vcov, correction = self.design.vcov, self.design.correction
         if not isinstance(vcov, str) or vcov in NEED_ROWS or correction == "weidner-zylkin":
@@ -124,7 +132,7 @@ class Mediation:
         """
         refuse_stored(panel, "Mediation")
         with one_blas_thread():
-            return self._estimate(panel)
+            return self._estimate(lagged(panel, self.mediators, self.lag) if self.lag else panel)
 
     def _estimate(self, panel: Panel) -> Mediated:
         own = self.design.controls
@@ -138,7 +146,8 @@ class Mediation:
         if len(comparison.treatment) != 1:
             msg = f"Mediation is of one treatment; the design has {len(comparison.treatment)}. Use none of its `by`."
             raise DesignError(msg)
-        comparison = replace(comparison, sample=f"{comparison.sample}, {', '.join(self.mediators)} known")
+        earlier = f" {self.lag} period{'s' * (self.lag > 1)} before" if self.lag else ""
+        comparison = replace(comparison, sample=f"{comparison.sample}, {', '.join(self.mediators)}{earlier} known")
         few = [term for term in comparison.terms if term not in self.mediators]
         every = fitted(comparison, design, detail=comparison.problem.family == "poisson")
         held = settle(every, comparison, design)
