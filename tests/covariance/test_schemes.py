@@ -249,3 +249,13 @@ def test_full_and_weights_equal_pyfixest(outcome, weighted, vcov, theirs):
     ).estimate(panel)  # fmt: skip
     np.testing.assert_allclose(got.coefficients, model.coef().to_numpy(), rtol=1e-7)
     np.testing.assert_allclose(got.std_errors, model.se().to_numpy(), rtol=2e-6)  # pyfixest's PPML stops earlier
+
+
+def test_max_two_way_of_a_perfect_fit_is_not_known():
+    """Scores that are all zero say nothing of an error: zero would be a claim of certainty."""
+    influence = random_influence(k=2)
+    flat = replace(influence, pairs=influence.pairs * np.array([0.0, 1.0]))
+    got = covariance(flat, "max-two-way", "clusters").matrix
+    assert np.isnan(got[0]).all()
+    assert np.isnan(got[:, 0]).all()
+    assert got[1, 1] == covariance(influence, "max-two-way", "clusters").matrix[1, 1]

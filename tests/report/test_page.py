@@ -32,7 +32,7 @@ def test_the_report_opens_from_a_file(report, width):
         assert headline.is_visible()
         assert "95% interval" in headline.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for name in ("map", "gravity_trade"):
+        for name in ("map", "gravity_trade", "spatial_rd_trade", "bandwidth"):
             box = page.locator(f"svg[aria-labelledby^='fig-{name}-']").bounding_box()
             assert box["width"] > 0.8 * min(width, 380)
         page.locator("summary", has_text="Seed, versions").click()

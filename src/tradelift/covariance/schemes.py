@@ -275,11 +275,14 @@ def _max_two_way(influence: Influence, correction: str) -> Covariance:
     for codes in (*ends, dyads.dyad):
         one = _settle(influence, correction, clustered(pairs, (codes,)), _counts(dyads, (codes,)))
         variances.append(np.diag(one.matrix))
-    best = np.nanmax(variances, axis=0)
+    best = np.max(np.nan_to_num(variances, nan=-np.inf), axis=0)
+    best[np.isneginf(best)] = np.nan  # no variance is positive: the effects fit every flow
     own = np.nan_to_num(np.diag(two.matrix))
     scale = np.sqrt(np.divide(best, own, out=np.zeros_like(best), where=own > 0))
     matrix = np.nan_to_num(two.matrix) * np.outer(scale, scale)
     np.fill_diagonal(matrix, best)
+    unknown = np.isnan(best)
+    matrix[unknown] = matrix[:, unknown] = np.nan
     return Covariance(matrix=matrix, dof=two.dof, clusters=two.clusters)
 
 

@@ -227,7 +227,8 @@ def _range(found: Mapping[Choice, Estimate]) -> str:
     low, high = f"{plain(min(values))}{unit}", f"{plain(max(values))}{unit}"
     every = [e.diagnostics.identification for e in found.values()]
     fewest = min((about.effective_partners for about in every if about is not None), default=np.nan)
-    counted = f", {plain(fewest)} effective partner pairs or more" if np.isfinite(fewest) else ""
+    more = " or more" if len(found) > 1 else ""
+    counted = f", {plain(fewest)} effective partner pairs{more}" if np.isfinite(fewest) else ""
     over = f"{low} to {high} over {len(found):,} sets" if len(found) > 1 else low
     return f"{over}{counted}"
 
