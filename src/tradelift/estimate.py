@@ -199,6 +199,8 @@ class Estimate:
         kept = values > POSITIVE * values[-1]
         turned = vectors[:, kept].T @ distance
         count = int(kept.sum())
+        if not count:
+            return Wald(statistic=np.nan, restrictions=0, dof=self.dof, p_value=np.nan, clipped=True)
         statistic = float((turned**2 / values[kept]).sum() / count)
         return Wald(
             statistic=statistic,

@@ -136,6 +136,18 @@ def test_a_part_without_the_effect_is_named(panel):
     assert any(note.startswith("Not estimated for 2020: ") for note in found.diagnostics.notes)
 
 
+def test_periods_before_any_partnership_are_named_in_both_designs():
+    start = ["2017-02", "2017-03"] * 6
+    staggered = two_sided(start=start)[0]
+    for design in (tl.Gravity(), tl.SpatialRD(outcome="trade", bandwidth_km=900)):
+        found = Parted(design=design, by="period").estimate(staggered)
+        assert found.treatment == tuple(f"partner[2017-{m:02d}]" for m in (2, 3, 4))
+        assert any(note.startswith("Not estimated for 2017-01: ") for note in found.diagnostics.notes)
+    late = two_sided(start="2018-01")[0]
+    with pytest.raises(tl.DesignError):
+        Parted(design=tl.Gravity(), by="period").estimate(late)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -35,7 +35,7 @@ from tradelift.study import Study
 EACH = "by category"
 GROUPS = {
     "priority": ("priority of the programme", "other categories"),
-    "advantage": ("comparative advantage", "none"),
+    "advantage": ("comparative advantage", "no advantage"),
 }
 
 

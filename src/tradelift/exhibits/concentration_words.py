@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tradelift.estimate import Estimate
 from tradelift.exhibits.concentration_tables import Findings, Margins, is_equivalent, top_less_rest
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import direction_label, label, plain, signed
@@ -24,19 +25,29 @@ def sentences(study: Study, panel: Panel, found: Findings, margins: Margins) -> 
 
 
 def _ratios(study: Study, panel: Panel, found: Findings, margins: Margins, design: str) -> Iterator[str]:
-    """The ratio of sellers in the first reading, by direction; without and with their number held."""
-    outcome = next((o for o, *_ in found.ratios), None)
+    """The ratio in the first reading, by direction; beside it with numbers held, and in the other readings."""
+    outcomes = list(dict.fromkeys(o for o, *_ in found.ratios))
     for (name, held, a, direction), e in found.ratios.items():
-        if name != outcome or a.design != design:
+        if name != outcomes[0] or held != "none" or a.design != design:
             continue
-        test, size = is_equivalent(e, margins.points), size_of(e)
-        held_words = "" if held == "none" else f", the number of {held} held"
-        span = f"{plain(size.low, 2)} to {plain(size.high, 2)}" if size.is_known else "its error is not known"
+        test = is_equivalent(e, margins.points)
+        beside = [
+            f"{label(study, panel, o)}{'' if h == 'none' else f', the number of {h} held'} {_points(other)}"
+            for (o, h, b, d), other in found.ratios.items()
+            if (b.design, d) == (design, direction) and (o, h) != (name, "none") and (o == name or h == "none")
+        ]
         yield (
-            f"{label(study, panel, name)}, {direction_label(panel, direction)} ({design}{held_words}): "
-            f"{signed(size.value, 2)} points (95% interval {span}). {_verdict(test.p_value, margins.points, 'points')}"
-            f"{_limits(test.bound, test.detectable, ' points')}"
+            f"{label(study, panel, name)}, {direction_label(panel, direction)} ({design}): {_points(e)} points. "
+            f"{_verdict(test.p_value, margins.points, 'points')}{_limits(test.bound, test.detectable, ' points')}"
+            f"{' Beside it: ' if beside else ''}{'; '.join(beside)}{'.' if beside else ''}"
         )
+
+
+def _points(estimate: Estimate) -> str:
+    """An effect on a ratio with its interval."""
+    size = size_of(estimate)
+    span = f"95% interval {plain(size.low, 2)} to {plain(size.high, 2)}" if size.is_known else "its error is not known"
+    return f"{signed(size.value, 2)} ({span})"
 
 
 def _verdict(p: float | None, margin: float, unit: str) -> str:

@@ -103,11 +103,11 @@ class Parted:
             try:
                 found[name] = design.estimate(part)
             except DesignError as error:
-                if not error.dropped:  # the design is wrong, and not for this part alone
-                    raise
                 refused[name] = str(error)
         if not found:
-            msg = f"None of the {len(refused):,} parts by {self.by} can be estimated: {next(iter(refused.values()))}"
+            reasons = list(dict.fromkeys(refused.values()))
+            which = "" if len(reasons) == 1 else f"None of the {len(refused):,} parts by {self.by} can be estimated: "
+            msg = f"{which}{reasons[0]}"
             raise DesignError(msg)
         if not any(e.treatment for e in found.values()):
             msg = f"by='{self.by}' compares the effects of a treatment, and this design has none; name one."
@@ -170,9 +170,7 @@ def categories_of(panel: Panel, groups: Mapping[str, Sequence[str]] | None = Non
         elif len(codes) == 1:
             yield group, cut_category(panel, codes[0])
         else:
-            msg = (
-                f"The group '{group}' has flows of several categories, which stand apart here: sum them in the flows."
-            )
+            msg = f"The group '{group}' has flows of several categories, which stand apart here: sum them in the flows."
             raise DesignError(msg)
 
 
