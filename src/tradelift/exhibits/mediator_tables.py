@@ -1,6 +1,7 @@
 """Tables and figures of effects without and with mediators held."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from tradelift.inference import Mediated
 from tradelift.inference.mediated import DIRECT, MEDIATED, OF, ON, TOTAL
 
 DESIGNS = {RD: "Spatial RD", GRAVITY: "Gravity"}
-REST = "rest"
 CORRELATIONS = tuple(round(float(x), 1) for x in np.linspace(-0.8, 0.8, 17))
 SHARE_COLUMNS = (
     Column(name="share", label="Share of effect", kind="number", digits=2),
@@ -26,31 +26,24 @@ SHARE_COLUMNS = (
 def held_table(held: Held) -> DataTable:
     """One row an effect: without the mediator, with it held, and the difference."""
     rows: list[tuple[Value, ...]] = []
-    mediators = {m: label(held.study, held.panel, m) for m in held.mediators}
     both = [(0, key, x) for key, x in held.single.items()] + [(1, key, x) for key, x in held.earlier.items()]
     for lag, (design, m, model, direction), found in sorted(both, key=lambda row: held.designs.index(row[1][0])):
-        total, direct = (numbers(found.tidy(), term)["estimate"] for term in (TOTAL, DIRECT))
-        on, of = (numbers(found.tidy(), f"{term}[{m}]") for term in (ON, OF))
+        shown = (found.value(term) for term in (f"{ON}[{m}]", f"{OF}[{m}]", TOTAL, DIRECT))
         hidden = found.hidden[m].correlation if found.hidden else None
-        rows.append(
-            (design, m, lag, model.outcome, model.estimator, direction, found.n_obs, on["estimate"], on["std_error"],
-             of["estimate"], of["std_error"], total, direct, *_part(found, MEDIATED), *_share(found, MEDIATED), hidden)
-        )  # fmt: skip
-    return DataTable(
+        about = (design, m, lag, model.outcome, model.estimator, direction)
+        rows.append((*about, *shown, *_part(found, MEDIATED), *_share(found, MEDIATED), hidden))
+    table = DataTable(
         name=f"{held.name}_held",
         title=f"The effect without and with {_names(held)} held",
         columns=(
             Column(name="design", label="", words=DESIGNS),
-            Column(name="mediator", label="Mediator", words=mediators),
+            Column(name="mediator", label="", words={m: label(held.study, held.panel, m) for m in held.mediators}),
             Column(name="lag", label="Periods before", kind="count"),
             Column(name="outcome", label="Outcome", words=_outcomes(held)),
             Column(name="estimator", label="By"),
             Column(name="direction", label="Direction", words=direction_words(held.panel)),
-            Column(name="n_obs", label="Observations", kind="count"),
-            Column(name="on_mediator", label="Effect on mediator", kind="number", digits=3),
-            Column(name="on_mediator_std_error", label="Std. error", kind="number", digits=3),
+            Column(name="on_mediator", label="On mediator", kind="number", digits=3),
             Column(name="of_mediator", label="Of mediator", kind="number", digits=3),
-            Column(name="of_mediator_std_error", label="Std. error", kind="number", digits=3),
             Column(name="total", label="Without", kind="number", digits=3),
             Column(name="direct", label="Held", kind="number", digits=3),
             *_part_columns("Difference"),
@@ -61,7 +54,19 @@ def held_table(held: Held) -> DataTable:
         label="direction",
         group="design",
         notes=tuple(_notes(held)),
-    )  # fmt: skip
+    )
+    alone = ["mediator"] * (len(held.mediators) == 1) + ["lag"] * (not held.earlier)
+    return _without(table, alone)
+
+
+def _without(table: DataTable, names: list[str]) -> DataTable:
+    """The table without columns in which there is nothing to tell."""
+    kept = [k for k, column in enumerate(table.columns) if column.name not in names]
+    return replace(
+        table,
+        columns=tuple(table.columns[k] for k in kept),
+        rows=tuple(tuple(row[k] for k in kept) for row in table.rows),
+    )
 
 
 def parts_table(held: Held) -> DataTable:
@@ -74,7 +79,6 @@ def parts_table(held: Held) -> DataTable:
             names[m] = label(held.study, held.panel, m)
             term = f"{MEDIATED}[{m}]"
             rows.append((*about, m, *_part(found, term), *_share(found, term)))
-        rows.append((*about, REST, found.rest, None, None, None, None, None, None, None))
         rows.append((*about, MEDIATED, *_part(found, MEDIATED), *_share(found, MEDIATED)))
     return DataTable(
         name=f"{held.name}_parts",
@@ -84,7 +88,7 @@ def parts_table(held: Held) -> DataTable:
             Column(name="outcome", label="Outcome", words=_outcomes(held)),
             Column(name="estimator", label="By"),
             Column(name="direction", label="Direction", words=direction_words(held.panel)),
-            Column(name="part", label="Through", words=names | {REST: "Not linear", MEDIATED: "All"}),
+            Column(name="part", label="Through", words=names | {MEDIATED: "All"}),
             *_part_columns("Part"),
             *SHARE_COLUMNS,
         ),
@@ -93,7 +97,6 @@ def parts_table(held: Held) -> DataTable:
         group="design",
         notes=(
             "A part is the effect on a mediator times its coefficient (Gelbach 2016), whatever the order of mediators.",
-            "Not linear: what the parts leave of the difference; 0 by OLS.",
         ),
     )
 
@@ -194,7 +197,7 @@ def _part_columns(name: str) -> tuple[Column, ...]:
 
 
 def _outcomes(held: Held) -> dict[str, str]:
-    return {m.outcome: label(held.study, held.panel, m.outcome) for m in held.models}
+    return {m.outcome: label(held.study, held.panel, m.outcome, short=True) for m in held.models}
 
 
 def _names(held: Held) -> str:
@@ -210,6 +213,7 @@ def _notes(held: Held) -> Iterator[str]:
     errors = dict.fromkeys(f"{x.se_type} ({DESIGNS[key[0]]})" for key, x in held.single.items())
     yield f"Errors: {', '.join(errors)}; that of the difference from the scores of both estimates by pair."
     yield "Without and with the mediator held: the same observations, those on which it is known."
+    yield "On mediator: the effect on it on these observations; of mediator: its coefficient beside the effect."
     yield "Share: difference over effect, its interval by Fieller; blank where the effect is not told from 0."
     if any(x.hidden for x in held.single.values()):
         yield (

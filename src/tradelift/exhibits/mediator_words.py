@@ -15,25 +15,30 @@ from tradelift.inference.mediated import DIRECT, MEDIATED, TOTAL
 
 
 def sentences(held: Held) -> Iterator[str]:
-    """Say the effect on each mediator, what holding it changes, the parts of several, and what that rests on."""
+    """
+    Say the effect on each mediator, what holding it changes, the parts of several, and what that rests on.
+
+    Of the less close design only what holding changes: the rest is in the tables.
+    """
+    closest = held.designs[0]
     for m in held.mediators:
         name = label(held.study, held.panel, m)
+        yield from _on(held, closest, m, name)
         for design in held.designs:
-            yield from _on(held, design, m, name)
             found = held.of(design, m)
             if found:
                 yield f"{DESIGNS[design]}, with {name} held: {_changes(held, found)}."
             before = held.of(design, m, earlier=True)
-            if before:
+            if before and design == closest:
                 yield (
                     f"{DESIGNS[design]}, with {name} of the period before held, which only earlier flows can have "
                     f"brought: {_changes(held, before)}."
                 )
         yield from _missing(held, m, name)
-    yield from _parts(held)
+    yield from _parts(held, closest)
     yield _assumption(held)
     for m in held.mediators:
-        yield from _hidden(held, m)
+        yield from _hidden(held, closest, m)
 
 
 def _on(held: Held, design: str, mediator: str, name: str) -> Iterator[str]:
@@ -102,16 +107,15 @@ def _missing(held: Held, mediator: str, name: str) -> Iterator[str]:
         )
 
 
-def _parts(held: Held) -> Iterator[str]:
+def _parts(held: Held, design: str) -> Iterator[str]:
     """Every mediator's part with all of them held."""
-    for design in held.designs:
-        said = [
-            f"{direction_label(held.panel, d)}: {', '.join(_part(held, found, m) for m in found.mediators)}"
-            for d in held.panel.directions
-            if (found := held.every.get((design, held.models[0], d))) is not None
-        ]
-        if said:
-            yield f"{DESIGNS[design]}, the difference by mediator with all held, in log points: {'; '.join(said)}."
+    found = {d: held.every[key] for d in held.panel.directions if (key := (design, held.models[0], d)) in held.every}
+    if found:
+        said = "; ".join(
+            f"{direction_label(held.panel, d)}: {', '.join(_part(held, x, m) for m in x.mediators)}"
+            for d, x in found.items()
+        )
+        yield f"{DESIGNS[design]}, the difference by mediator with all held, in log points: {said}."
 
 
 def _part(held: Held, found: Mediated, mediator: str) -> str:
@@ -135,18 +139,17 @@ def _assumption(held: Held) -> str:
     )
 
 
-def _hidden(held: Held, mediator: str) -> Iterator[str]:
+def _hidden(held: Held, design: str, mediator: str) -> Iterator[str]:
     """How strong a cause that is not seen would have to be, where there is a part for it to undo."""
     name = label(held.study, held.panel, mediator)
-    for design in held.designs:
-        correlations = {
-            d: found.hidden[mediator].correlation
-            for d, found in held.of(design, mediator).items()
-            if found.hidden and size_of(found, MEDIATED).is_clear
-        }
-        if correlations:
-            said = "; ".join(f"{direction_label(held.panel, d)} {signed(r, 2)}" for d, r in correlations.items())
-            yield (
-                f"{DESIGNS[design]}: nothing of the part through {name} would be left if a cause that is not seen "
-                f"made the errors of {name} and of the flows correlate by {said}."
-            )
+    correlations = {
+        d: found.hidden[mediator].correlation
+        for d, found in held.of(design, mediator).items()
+        if found.hidden and size_of(found, MEDIATED).is_clear
+    }
+    if correlations:
+        said = "; ".join(f"{direction_label(held.panel, d)} {signed(r, 2)}" for d, r in correlations.items())
+        yield (
+            f"{DESIGNS[design]}: nothing of the part through {name} would be left if a cause that is not seen made the "
+            f"errors of {name} and of the flows correlate by {said}."
+        )

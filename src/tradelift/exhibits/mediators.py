@@ -38,7 +38,7 @@ class Held:
     earlier
         The same, for mediators that move, with that of the period before held; of the leading model.
     every
-        By design, model and direction: the effect with all mediators of the study held.
+        By design, model (the leading one) and direction: the effect with all mediators of the study held.
     on
         By design, mediator and direction: the effect on the mediator, on all flows.
     """
@@ -69,7 +69,7 @@ def plan_held(study: Study, panel: Panel, mediators: Sequence[str]) -> dict[str,
     """
     Plan the first flow with each mediator held, with all held, and every mediator as an outcome.
 
-    Mediators that move are also held as they were a period before, in the leading model.
+    All together, and mediators that move as they were a period before, are held in the leading model.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def plan_held(study: Study, panel: Panel, mediators: Sequence[str]) -> dict[str,
                 design = make(study, model, direction)
                 for m in mediators:
                     out[_held_key(name, m, model, direction)] = Mediation(design=design, mediators=(m,))
-                if len(every) > 1 and set(mediators) <= set(every):
+                if model == lead and len(every) > 1 and set(mediators) <= set(every):
                     out[_every_key(name, model, direction)] = Mediation(design=design, mediators=every)
             for m in mediators:
                 if lead is not None and _moves(panel, m):
