@@ -80,10 +80,8 @@ def test_the_table_has_what_was_estimated(found, shown):
         assert (row["mediated"], row["std_error"]) == tuple(tidy.loc["mediated", ["estimate", "std_error"]])
         share, low, high = mediated.share()
         bounded = np.isfinite(low)
-        assert (row["share"], row["share_low"], row["share_high"]) == (
-            share,
-            *((low, high) if bounded else (None, None)),
-        )
+        expected = (share, low, high) if bounded else (None, None, None)
+        assert (row["share"], row["share_low"], row["share_high"]) == expected
         assert row["on_mediator"] == tidy["estimate"]["on[migration]"]
         assert (row["hidden_correlation"] is None) == (row["estimator"] == "PPML")
 
@@ -203,7 +201,9 @@ def test_words_of_spending_follow_the_joint_test(panel, found):
 
     clear, unclear, unknown = words(1e-6), words(1.0), words(np.nan)
     assert f"It differs in these months at the 5% level in Gravity, {BOTH}; the signs above say which way." in clear
-    assert any(f"No difference is told from 0 in Gravity, {BOTH}. That is no proof of none" in s for s in unclear)
+    assert any(
+        f"No difference is told from 0 by the joint test in Gravity, {BOTH}. That is no proof" in s for s in unclear
+    )
     assert "no joint test, for an error is not known" in unknown[0]
     assert not any("differs in these" in s or "told from" in s for s in unknown)
 

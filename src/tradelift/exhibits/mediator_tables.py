@@ -181,9 +181,9 @@ def _part(found: Mediated, term: str) -> tuple[Value, ...]:
 
 
 def _share(found: Mediated, term: str) -> tuple[Value, ...]:
-    """Share and ends; blank where the interval has none."""
+    """Share and ends; blank where the interval has none: a share never stands alone."""
     share, low, high = found.share(term)
-    return (share, low, high) if np.isfinite(low) and np.isfinite(high) else (share, None, None)
+    return (share, low, high) if np.isfinite(high - low) else (None, None, None)
 
 
 def _part_columns(name: str) -> tuple[Column, ...]:

@@ -64,7 +64,7 @@ def _table(study: Study, panel: Panel, found: Found) -> DataTable:
         tidy, test = e.tidy(), e.wald(MONTHS)
         parts = [numbers(tidy, term) for term in NAMES]
         values = [row[column] for row in parts for column in ("estimate", "std_error")]
-        rows.append((name, model.outcome, model.estimator, d, *values, test.statistic, test.p_value, e.n_obs))
+        rows.append((name, model.outcome, model.estimator, d, *values, test.statistic, test.p_value))
     errors = dict.fromkeys(f"{e.se_type} ({DESIGNS[key[0]]})" for key, e in found.items())
     outcomes = {model.outcome: label(study, panel, model.outcome) for _, model, _ in found}
     months = np.array(panel.periods)[new_years(panel.periods)]
@@ -93,7 +93,6 @@ def _table(study: Study, panel: Panel, found: Found) -> DataTable:
             ),
             Column(name="f", label="F", kind="number", digits=2),
             Column(name="p_value", label="p", kind="number", digits=3),
-            Column(name="n_obs", label="Observations", kind="count"),
         ),
         rows=tuple(rows),
         label="direction",
@@ -151,9 +150,9 @@ def _sentences(panel: Panel, lead: Model, found: Found) -> Iterator[str]:
         yield f"It differs in these months at the 5% level in {'; '.join(differs)}; the signs above say which way."
     if alike:
         yield (
-            f"No difference is told from 0 in {'; '.join(alike)}. That is no proof of none: the intervals say what the "
-            f"data allow for, and spending that is spread over the year does not show here; give public purchases to "
-            f"look at that."
+            f"No difference is told from 0 by the joint test in {'; '.join(alike)}. That is no proof: the intervals say "
+            f"what the data allow for, and spending that is spread over the year does not show here; give public "
+            f"purchases to look at that."
         )
 
 
