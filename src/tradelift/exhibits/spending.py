@@ -150,7 +150,7 @@ def _sentences(panel: Panel, lead: Model, found: Found) -> Iterator[str]:
         yield f"It differs in these months at the 5% level in {'; '.join(differs)}; the signs above say which way."
     if alike:
         yield (
-            f"No difference is told from 0 by the joint test in {'; '.join(alike)}. That is no proof: the intervals say "
+            f"No difference is told from 0 by the joint test in {'; '.join(alike)}. That is no proof: intervals say "
             f"what the data allow for, and spending that is spread over the year does not show here; give public "
             f"purchases to look at that."
         )
