@@ -34,7 +34,9 @@ def rd(outcome, direction="both", family="gaussian"):
 
 def test_both_readings_in_both_designs(panel):
     tasks = EXHIBIT.plan(about(), panel)
-    assert len(tasks) == 3 * 2 * (2 * 3 + 1 + 1)  # directions, designs, readings: ratio, held, bounds; apart; presence
+    assert len(tasks) == 3 * 2 * (
+        2 * 2 + 1 + 1 + 1
+    )  # directions, designs, readings: ratio, held; bounds; apart; presence
     flow = "seller_concentration_flow"
     assert tasks[f"ratio, spatial RD, {flow}, OLS, both"] == rd(flow)
     assert tasks[f"sellers held, spatial RD, {flow}, OLS, both"] == HeldLog(design=rd(flow), column="sellers")
@@ -78,7 +80,7 @@ def test_top_sellers_differ_from_the_rest_by_a_joint_error(panel, found, shown):
 def test_bounds_and_presence_stand_together(found, shown):
     table = next(t for t in shown.tables if t.name == "concentration_bounds")
     rows = list(table.records())
-    assert len(rows) == 3 * 2 * (1 + 2)
+    assert len(rows) == 3 * 2 * (1 + 1)
     b = found["bounds, spatial RD, seller_concentration_flow, OLS, both"]
     row = next(
         r for r in rows

@@ -13,7 +13,7 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.labels import direction_label, plain
 from tradelift.exhibits.shown import Figure, IntervalFigure, Shown
-from tradelift.exhibits.spatial import size_of, spoken
+from tradelift.exhibits.spatial import spoken
 from tradelift.exhibits.split import (
     Approach,
     difference,
@@ -22,10 +22,10 @@ from tradelift.exhibits.split import (
     lacking,
     leading_approach,
     line,
-    of_term,
     p_of,
     p_words,
     part_of,
+    sizes,
     unit_of,
 )
 from tradelift.inference import Parted, simultaneous
@@ -128,8 +128,9 @@ def _figures(
     words = {name: c.label for name, c in known.items()}
     for direction in panel.directions:
         own = [(a, e) for d, a, e in each if d == direction and a.model == lead.model]
-        lines = [line(part_of(t), a.design, e, t) for t in dict.fromkeys(t for _, e in own for t in e.treatment)
-                 for a, e in own if t in e.terms]  # fmt: skip
+        found = [(a.design, sizes(e)) for a, e in own]
+        parts = dict.fromkeys(part for _, of in found for part in of)
+        lines = [line(part, design, of[part]) for part in parts for design, of in found if part in of]
         if not lines:
             continue
         said = "; ".join(f"{words[i.row]}, {i.series}: {spoken(i)}" for i in lines)
@@ -150,8 +151,8 @@ def _sentences(
     for direction, a, e in each:
         if a != lead:
             continue
-        parts = sorted(((size_of(of_term(e, t)), part_of(t)) for t in e.treatment), key=lambda x: -x[0].value)
-        said = "; ".join(f"{known[name].label} {size.brief}" for size, name in parts)
+        parts = sorted(sizes(e).items(), key=lambda x: -x[1].value)
+        said = "; ".join(f"{known[name].label} {size.brief}" for name, size in parts)
         where = direction_label(panel, direction)
         yield f"{where[:1].upper()}{where[1:]} ({lead.words}): {said}."
         if len(parts) > 1:
@@ -175,11 +176,10 @@ def _of_groups(
         for direction, a, e in estimates:
             if a.design != lead.design or len(e.treatment) < 2:
                 continue
-            first, second = (size_of(of_term(e, t)) for t in e.treatment)
+            (one, first), (other, second) = sizes(e).items()
             gap = difference(e, *e.treatment)
-            words = [part_of(t) for t in e.treatment]
             parts.append(
-                f"{direction_label(panel, direction)} {words[0]} {first.brief}, {words[1]} {second.brief}, difference "
+                f"{direction_label(panel, direction)} {one} {first.brief}, {other} {second.brief}, difference "
                 f"{p_words(p_of(gap))}"
             )
         if parts:

@@ -14,6 +14,7 @@ from tradelift.exhibits.split import (
     Approach,
     approach_values,
     difference,
+    effects_of,
     equal_values,
     of_term,
     part_of,
@@ -55,9 +56,8 @@ def category_table(panel: Panel, each: Estimates, known: Mapping[str, Category])
     for direction, approach, e in each:
         adjusted = simultaneous(e)
         families = zip(adjusted["step_down"].tolist(), adjusted["false_discovery"].tolist(), strict=True)
-        for term, family in zip(e.treatment, families, strict=True):
+        for (term, effect), family in zip(effects_of(e).items(), families, strict=True):
             c = known[part_of(term)]
-            effect = effect_values(of_term(e, term))
             rows.append(
                 (direction, part_of(term), c.priority, c.advantage, *approach_values(approach), *effect, *family)
             )
@@ -153,11 +153,11 @@ def group_table(panel: Panel, groups: Mapping[str, Estimates], words: Mapping[st
     rows: list[tuple[Value, ...]] = []
     for name, estimates in groups.items():
         for direction, approach, e in estimates:
-            terms = {part_of(term): of_term(e, term) for term in e.treatment}
-            if set(words[name]) <= set(terms):
-                terms["difference"] = difference(e, *(f"partner[{w}]" for w in words[name]))
-            for what, own in terms.items():
-                rows.append((name, direction, *approach_values(approach), what, *effect_values(own)))
+            found = {part_of(term): effect for term, effect in effects_of(e).items()}
+            if set(words[name]) <= set(found):
+                found["difference"] = effect_values(difference(e, *(f"partner[{w}]" for w in words[name])))
+            for what, effect in found.items():
+                rows.append((name, direction, *approach_values(approach), what, *effect))
     return DataTable(
         name="category_groups",
         title="Categories with priority and with comparative advantage beside the others",

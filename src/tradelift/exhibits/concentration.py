@@ -17,7 +17,7 @@ from tradelift.exhibits.gravity import OLS, PPML, Model
 from tradelift.exhibits.labels import label
 from tradelift.exhibits.shown import Figure, IntervalFigure, Shown
 from tradelift.exhibits.spatial import direction_words, interval, spoken
-from tradelift.exhibits.split import approaches, lacking, line
+from tradelift.exhibits.split import approaches, lacking, line, sizes
 from tradelift.inference import Bounded, HeldLog, Presence, SelectionBounds, SideBySide
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -29,7 +29,7 @@ HELD, BOUNDS, PRESENCE, APART = "{} held", "bounds", "any trade", "top {} and th
 
 
 def plan(study: Study, panel: Panel) -> dict[str, Task]:
-    """Plan both readings of the ratios in both designs, sellers held, their bounds, presence, and top against rest."""
+    """Plan both readings of ratios in both designs, sellers held, bounds of the first, presence, top against rest."""
     out: dict[str, Task] = {}
     for direction in panel.directions:
         for who, many in WHO.items():
@@ -39,7 +39,8 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
                     out[a.key("ratio", direction)] = design
                     if many in panel.names:
                         out[a.key(HELD.format(many), direction)] = HeldLog(design=design, column=many)
-                    out[a.key(BOUNDS, direction)] = SelectionBounds(design=design)
+                    if model == _ratios(panel, who)[0]:
+                        out[a.key(BOUNDS, direction)] = SelectionBounds(design=design)
             if set(MONEY[who]) <= set(panel.names):
                 for a in approaches(panel, [_money(who)]):
                     task = SideBySide(design=a.make(study, direction), outcomes=MONEY[who])
@@ -154,10 +155,10 @@ def _figures(study: Study, panel: Panel, found: Findings) -> Iterator[Figure]:
             words=words,
         )
     lines = [
-        line(d, f"{a.design}, {_which(term)}", e, term)
+        line(d, f"{a.design}, {'top' if part.startswith('top') else 'the rest'}", size)
         for (who, a, d), e in found.apart.items()
         if who == "seller"
-        for term in e.treatment
+        for part, size in sizes(e).items()
     ]
     if lines:
         said = "; ".join(f"{words[i.row]}, {i.series}: {spoken(i)}" for i in lines)
@@ -169,10 +170,6 @@ def _figures(study: Study, panel: Panel, found: Findings) -> Iterator[Figure]:
             intervals=tuple(lines),
             words=words,
         )
-
-
-def _which(term: str) -> str:
-    return "top" if "[top_" in term else "the rest"
 
 
 EXHIBIT = Exhibit(

@@ -9,8 +9,8 @@ from tradelift.estimate import Estimate
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import label, plain
 from tradelift.exhibits.shown import Column, DataTable, Value
-from tradelift.exhibits.spatial import direction_words, size_of
-from tradelift.exhibits.split import Approach, difference, of_term
+from tradelift.exhibits.spatial import direction_words
+from tradelift.exhibits.split import Approach, difference, sizes
 from tradelift.inference import Bounded, Equivalence, equivalence
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -123,8 +123,7 @@ def sellers_table(panel: Panel, found: Findings, margins: Margins) -> DataTable:
     for (who, a, direction), e in found.apart.items():
         gap = top_less_rest(e)
         row, test = numbers(gap.tidy(), gap.treatment[0]), is_equivalent(gap, margins.log)
-        size = [size_of(of_term(e, term)) for term in e.treatment]
-        effects = [x for s in size for x in (s.value, s.low, s.high)]
+        effects = [x for s in sizes(e).values() for x in (s.value, s.low, s.high)]
         apart = (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], row["p_value"])
         more = (100 * np.expm1(test.bound), 100 * np.expm1(test.detectable), test.p_value)
         rows.append((who, direction, a.design, *effects, *apart, *map(float, more[:2]), more[2]))

@@ -9,7 +9,7 @@ from tradelift.exhibits.concentration_tables import Findings, Margins, is_equiva
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.spatial import size_of
-from tradelift.exhibits.split import GRAVITY, RD, of_term, p_words
+from tradelift.exhibits.split import GRAVITY, RD, p_words, sizes
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -75,7 +75,7 @@ def _apart(panel: Panel, found: Findings, margins: Margins, design: str) -> Iter
         if who != "seller" or a.design != design:
             continue
         gap = top_less_rest(e)
-        top, rest = (size_of(of_term(e, term)) for term in e.treatment)
+        top, rest = sizes(e).values()
         test = is_equivalent(gap, margins.log)
         equal = p_words(numbers(gap.tidy(), gap.treatment[0])["p_value"])
         limits = _limits(float(100 * np.expm1(test.bound)), float(100 * np.expm1(test.detectable)), "%")

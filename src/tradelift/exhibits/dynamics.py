@@ -10,17 +10,17 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.labels import direction_label, plain, signed
 from tradelift.exhibits.shown import CurveFigure, CurvePoint, Figure, Shown
-from tradelift.exhibits.spatial import direction_words, size_of
+from tradelift.exhibits.spatial import Size, direction_words, size_of
 from tradelift.exhibits.split import (
     Approach,
     estimates_by,
     flow_approaches,
     lacking,
     leading_approach,
-    of_term,
     p_of,
     p_words,
     part_of,
+    sizes,
     unit_of,
 )
 from tradelift.inference import EventStudy, Parted
@@ -126,7 +126,7 @@ def _figures(
     own = [(d, a, e) for d, a, e in by_unit.get(str(finest), ()) if a.model == lead.model]
     if own:
         starts = {name: t for t, name in enumerate(periods_by(panel.periods, str(finest)))}
-        points = tuple(_point(d, a.design, starts[part_of(term)], e, term) for d, a, e in own for term in e.treatment)
+        points = tuple(_point(d, a.design, starts[part], size) for d, a, e in own for part, size in sizes(e).items())
         marks = [panel.periods.index(at) for at in study.breaks.values() if at in panel.periods]
         first, last = panel.periods[0], panel.periods[-1]
         yield CurveFigure(
@@ -143,10 +143,10 @@ def _figures(
     own = list(events[EVENT])
     if own:
         points = tuple(
-            _point(d, what, int(part_of(term)), e, term)
+            _point(d, what, int(part), size)
             for what in (EVENT, COHORTS)
             for d, _, e in events[what]
-            for term in e.treatment
+            for part, size in sizes(e).items()
         )
         yield CurveFigure(
             name="dynamics_since_start",
@@ -167,8 +167,7 @@ def _marked(study: Study, panel: Panel) -> Iterator[str]:
         yield f"The vertical line marks {marks[0]}."
 
 
-def _point(row: str, column: str, x: int, estimate: Estimate, term: str) -> CurvePoint:
-    size = size_of(of_term(estimate, term))
+def _point(row: str, column: str, x: int, size: Size) -> CurvePoint:
     low, high = (size.low, size.high) if size.is_known else (None, None)
     return CurvePoint(row=row, column=column, x=float(x), value=size.value, low=low, high=high)
 
@@ -177,9 +176,9 @@ def _spoken(panel: Panel, own: Sequence[tuple[str, Approach, Estimate]]) -> str:
     """The first and last effect of each curve."""
     parts = []
     for d, a, e in own:
-        first, last = (size_of(of_term(e, t)) for t in (e.treatment[0], e.treatment[-1]))
-        ends = [part_of(t) for t in (e.treatment[0], e.treatment[-1])]
-        parts.append(f"{direction_label(panel, d)}, {a.design}: {ends[0]} {first.brief}, {ends[1]} {last.brief}")
+        found = list(sizes(e).items())
+        ends = ", ".join(f"{part} {size.brief}" for part, size in (found[0], found[-1]))
+        parts.append(f"{direction_label(panel, d)}, {a.design}: {ends}")
     return f"{'; '.join(parts)}."
 
 
@@ -191,7 +190,7 @@ def _of_breaks(study: Study, panel: Panel, changes: Mapping[str, Changes], lead:
             change = found.change.get((a, direction))
             if a != lead or change is None:
                 continue
-            before, after = (size_of(of_term(e, t)) for t in e.treatment)
+            before, after = sizes(e).values()
             parts.append(
                 f"{direction_label(panel, direction)} {before.brief} before and {after.brief} after, change "
                 f"{p_words(p_of(change))}"
@@ -215,7 +214,7 @@ def _of_years(
     for direction, a, e in by_unit.get(str(unit), ()):
         if a != lead or len(e.treatment) < 2:
             continue
-        parts = [f"{part_of(t)} {signed(size_of(of_term(e, t)).value)}{size_of(e).unit}" for t in e.treatment]
+        parts = [f"{part} {signed(size.value)}{size.unit}" for part, size in sizes(e).items()]
         shown = parts if len(parts) <= 12 else [*parts[:3], "...", *parts[-3:]]
         test = e.wald(e.treatment, equal=True)
         yield (
@@ -228,7 +227,7 @@ def _of_starts(panel: Panel, events: Mapping[str, Sequence[tuple[str, Approach, 
     """Whether effects are there before the start, and how large they are after it."""
     for direction, _, e in events[EVENT]:
         leads = [t for t in e.treatment if part_of(t).startswith("-")]
-        last = size_of(of_term(e, e.treatment[-1]))
+        last = list(sizes(e).values())[-1]
         text = f"By time since the start, {direction_label(panel, direction)} (PPML, pair effects): "
         if leads:
             test = e.wald(leads)

@@ -12,8 +12,8 @@ from tradelift.exhibits.split import (
     Approach,
     approach_values,
     difference,
+    effects_of,
     equal_values,
-    of_term,
     part_of,
     together,
     weighed,
@@ -69,9 +69,8 @@ def break_table(study: Study, panel: Panel, changes: Mapping[str, Changes]) -> D
     rows: list[tuple[Value, ...]] = []
     for name, found in changes.items():
         for direction, a, e in found.around:
-            for term in e.treatment:
-                what = part_of(term).split(" ")[0]
-                rows.append((name, direction, *approach_values(a), what, *effect_values(of_term(e, term))))
+            for term, effect in effects_of(e).items():
+                rows.append((name, direction, *approach_values(a), part_of(term).split(" ")[0], *effect))
             if (a, direction) in found.change:
                 values = effect_values(found.change[a, direction])
                 rows.append((name, direction, *approach_values(a), "change", *values))
@@ -104,9 +103,9 @@ def break_table(study: Study, panel: Panel, changes: Mapping[str, Changes]) -> D
 def period_table(panel: Panel, unit: str, own: Estimates) -> DataTable:
     """One row a period, design and estimator."""
     rows = [
-        (direction, part_of(term), *approach_values(a), *effect_values(of_term(e, term)))
+        (direction, part_of(term), *approach_values(a), *effect)
         for direction, a, e in own
-        for term in e.treatment
+        for term, effect in effects_of(e).items()
     ]
     return DataTable(
         name=f"dynamics_{unit}",
@@ -156,10 +155,10 @@ def trend_table(panel: Panel, by_unit: Mapping[str, Estimates]) -> DataTable:
 def event_table(panel: Panel, events: Mapping[str, Estimates]) -> DataTable:
     """Effects by time since the start."""
     rows = [
-        (direction, what, part_of(term), *effect_values(of_term(e, term)))
+        (direction, what, part_of(term), *effect)
         for what, own in events.items()
         for direction, _, e in own
-        for term in e.treatment
+        for term, effect in effects_of(e).items()
     ]
     rows.sort(key=lambda row: panel.directions.index(str(row[0])))
     every = [e for own in events.values() for *_, e in own]

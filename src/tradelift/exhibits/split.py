@@ -13,7 +13,7 @@ from tradelift.exhibits.gravity import Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, numbers
 from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import Column, Interval, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, Size, leading_flow, rd_design, size_of
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, Size, leading_flow, rd_design
 from tradelift.inference import joint
 from tradelift.inference.derived import derive
 from tradelift.panel import Panel
@@ -93,6 +93,19 @@ def of_term(estimate: Estimate, term: str) -> Estimate:
     return replace(estimate, treatment=(term, *(t for t in estimate.treatment if t != term)))
 
 
+def effects_of(estimate: Estimate) -> dict[str, tuple[Value, ...]]:
+    """Fill `EFFECT_COLUMNS` for each effect, in their order."""
+    tidy = {str(row["term"]): row for row in estimate.tidy().to_dict("records")}
+    percent = dict.fromkeys(tidy, None)
+    if is_log(estimate):
+        percent |= {str(row["term"]): row["percent"] for row in estimate.percent().to_dict("records")}
+    names = ("estimate", "std_error", "conf_low", "conf_high")
+    return {
+        term: (*(float(tidy[term][name]) for name in names), percent[term], float(tidy[term]["p_value"]))
+        for term in estimate.treatment
+    }
+
+
 def part_of(term: str) -> str:
     """What a term is the effect in: "2019" of "partner[2019]"."""
     return term[term.index("[") + 1 : -1] if "[" in term else term
@@ -136,16 +149,25 @@ def together(estimates: Mapping[str, Estimate]) -> Estimate | None:
         return None
 
 
-def line(row: str, series: str, estimate: Estimate, term: str) -> Interval:
-    """A term as a line of a figure."""
-    size = size_of(of_term(estimate, term))
+def line(row: str, series: str, size: Size) -> Interval:
+    """An effect as a line of a figure."""
     low, high = (size.low, size.high) if size.is_known else (None, None)
     return Interval(row=row, series=series, value=size.value, low=low, high=high)
 
 
 def sizes(estimate: Estimate) -> dict[str, Size]:
     """Each effect with its interval, by its part."""
-    return {part_of(term): size_of(of_term(estimate, term)) for term in estimate.treatment if term in estimate.terms}
+    percent = is_log(estimate)
+    frame, name = (estimate.percent(), "percent") if percent else (estimate.tidy(), "estimate")
+    out = {}
+    for row in frame.to_dict("records"):
+        low, high = float(row["conf_low"]), float(row["conf_high"])
+        if not np.isfinite(high - low):
+            low = high = np.nan
+        if row["term"] in estimate.treatment:
+            size = Size(value=float(row[name]), low=low, high=high, unit="%" if percent else "")
+            out[part_of(str(row["term"]))] = size
+    return out
 
 
 def p_of(estimate: Estimate) -> float:

@@ -18,13 +18,13 @@ from tradelift.exhibits.split import (
     Approach,
     approach_values,
     difference,
+    effects_of,
     equal_values,
     estimates_by,
     flow_approaches,
     lacking,
     leading_approach,
     line,
-    of_term,
     p_of,
     p_words,
     part_of,
@@ -92,9 +92,8 @@ def _table(study: Study, panel: Panel, results: Mapping[str, Finding], found: Se
     for name in study.traits:
         for split in (HALVES, TERCILES):
             for direction, approach, e in estimates_by(results, found, _what(name, split), panel.directions):
-                for n, term in enumerate(e.treatment):
+                for n, (term, effect) in enumerate(effects_of(e).items()):
                     test = equal_values(e) if n == 0 else (None,) * len(TEST_COLUMNS)
-                    effect = effect_values(of_term(e, term))
                     rows.append((name, split, direction, *approach_values(approach), part_of(term), *effect, *test))
     return DataTable(
         name="traits",
@@ -197,8 +196,8 @@ def _slopes(study: Study, panel: Panel, results: Mapping[str, Finding], found: S
     rows: list[tuple[Value, ...]] = []
     for name in study.traits:
         for direction, approach, e in estimates_by(results, found, _what(name, CONTINUOUS), panel.directions):
-            for what, term in (("effect at the mean", e.treatment[0]), ("a unit more", e.treatment[1])):
-                rows.append((name, direction, *approach_values(approach), what, *effect_values(of_term(e, term))))
+            for what, effect in zip(("effect at the mean", "a unit more"), effects_of(e).values(), strict=True):
+                rows.append((name, direction, *approach_values(approach), what, *effect))
     return DataTable(
         name="trait_slopes",
         title="Effect as a line in the trait",
@@ -225,7 +224,7 @@ def _figures(study: Study, panel: Panel, results: Mapping[str, Finding], lead: A
         for name in study.traits:
             for _, _, e in estimates_by(results, [lead], _what(name, HALVES), [direction]):
                 every.append(e)
-                intervals += [line(name, part_of(term), e, term) for term in e.treatment]
+                intervals += [line(name, part, size) for part, size in sizes(e).items()]
         if not intervals:
             continue
         words = {name: label(study, panel, name) for name in study.traits}

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import stdtr
 
 from tradelift.designs import Gravity, SpatialRD
+from tradelift.designs.assembly import by_cell
 from tradelift.designs.comparison import fitted
 from tradelift.designs.spatial.near import near_pairs
 from tradelift.designs.spatial.stacking import stack_panel
@@ -154,10 +155,7 @@ class SelectionBounds:
             msg = f"'{self.design.outcome}' is there in {there:.1%} of the treated flows: there is nothing to bound."
             raise DesignError(msg)
         share = change / there if change >= 0 else -change / (there - change)
-        estimates = [
-            self._without(panel, outcome, share, treated=change >= 0, largest=largest)
-            for largest in ((True, False) if change >= 0 else (False, True))
-        ]
+        estimates = self._trimmed(panel, outcome, share, treated=change >= 0)
         low, high = imbens_manski(*estimates)
         return Bounded(
             selection=selection,
@@ -170,16 +168,22 @@ class SelectionBounds:
             outcome=self.design.outcome,
         )
 
-    def _without(self, panel: Panel, outcome: Floats, share: float, *, treated: bool, largest: bool) -> Estimate:
-        """The design without the largest, or smallest, of the treated or of the other flows."""
+    def _trimmed(self, panel: Panel, outcome: Floats, share: float, *, treated: bool) -> list[Estimate]:
+        """The lower and the upper bound: without the largest and the smallest of the treated, or of the others."""
         rows = _observations(self.design, panel)
         own = np.flatnonzero(rows.treated == treated)
         cells, place = np.unique(rows.cell[own], return_inverse=True)
         net = np.bincount(place, weights=rows.residual[own]) / np.bincount(place)  # a control may stand in many groups
-        count = round(share * len(cells))
-        order = np.argsort(-net if largest else net, kind="stable")[:count]
+        order, count = np.argsort(net, kind="stable"), round(share * len(cells))
+        smallest, largest = order[:count], order[len(order) - count :]
+        return [
+            self._without(panel, outcome, cells[gone])
+            for gone in ((largest, smallest) if treated else (smallest, largest))
+        ]
+
+    def _without(self, panel: Panel, outcome: Floats, cells: Ints) -> Estimate:
         kept = outcome.copy()
-        kept[cells[order]] = np.nan
+        kept[cells] = np.nan
         changed = with_columns(panel, cells={self.design.outcome: kept})
         return replace(self.design, family="gaussian").estimate(changed)
 
@@ -194,19 +198,23 @@ class _Observations:
 
 
 def _observations(design: Gravity | SpatialRD, panel: Panel) -> _Observations:
-    if isinstance(design, Gravity):
-        left = design.predict(panel).residuals
-        cell = np.flatnonzero(np.isfinite(left))
-        return _Observations(cell=cell, residual=left[cell], treated=panel.column(PARTNER)[cell] > 0)
     comparison = design.compare(panel)
+    detail = fitted(comparison, design, detail=True).detail
+    partner = panel.column(PARTNER) > 0
+    if isinstance(design, Gravity):
+        assert not isinstance(comparison.problem, StackProblem), "gravity is no stack"
+        there = by_cell(comparison.problem, panel, comparison.screened.used, [part.sample for part in detail])
+        expected = by_cell(comparison.problem, panel, comparison.screened.used, [part.fitted for part in detail])
+        cell = np.flatnonzero(there)
+        left = panel.outcome(design.outcome)[cell] - expected[cell]
+        return _Observations(cell=cell, residual=left, treated=partner[cell])
     assert isinstance(comparison.problem, StackProblem), "a stack is compared"
     near = near_pairs(panel, design.near, design.direction)
     stack = stack_panel(panel, near, design.near)
-    detail = fitted(comparison, design).detail[0]
-    used = np.asarray(detail.sample)
+    used = np.asarray(detail[0].sample)
     cell = stack.cell[used]
-    left = np.asarray(comparison.problem.outcome - detail.fitted)[used]
-    treated = np.broadcast_to(near.is_partner, used.shape)[used] & (panel.column(PARTNER)[cell] > 0)
+    left = np.asarray(comparison.problem.outcome - detail[0].fitted)[used]
+    treated = np.broadcast_to(near.is_partner, used.shape)[used] & partner[cell]
     return _Observations(cell=cell, residual=left, treated=treated)
 
 
