@@ -1,11 +1,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import tradelift as tl
+from tests.designs.panels import one_sided
 from tests.exhibits.mechanisms import KILOMETRES, asked, world
-from tests.exhibits.small import estimated, one_side, study, two_sides
+from tests.exhibits.small import attempted, estimated, one_side, study, two_sides
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import plain, signed
@@ -13,6 +15,8 @@ from tradelift.exhibits.mediator_names import awareness_mediators, flight_mediat
 from tradelift.inference import Mediation, SpendingMonths
 from tradelift.inference.lagged import columns_of
 from tradelift.inference.spending import MONTHS
+from tradelift.report.figures import figure_svg
+from tradelift.report.tables import table_html
 
 NAMES = ("migration", "awareness", "spending", "flights")
 BOTH = "both directions"
@@ -258,3 +262,29 @@ def test_without_coordinates_there_is_gravity_alone():
     tasks = EXHIBITS["spending"].plan(study(), two_sides(coordinates=False))
     assert tasks
     assert all(key.startswith("gravity") for key in tasks)
+
+
+@pytest.mark.parametrize("case", ["one side", "one period", "no coordinates"])
+def test_awkward_panels_are_shown_with_what_they_allow(case):
+    flows, frame = one_sided(seed=2)
+    rng = np.random.default_rng(0)
+    frame = frame.assign(search=rng.normal(size=len(frame)), flights=rng.poisson(0.3, len(frame)))
+    places = {"region": flows.regions.ids, "longitude": flows.regions.longitude, "latitude": flows.regions.latitude}
+    partners = pd.DataFrame({"one": ["r0", "r1", "r2"], "other": ["r3", "r4", "r5"]})
+    if case == "one period":
+        frame = frame.loc[frame["period"] == 0].drop(columns="period")
+    where = None if case == "no coordinates" else pd.DataFrame(places)
+    panel = tl.Panel.from_frame(frame, regions=where, partners=partners)
+    about = asked(mediators=["search"])
+    for name, designs in (("awareness", {"gravity", "spatial RD"}), ("flights", {"gravity", "spatial RD"})):
+        found, refused = attempted(name, panel, about)
+        assert not refused
+        shown = EXHIBITS[name].shown(about, panel, found, refused)
+        rows = list(shown.tables[-1].records())
+        assert {row["design"] for row in rows} == designs - ({"spatial RD"} if where is None else set())
+        assert {row.get("lag", 0) for row in rows} == ({0} if case == "one period" else {0, 1})
+        for figure in shown.figures:
+            assert figure_svg(figure).startswith("<svg")
+        for table in shown.tables:
+            assert "<table" in table_html(table)
+    assert missing(EXHIBITS["spending"], about, panel) == "absent: give flows by month, with periods such as 2017-01"
