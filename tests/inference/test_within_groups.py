@@ -7,6 +7,7 @@ import pytest
 
 import tradelift as tl
 from tests.designs.panels import one_sided, rebuilt, two_sided
+from tests.exhibits.small import large_provinces
 from tradelift.designs.comparison import fitted
 from tradelift.inference.within_groups import draw_within_groups
 from tradelift.solve.stack import fit_stack
@@ -53,6 +54,23 @@ def test_ols_draws_are_regressions_on_the_drawn_treatment(options):
         assert known == pytest.approx(coefficient, rel=CLOSE)
     assert got.estimate == pytest.approx(got.statistics[0], rel=CLOSE)
     assert got.p_value == (1 + (np.abs(got.draws) >= abs(got.estimate)).sum()) / 8
+
+
+def test_draws_that_the_effects_fit_whole_have_no_coefficient_and_count_as_larger():
+    panel, design = large_provinces(), tl.SpatialRD()
+    comparison, found, draws = drawn(design, panel, draws=99)
+    got = tl.randomize(design, panel, scheme="within-group", draws=99)
+    problem = comparison.problem
+    assert found.path == "sums"
+    identified = []
+    for b in range(1, 100):
+        x = np.stack([treated(problem, draws.chosen[b]), problem.regressors[1]])
+        identified.append(0 in fit_stack(replace(problem, regressors=x)).kept)
+    assert 0 < sum(identified) < 99
+    np.testing.assert_array_equal(np.isfinite(got.draws), identified)
+    assert got.notes[-1].startswith(f"{99 - sum(identified):,} draws have no such statistic")
+    larger = np.isnan(got.draws) | (np.abs(got.draws) >= abs(got.estimate) * (1 - CLOSE))
+    assert got.p_value == (1 + larger.sum()) / 100
 
 
 @pytest.mark.parametrize("options", [{}, STAGGERED], ids=["always", "staggered"])

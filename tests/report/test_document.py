@@ -12,13 +12,16 @@ from tradelift.report import write_report
 from tradelift.report.document import account_table
 
 TABLES = (
-    "balance", "bandwidth", "control_types", "control_types_refused", "gravity", "gravity_errors", "matching",
-    "matching_controls", "partner_shares", "partners", "placebo", "rd_alternatives", "spatial_rd", "spatial_rd_beside",
-    "spatial_rd_identification", "summary",
+    "balance", "bandwidth", "control_types", "control_types_refused", "gravity", "gravity_errors", "inference_gravity",
+    "inference_spatial_rd", "magnitude", "magnitude_years", "matching", "matching_controls", "partner_shares",
+    "partners", "placebo", "rd_alternatives", "sensitivity", "sensitivity_covariates", "spatial_rd",
+    "spatial_rd_beside", "spatial_rd_identification", "specifications", "spillovers", "spillovers_money", "summary",
 )  # fmt: skip
 FIGURES = (
-    "balance", "bandwidth", "control_types", "gravity_deals", "gravity_trade", "map", "matching_deals",
-    "matching_trade", "placebo", "rd_alternatives", "spatial_rd_deals", "spatial_rd_trade",
+    "balance", "bandwidth", "control_types", "gravity_deals", "gravity_trade", "inference_gravity",
+    "inference_spatial_rd", "magnitude", "magnitude_years", "map", "matching_deals", "matching_trade", "placebo",
+    "rd_alternatives", "sensitivity_gravity", "sensitivity_spatial_rd", "spatial_rd_deals", "spatial_rd_trade",
+    "specifications_both", "specifications_east_to_west", "specifications_west_to_east", "spillovers",
 )  # fmt: skip
 
 

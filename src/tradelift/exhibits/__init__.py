@@ -10,6 +10,8 @@ from tradelift.exhibits import (
     control_types,
     flights,
     gravity,
+    inference,
+    magnitude,
     map,  # noqa: A004 - the exhibit's own name
     matching,
     migration,
@@ -17,8 +19,11 @@ from tradelift.exhibits import (
     partners,
     placebo,
     rd_alternatives,
+    sensitivity,
     spatial_rd,
+    specifications,
     spending,
+    spillovers,
     summary,
 )
 from tradelift.exhibits.exhibit import Exhibit, missing
@@ -38,6 +43,7 @@ from tradelift.exhibits.shown import (
     Shown,
     Table,
 )
+from tradelift.exhibits.specification_figure import Specification, SpecificationFigure
 
 EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
     {
@@ -55,10 +61,15 @@ EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
             rd_alternatives.EXHIBIT,
             matching.EXHIBIT,
             placebo.EXHIBIT,
+            specifications.EXHIBIT,
             migration.EXHIBIT,
             awareness.EXHIBIT,
             spending.EXHIBIT,
             flights.EXHIBIT,
+            magnitude.EXHIBIT,
+            inference.EXHIBIT,
+            sensitivity.EXHIBIT,
+            spillovers.EXHIBIT,
         )
     }
 )
@@ -82,6 +93,8 @@ __all__ = [
     "PlaceKind",
     "RegressionTable",
     "Shown",
+    "Specification",
+    "SpecificationFigure",
     "Table",
     "missing",
 ]

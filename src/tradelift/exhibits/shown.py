@@ -7,6 +7,7 @@ from typing import Literal
 from tradelift.estimate import Estimate
 from tradelift.exhibits import record
 from tradelift.exhibits.map_figure import MapFigure
+from tradelift.exhibits.specification_figure import SpecificationFigure
 
 Value = record.Value
 Record = record.Record
@@ -242,7 +243,7 @@ class CurveFigure:
 
 
 Table = DataTable | RegressionTable
-Figure = CurveFigure | IntervalFigure | MapFigure
+Figure = CurveFigure | IntervalFigure | MapFigure | SpecificationFigure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

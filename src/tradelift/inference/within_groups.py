@@ -22,6 +22,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 (SCHEME,) = WITHIN_GROUP
+FLAT = 1e-10  # share of the largest squares left at which a draw has none: rounding is far below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,6 +184,7 @@ def _moments(problem: StackProblem, own: Floats, dose: Floats, draws: GroupDraws
     if len(controls):
         left = left - np.einsum("kb,kl,lb->b", controls, fit.bread, controls)
         slope = slope - controls.T @ fit.bread @ controls[:, 0]
+    left = np.where(left > FLAT * left.max(), left, np.nan)  # the effects fit such a draw whole: it has no coefficient
     return {"score": drawn(error), "left": left, "slope": slope}
 
 

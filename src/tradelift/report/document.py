@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tradelift.account import Stage
-from tradelift.exhibits import EXHIBITS, Column, CurveFigure, DataTable, Figure, Headline, MapFigure, Shown, Table
+from tradelift.exhibits import EXHIBITS, Column, DataTable, Figure, Headline, IntervalFigure, Shown, Table
 from tradelift.exhibits.shown import Record
 from tradelift.panel import Panel
 from tradelift.report.figures import figure_notes, figure_svg
@@ -114,7 +114,7 @@ def _draw_figure(figure: Figure) -> Drawn:
         title=figure.title,
         html=figure_svg(figure),
         notes=figure_notes(figure),
-        is_wide=isinstance(figure, (CurveFigure, MapFigure)),
+        is_wide=not isinstance(figure, IntervalFigure),
     )
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tradelift.exhibits import CurveFigure, Figure, IntervalFigure, MapFigure
-from tradelift.report import curves, intervals, map  # noqa: A004 - the chart's own name
+from tradelift.exhibits import CurveFigure, Figure, IntervalFigure, MapFigure, SpecificationFigure
+from tradelift.report import curves, intervals, map, specifications  # noqa: A004 - the chart's own name
 from tradelift.report.svg import render
 
 
@@ -26,6 +26,8 @@ def figure_svg(figure: Figure) -> str:
 def _chart(figure: Figure) -> Any:
     if isinstance(figure, MapFigure):
         return map.chart(figure)
+    if isinstance(figure, SpecificationFigure):
+        return specifications.chart(figure)
     return curves.chart(figure) if isinstance(figure, CurveFigure) else intervals.chart(figure)
 
 
@@ -33,7 +35,7 @@ def figure_notes(figure: Figure) -> tuple[str, ...]:
     """Sentences below a figure."""
     if isinstance(figure, IntervalFigure):
         return ()
-    if isinstance(figure, CurveFigure):
+    if isinstance(figure, (CurveFigure, SpecificationFigure)):
         return figure.notes
     names = map.outside(figure)
     return (*figure.notes, *([f"Outside the frame: {', '.join(names)}."] if names else []))
