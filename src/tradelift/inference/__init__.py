@@ -7,15 +7,12 @@ from tradelift.inference.event_study import EventStudy
 from tradelift.inference.joint import joint
 from tradelift.inference.mediated import Mediated
 from tradelift.inference.mediation import Mediation
-from tradelift.inference.mediated import Mediated
-from tradelift.inference.mediation import Mediation
 from tradelift.inference.multiple import benjamini_hochberg, romano_wolf
 from tradelift.inference.parted import Parted
 from tradelift.inference.placebo import PlaceboPartners, PlaceboPeriods
 from tradelift.inference.randomization import randomize
 from tradelift.inference.randomized import Randomized
 from tradelift.inference.simultaneous import simultaneous
-from tradelift.inference.spending import SpendingMonths
 from tradelift.inference.spending import SpendingMonths
 from tradelift.inference.task import Randomization
 from tradelift.inference.variants import HeldLog, Presence, SideBySide
@@ -28,15 +25,12 @@ __all__ = [
     "HeldLog",
     "Mediated",
     "Mediation",
-    "Mediated",
-    "Mediation",
     "Parted",
     "PlaceboPartners",
     "PlaceboPeriods",
     "Presence",
     "Randomization",
     "Randomized",
-    "SpendingMonths",
     "SelectionBounds",
     "SideBySide",
     "SpendingMonths",
