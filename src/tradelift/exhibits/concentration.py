@@ -33,14 +33,7 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
     out: dict[str, Task] = {}
     for direction in panel.directions:
         for who, many in WHO.items():
-            for model in _ratios(panel, who):
-                for a in approaches(panel, [model]):
-                    design = a.make(study, direction)
-                    out[a.key("ratio", direction)] = design
-                    if many in panel.names:
-                        out[a.key(HELD.format(many), direction)] = HeldLog(design=design, column=many)
-                    if model == _ratios(panel, who)[0]:
-                        out[a.key(BOUNDS, direction)] = SelectionBounds(design=design)
+            out |= _of_ratios(study, panel, who, direction)
             if set(MONEY[who]) <= set(panel.names):
                 for a in approaches(panel, [_money(who)]):
                     task = SideBySide(design=a.make(study, direction), outcomes=MONEY[who])
@@ -48,6 +41,20 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
         if "trade" in panel.names:
             for a in approaches(panel, [_trade()]):
                 out[a.key(PRESENCE, direction)] = Presence(design=a.make(study, direction, outcome="trade"))
+    return out
+
+
+def _of_ratios(study: Study, panel: Panel, who: str, direction: str) -> dict[str, Task]:
+    """Every reading without and with numbers held, and bounds of the first."""
+    out: dict[str, Task] = {}
+    for n, model in enumerate(_ratios(panel, who)):
+        for a in approaches(panel, [model]):
+            design = a.make(study, direction)
+            out[a.key("ratio", direction)] = design
+            if WHO[who] in panel.names:
+                out[a.key(HELD.format(WHO[who]), direction)] = HeldLog(design=design, column=WHO[who])
+            if n == 0:
+                out[a.key(BOUNDS, direction)] = SelectionBounds(design=design)
     return out
 
 
