@@ -104,9 +104,11 @@ def _fit(problem: StackProblem, groups: Sequence[Ints]) -> Fit:
     existing = _count(parts)
     parts = [part.with_weights(without_singletons(part)) for part in parts]
     k = problem.regressors.shape[0]
-    kept = tuple(range(k)) if plainly else _independent(parts, k)
-    parts = [part.of(kept) for part in parts]
-    coefficients, solved, steps = poisson(parts, len(kept)) if is_poisson else ordinary(parts, len(kept))
+    if is_poisson:
+        kept = tuple(range(k)) if plainly else _independent(parts, k)
+        coefficients, solved, steps = poisson([part.of(kept) for part in parts], len(kept))
+    else:
+        kept, coefficients, solved, steps = ordinary(parts, k)
     excluded = {"separated": start - existing, "singleton": existing - _count(parts)}
     return _gather(problem, groups, kept, coefficients, parts, solved, steps, excluded)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.solve.rank import independent
 from tradelift.solve.stack_effects import factor_of
 from tradelift.solve.stack_parts import Part, Solved
 
@@ -13,13 +14,14 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 
 
-def ordinary(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
+def ordinary(parts: Sequence[Part], k: int) -> tuple[tuple[int, ...], Floats, list[Solved], int]:
     """
     Regress the outcome on the regressors net of the effects.
 
     Returns
     -------
-    Coefficients (K,), what is left of each part, and the number of steps.
+    Positions of regressors that neither the effects nor earlier regressors explain; their coefficients (K,), what is
+    left of each part, and the number of steps.
     """
     cross, right = np.zeros((k, k)), np.zeros(k)
     nets, lefts, ranks = [], [], []
@@ -46,7 +48,10 @@ def ordinary(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
         nets.append(net)
         lefts.append(left)
         ranks.append(rank)
-    beta = np.asarray(np.linalg.solve(cross, right)) if k else right
+    kept = independent(cross, squares(parts, k)) if k and any(np.any(p.weights > 0) for p in parts) else ()
+    own_cross, own_right = cross[np.ix_(kept, kept)], right[list(kept)]
+    beta = np.asarray(np.linalg.solve(own_cross, own_right)) if kept else own_right
+    nets = [net[list(kept)] for net in nets]
     solved = [
         Solved(
             fitted=part.outcome - left + np.tensordot(beta, net, 1),
@@ -56,7 +61,7 @@ def ordinary(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
         )
         for part, net, left, rank in zip(parts, nets, lefts, ranks, strict=True)
     ]
-    return beta, solved, 1
+    return kept, beta, solved, 1
 
 
 def same_weights(weights: Floats, n_periods: int) -> Iterator[Ints]:
@@ -72,18 +77,26 @@ def same_weights(weights: Floats, n_periods: int) -> Iterator[Ints]:
 
 def regressor_cross(parts: Sequence[Part], k: int) -> tuple[Floats, Floats]:
     """Cross product of regressors net of the effects (K, K), and their sums of squares about the mean (K,)."""
-    mass = sum(float(p.weights.sum()) * (len(p.outcome) // len(p.weights)) for p in parts)
-    mean = sum((_moment(p, p.regressors) for p in parts), np.zeros(k)) / mass
-    cross, total = np.zeros((k, k)), np.zeros(k)
+    mean, cross = _means(parts, k), np.zeros((k, k))
     for part in parts:
         centred = part.regressors - mean[:, None, None]
-        total += _moment(part, centred**2)
         for periods in same_weights(part.weights, len(part.outcome)):
             factor = factor_of(part.block, part.weights_at(periods[0]), part.redundant)
             x = centred if part.is_fixed else centred[:, periods]
             net = factor.residual(x.reshape(-1, x.shape[2]), exact=True).reshape(x.shape)
             cross += np.einsum("ktm,ltm->kl", net * factor.weights, net) * (len(periods) if part.is_fixed else 1)
-    return cross, total
+    return cross, squares(parts, k)
+
+
+def squares(parts: Sequence[Part], k: int) -> Floats:
+    """Sums of squares of the regressors about their means, shape (K,)."""
+    mean = _means(parts, k)
+    return sum((_moment(part, (part.regressors - mean[:, None, None]) ** 2) for part in parts), np.zeros(k))
+
+
+def _means(parts: Sequence[Part], k: int) -> Floats:
+    mass = sum(float(p.weights.sum()) * (len(p.outcome) // len(p.weights)) for p in parts)
+    return np.asarray(sum((_moment(p, p.regressors) for p in parts), np.zeros(k)) / mass)
 
 
 def _moment(part: Part, values: Floats) -> Floats:
