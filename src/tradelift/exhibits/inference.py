@@ -69,7 +69,7 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
     """
     Plan the leading estimates with what needs the data again: jackknife, leverage correction, randomizations.
 
-    What takes long stands beside the first direction alone.
+    What takes long stands beside the first direction alone, and draws beside the default ones are tests alone.
     """
     tasks: dict[str, Task] = {}
     for name, model in _models(study, panel).items():
@@ -101,7 +101,7 @@ def _of_gravity(study: Study, model: Model, direction: str, *, is_first: bool) -
     if is_first:
         out[f"{start}, {JACKKNIFE}"] = replace(design, vcov=JACKKNIFE)
         for scheme in (SWAP, FREE):
-            out[f"{start}, {scheme}"] = Randomization(design=design, scheme=scheme, seed=study.seed)
+            out[f"{start}, {scheme}"] = Randomization(design=design, scheme=scheme, seed=study.seed, interval=False)
     return out
 
 
@@ -191,8 +191,7 @@ def _table(
             x.estimate,
             x.std_error,
             _ratio(x.std_error, own.get(x.direction)),
-            x.low,
-            x.high,
+            *((x.low, x.high) if x.is_known or not x.is_drawn else (None, None)),
             x.p_value,
             x.clusters,
         )
@@ -236,6 +235,8 @@ def _notes(
     if drawn:
         yield f"Randomization, which has no standard error: {drawn}."
     yield f"Corrections: {first.correction}, but the jackknife and weidner-zylkin, which have their own."
+    if any(x.is_drawn and not x.is_known for x in lines):
+        yield f"By {SWAP} and {FREE} there is a p-value alone."
     start = f"{name}, {model.key(panel.directions[0])}"
     for scheme in (RELABEL, SWAP, FREE, WITHIN):
         found = results.get(f"{start}, {scheme}")
@@ -254,7 +255,8 @@ def _notes(
 
 
 def _figure(panel: Panel, name: str, model: Model, first: Estimate, lines: list[Line]) -> IntervalFigure:
-    intervals = tuple(_interval(panel, first, x) for x in sorted(lines, key=lambda x: list(ABOUT).index(x.errors)))
+    drawn = [x for x in lines if x.is_known or not x.is_drawn]
+    intervals = tuple(_interval(panel, first, x) for x in sorted(drawn, key=lambda x: list(ABOUT).index(x.errors)))
     said = [f"{i.row}, {i.series}: {signed(i.value)}{_spoken(i)}" for i in intervals]
     unit = " in percent" if is_log(first) else ""
     return IntervalFigure(

@@ -44,6 +44,15 @@ WORDS = DECISIONS | {
     FOUR: "both take part",
 }
 
+LONG = {
+    ("controls", NO_CONTROLS): "no controls",
+    ("controls", DISTANCE_ONLY): "distance as the control",
+    ("types", FOUR): "type 4",
+    ("term", "d"): "a term in |d|",
+    ("neighbours", "two"): "corners",
+}
+"""Alternatives that need more words where they stand alone."""
+
 
 def alternatives(study: Study, panel: Panel, design: str) -> dict[str, tuple[str, ...]]:
     """
@@ -110,9 +119,14 @@ def designs_of(panel: Panel) -> tuple[str, ...]:
 
 def key_of(study: Study, panel: Panel, choices: Choices, direction: str) -> str:
     """Name what is estimated by what differs from its design's own: "spatial RD: PPML, 100 km; both"."""
-    options = alternatives(study, panel, choices["design"])
-    changed = [WORDS.get(v, v) for d, v in choices.items() if d != "errors" and v != options[d][0]]
+    changed = departures(study, panel, choices)
     return "; ".join([f"{choices['design']}: {', '.join(changed)}" if changed else choices["design"], direction])
+
+
+def departures(study: Study, panel: Panel, choices: Choices) -> list[str]:
+    """What differs from the design's own, but for errors, in words: "PPML", "periods: first half"."""
+    options = alternatives(study, panel, choices["design"])
+    return [LONG.get((d, v), WORDS.get(v, v)) for d, v in choices.items() if d != "errors" and v != options[d][0]]
 
 
 def task_of(study: Study, panel: Panel, choices: Choices, direction: str) -> Task:

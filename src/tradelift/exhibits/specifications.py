@@ -30,6 +30,7 @@ from tradelift.exhibits.specification_choices import (
     Choices,
     alternatives,
     choose,
+    departures,
     designs_of,
     key_of,
     task_of,
@@ -38,6 +39,7 @@ from tradelift.exhibits.specification_figure import Specification, Specification
 from tradelift.panel import Panel
 from tradelift.study import Study
 
+NOTHING = "nothing"
 COUNTS = {1: "one", 2: "two", 3: "three"}
 
 
@@ -91,11 +93,12 @@ def _found(study: Study, panel: Panel, direction: str, results: Mapping[str, Fin
 
 
 def _table(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -> DataTable:
-    used = _used(found)
     rows: list[tuple[Value, ...]] = [
         (
             direction,
-            *(x.choices.get(decision) for decision in used),
+            x.choices["design"],
+            ", ".join(departures(study, panel, x.choices)) or NOTHING,
+            x.choices["errors"],
             *effect_values(x.estimate),
             x.estimate.n_obs,
             x.estimate.n_pairs,
@@ -108,7 +111,9 @@ def _table(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -
         title=f"{_outcome(study, panel)}: every specification, from the smallest effect to the largest",
         columns=(
             Column(name="direction", label="", words=direction_words(panel)),
-            *(Column(name=decision, label=DECISIONS[decision], words=WORDS) for decision in used),
+            Column(name="design", label="", words=WORDS),
+            Column(name="differs", label="What differs"),
+            Column(name="errors", label="Errors", words=WORDS),
             *EFFECT_COLUMNS,
             Column(name="n_obs", label="Observations", kind="count"),
             Column(name="n_pairs", label="Directed pairs", kind="count"),
@@ -119,7 +124,7 @@ def _table(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -
         notes=(
             f"Every combination of choices that differs from its design's own in at most {COUNTS[AWAY]}.",
             "Of the spatial designs other than spatial RD only the errors differ.",
-            "Blank: the design does not face that choice. Specifications share data, and are no independent findings.",
+            "Specifications share data, and are no independent findings; the files of the figures hold every choice.",
         ),
         fold=12,
     )
@@ -207,10 +212,10 @@ def _moves_most(own: list[Found]) -> str | None:
     (decision,), far = max(single, key=lambda pair: abs(pair[1].size.value - main.size.value))
     chosen = far.choices[decision]
     inside = main.size.is_known and main.size.low <= far.size.value <= main.size.high
+    where = ", inside the interval of the study's own" if inside else ""
     return (
-        f"Of single choices within spatial RD, {DECISIONS[decision].lower()} moves it most: {plain(far.size.value)}"
-        f"{far.size.unit} with '{WORDS.get(chosen, chosen)}'"
-        f"{', which the interval of the study holds' if inside else ''}."
+        f"The single choice that moves spatial RD most is '{WORDS.get(chosen, chosen)}' "
+        f"({DECISIONS[decision].lower()}): {plain(far.size.value)}{far.size.unit}{where}."
     )
 
 
