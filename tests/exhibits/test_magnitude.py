@@ -60,7 +60,7 @@ def test_without_coordinates_gravity_stands_alone():
     tasks = MAGNITUDE.plan(study(), bare)
     assert all(key.startswith("Gravity") for key in tasks)
     shown = MAGNITUDE.show(study(), bare, estimated("magnitude", bare, study()))
-    assert re.match("In money, Gravity, OLS, both directions: ", shown.sentences[0])
+    assert re.match("In money, Gravity, PPML, both directions: ", shown.sentences[0])
     assert MAGNITUDE.show(study(), bare, {}).tables == ()
     assert missing(MAGNITUDE, study(), one_side()) == "absent: give partners"
 

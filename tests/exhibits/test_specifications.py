@@ -121,6 +121,15 @@ def test_what_was_refused_leaves_the_rest(world, found):
     assert SPECIFICATIONS.plan(study(model={"outcomes": ["deals"]}), world) == {}
 
 
+def test_reasons_stand_once_with_their_count(world):
+    refused = {"spatial RD; both": "No group.", "gravity; both": "Why.", "spatial RD: PPML; both": "No group."}
+    said = SPECIFICATIONS.shown(study(), world, {}, refused).sentences
+    assert said == (
+        "Not estimated: spatial RD; both and 1 more: No group.",
+        "Not estimated: gravity; both: Why.",
+    )
+
+
 def test_a_panel_without_provinces_or_periods_has_fewer_choices(world):
     columns = {name: values for name, values in world.regions.columns.items() if name != "group"}
     bare = replace(world, regions=replace(world.regions, columns=columns))

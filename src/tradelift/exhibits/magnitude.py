@@ -19,7 +19,7 @@ MODELS = (
     Model(outcome=TRADE, column=TRADE, estimator=PPML),
 )
 SPATIAL, GRAVITY = "Spatial RD", "Gravity"
-METHODS = tuple(f"{design}, {model.estimator}" for design in (SPATIAL, GRAVITY) for model in MODELS)
+METHODS = (f"{SPATIAL}, {OLS}", f"{SPATIAL}, {PPML}", f"{GRAVITY}, {PPML}", f"{GRAVITY}, {OLS}")
 """Ways to the coefficient; the first that could be estimated leads."""
 
 COLUMNS = (
@@ -221,8 +221,8 @@ def _sentences(panel: Panel, found: Mapping[str, Mapping[str, Money]], unit: Uni
     per = " a year" if amount.horizon == A_YEAR else ""
     yield (
         f"In money, {lead}, {direction_label(panel, direction)}: partner pairs traded {unit.write(amount.base)}{per} "
-        f"({panel.periods[0]} to {panel.periods[-1]}), {unit.said(amount)} more than without the effect. It "
-        f"is that of partnership if nothing else parts them from those that they are compared with."
+        f"({panel.periods[0]} to {panel.periods[-1]}), and the effect comes to {unit.said(amount)} of it. It is that of "
+        f"partnership if nothing else parts them from those that they are compared with."
     )
     rest = [
         f"{direction_label(panel, d)} {unit.said(_horizon(x))} of {unit.write(_horizon(x).base)}"

@@ -1,7 +1,7 @@
 """The specification curve: every estimate that is at most two choices away from the study's own."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from tradelift.designs import Finding, Task
@@ -219,10 +219,23 @@ def _moves_most(own: list[Found]) -> str | None:
     )
 
 
+def explain(_study: Study, _panel: Panel, shown: Shown, refused: Mapping[str, str]) -> Shown:
+    """Say each reason once, with how many specifications it holds for and the first of them."""
+    reasons: dict[str, list[str]] = {}
+    for key, why in refused.items():
+        reasons.setdefault(why, []).append(key)
+    said = [
+        f"Not estimated: {keys[0]}{f' and {len(keys) - 1:,} more' if len(keys) > 1 else ''}: {why}"
+        for why, keys in reasons.items()
+    ]
+    return replace(shown, sentences=(*shown.sentences, *said))
+
+
 EXHIBIT = Exhibit(
     name="specifications",
     title="Every specification",
     needs=NEEDS,
     plan=plan,
     show=show,
+    explain=explain,
 )
