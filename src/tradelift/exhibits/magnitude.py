@@ -221,8 +221,8 @@ def _sentences(panel: Panel, found: Mapping[str, Mapping[str, Money]], unit: Uni
     per = " a year" if amount.horizon == A_YEAR else ""
     yield (
         f"In money, {lead}, {direction_label(panel, direction)}: partner pairs traded {unit.write(amount.base)}{per} "
-        f"({panel.periods[0]} to {panel.periods[-1]}), and the effect comes to {unit.said(amount)} of it. It is that of "
-        f"partnership if nothing else parts them from those that they are compared with."
+        f"({panel.periods[0]} to {panel.periods[-1]}), and the effect comes to {unit.said(amount)} of it. It is that "
+        f"of partnership if nothing else parts them from those that they are compared with."
     )
     rest = [
         f"{direction_label(panel, d)} {unit.said(_horizon(x))} of {unit.write(_horizon(x).base)}"
