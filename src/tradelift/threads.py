@@ -15,7 +15,7 @@ WORTHWHILE = 100_000  # cells or rows: below, handing over takes longer than the
 def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]) -> list[Any]:
     """Call a function that goes over so many cells in all, in threads where they are many; results in order."""
     calls = list(zip(*given, strict=True))
-    n = min(_threads(), len(calls)) if cells >= WORTHWHILE else 1
+    n = min(n_threads(), len(calls)) if cells >= WORTHWHILE else 1
     if n <= 1:
         return [function(*call) for call in calls]
     # a thread takes a stretch of calls, this one the first: waking a thread takes as long as a short call
@@ -52,11 +52,12 @@ def _stretch(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> 
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Made once: starting threads takes as long as a slab."""
-    return ThreadPoolExecutor(max(_threads() - 1, 1), thread_name_prefix="tradelift")
+    return ThreadPoolExecutor(max(n_threads() - 1, 1), thread_name_prefix="tradelift")
 
 
 @cache
-def _threads() -> int:
+def n_threads() -> int:
+    """How many threads may work: as many as there are processors, at most what the environment says."""
     wanted = os.environ.get(LIMIT, "")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(int(wanted), available)) if wanted.isdigit() else available

@@ -72,7 +72,7 @@ def test_threads_change_no_digit(monkeypatch, family):
     problem = dense(3, family, moving=True, shape=(40, 40, 50))
     monkeypatch.setattr(threads, "WORTHWHILE", 0)
     many = fit(problem)
-    monkeypatch.setattr(threads, "_threads", lambda: 1)
+    monkeypatch.setattr(threads, "n_threads", lambda: 1)
     one = fit(problem)
     for field in ("coefficients", "bread", "meat_rows", "scores"):
         np.testing.assert_array_equal(getattr(one, field), getattr(many, field))
@@ -87,7 +87,7 @@ def test_it_is_compiled_where_there_is_a_compiler(loops):
 @pytest.mark.parametrize(("name", "place", "shown"), [(kernel.OFF, 0, "False"), (threads.LIMIT, 1, "1")])
 def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
     code = (
-        "from tradelift import threads; from tradelift.solve import kernel; print(kernel.loaded(), threads._threads())"
+        "from tradelift import threads; from tradelift.solve import kernel; print(kernel.loaded(), threads.n_threads())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, name: "1"}, capture_output=True, text=True, check=True

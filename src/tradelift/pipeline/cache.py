@@ -1,6 +1,8 @@
 """Estimate each distinct task once, in a run and between runs."""
 
 import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +10,9 @@ from joblib import Memory
 
 import tradelift
 from tradelift.designs import Finding, Task, task_json
+from tradelift.errors import ConvergenceError, DesignError
 from tradelift.panel import Panel
+from tradelift.pipeline.workers import attempts
 
 
 class EstimateCache:
@@ -27,6 +31,7 @@ class EstimateCache:
         self._memory = Memory(folder, verbose=0)
         self._force = force
         self._seen: dict[str, Finding] = {}
+        self._refused: dict[str, DesignError | ConvergenceError] = {}
         self._estimate = self._memory.cache(_estimate, ignore=["task", "panel"])
 
     def estimate(self, task: Task, panel: Panel) -> Finding:
@@ -41,11 +46,58 @@ class EstimateCache:
             What it is estimated on.
         """
         key = task_json(task)
+        if key in self._refused:
+            raise self._refused[key]
         if key not in self._seen:
-            arguments = (panel.digest, key, code_version(), task, panel)
-            # `call` estimates anew, and gives the result with what is known of the call
-            self._seen[key] = self._estimate.call(*arguments)[0] if self._force else self._estimate(*arguments)
+            self._seen[key] = self._keep(key, task, panel)
         return self._seen[key]
+
+    def prepare(self, tasks: Iterable[Task], panel: Panel, done: Callable[[int, int], None]) -> None:
+        """
+        Estimate many tasks at once, so that they are remembered when they are asked for.
+
+        Parameters
+        ----------
+        tasks
+            In any number; each distinct one is estimated once.
+        panel
+            What they are estimated on.
+        done
+            Called with how many of how many are ready.
+        """
+        distinct = {task_json(task): task for task in tasks}
+        todo = {key: task for key, task in distinct.items() if not self._knows(key, task, panel)}
+        ready = len(distinct) - len(todo)
+        for (key, _), answer in zip(todo.items(), attempts(list(todo.values()), panel), strict=True):
+            if isinstance(answer, (DesignError, ConvergenceError)):
+                self._refused[key] = answer
+            else:
+                self._seen[key] = self._keep(key, _Ready(finding=answer), panel)
+            ready += 1
+            done(ready, len(distinct))
+
+    def _knows(self, key: str, task: Task, panel: Panel) -> bool:
+        if key in self._seen or key in self._refused:
+            return True
+        arguments = (panel.digest, key, code_version(), task, panel)
+        return not self._force and bool(self._estimate.check_call_in_cache(*arguments))
+
+    def _keep(self, key: str, task: Task, panel: Panel) -> Finding:
+        arguments = (panel.digest, key, code_version(), task, panel)
+        # `call` estimates anew, and gives the result with what is known of the call
+        found: Finding = self._estimate.call(*arguments)[0] if self._force else self._estimate(*arguments)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A task that was estimated elsewhere."""
+
+    finding: Finding
+
+    def estimate(self, panel: Panel) -> Finding:  # noqa: ARG002 - as every task
+        """Give what was found."""
+        return self.finding
 
 
 def _estimate(digest: str, key: str, version: str, task: Task, panel: Panel) -> Finding:  # noqa: ARG001 - the key of the cache

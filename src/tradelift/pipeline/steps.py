@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,16 +210,13 @@ def _show_all(
     """Estimate what the exhibits plan, each distinct task once, and let them show it."""
     absent = _absent(chosen, study, panel)
     plans = {name: x.plan(study, panel) for name, x in chosen.items() if name not in absent}
-    total = sum(len(plan) for plan in plans.values())
-    done = 0
+    cache.prepare((task for plan in plans.values() for task in plan.values()), panel, partial(progress, "estimates"))
     results = {}
     for name, plan in plans.items():
         estimates: dict[str, Finding] = {}
         refused: dict[str, str] = {}
         for column, task in plan.items():
             _attempt(column, task, panel, cache, estimates, refused)
-            done += 1
-            progress("estimates", done, total)
         shown = chosen[name].shown(study, panel, estimates, refused)
         results[name] = ExhibitResult(estimates=estimates, refused=refused, shown=shown)
     return results, absent
