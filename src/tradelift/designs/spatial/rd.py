@@ -20,6 +20,7 @@ from tradelift.estimate import Estimate
 from tradelift.panel import Panel
 from tradelift.programme import CONTROL_TYPES
 from tradelift.solve.stack import StackProblem
+from tradelift.threads import one_blas_thread
 
 TREATMENT = "partner"
 NO_BIAS = "correction='weidner-zylkin' is for gravity; a stack has three effects and repeats pairs. Use 'full'."
@@ -184,12 +185,13 @@ class SpatialRD:
         ConvergenceError
             If PPML does not converge.
         """
-        near = self._near_pairs(panel)
-        comparison = self._compare(panel, near)
-        found = fitted(comparison, self)
-        assert isinstance(comparison.problem, StackProblem), "a stack is compared"
-        treatment = [comparison.terms.index(term) for term in comparison.treatment]
-        return settle(found, comparison, self, identify(panel, near, comparison.problem, found, treatment))
+        with one_blas_thread():
+            near = self._near_pairs(panel)
+            comparison = self._compare(panel, near)
+            found = fitted(comparison, self)
+            assert isinstance(comparison.problem, StackProblem), "a stack is compared"
+            treatment = [comparison.terms.index(term) for term in comparison.treatment]
+            return settle(found, comparison, self, identify(panel, near, comparison.problem, found, treatment))
 
     def _near_pairs(self, panel: Panel) -> NearPairs:
         refuse_stored(panel, "SpatialRD")
