@@ -114,6 +114,22 @@ def test_pairs_without_the_trait_are_counted(panel):
     assert found.dropped["missing"] == of_w8 > 0
 
 
+def test_a_group_that_is_not_compared_is_refused():
+    """Western cities of the north lie far from each other: their partner pairs have no near control."""
+    source, frame, _ = two_sided()
+    r = source.regions
+    north = np.array([10 + 0.1 * i for i in range(5)] + [30.0, 45.0, 60.0, 75.0])
+    regions = pd.DataFrame({
+        "region": r.ids, "side": np.array(["east", "west"])[r.side], "longitude": r.longitude,
+        "latitude": np.r_[r.latitude[r.side == 0], north],
+    })  # fmt: skip
+    listed = pd.DataFrame({"east": ["e0", "e1", "e2", "e3"], "west": ["w0", "w1", "w5", "w6"]})
+    far = tl.Panel.from_frame(frame, regions=regions, partners=listed)
+    design = tl.SpatialRD(bandwidth_km=1000, neighbours="west", effects=["group^period"], controls=[])
+    with pytest.raises(tl.DesignError, match="compares no partner pair that is high in lat"):
+        ByTrait(design=design, trait="lat", expression="latitude[west]", split="halves").estimate(far)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -126,7 +126,7 @@ def test_a_trait_is_parsed_and_never_evaluated(tmp_path, trait):
 def test_good_traits(tmp_path):
     study = read(tmp_path, GOOD + "traits: {gap: 'log(gdp[east] / gdp[west]) - 2 * x'}\nbreaks: {flood: 2017-07}\n")
     assert study.traits["gap"].startswith("log")
-    assert any("traits" in note for note in study.notes)
+    assert study.breaks == {"flood": "2017-07"}
 
 
 def test_the_columns_of_a_trait():

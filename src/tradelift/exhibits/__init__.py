@@ -7,7 +7,10 @@ from tradelift.exhibits import (
     awareness,
     balance,
     bandwidth,
+    categories,
+    concentration,
     control_types,
+    dynamics,
     flights,
     gravity,
     inference,
@@ -25,6 +28,7 @@ from tradelift.exhibits import (
     spending,
     spillovers,
     summary,
+    traits,
 )
 from tradelift.exhibits.exhibit import Exhibit, missing
 from tradelift.exhibits.map_figure import Link, MapFigure, Place, PlaceKind
@@ -62,6 +66,10 @@ EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
             matching.EXHIBIT,
             placebo.EXHIBIT,
             specifications.EXHIBIT,
+            concentration.EXHIBIT,
+            categories.EXHIBIT,
+            traits.EXHIBIT,
+            dynamics.EXHIBIT,
             migration.EXHIBIT,
             awareness.EXHIBIT,
             spending.EXHIBIT,

@@ -77,7 +77,7 @@ def category_table(panel: Panel, each: Estimates, known: Mapping[str, Category])
         rows=tuple(rows),
         label="category",
         group="direction",
-        notes=tuple(_notes(panel)),
+        notes=(*_notes(panel), *_refused(each)),
         fold=40,
     )
 
@@ -96,6 +96,14 @@ def _notes(panel: Panel) -> Iterator[str]:
             f"Advantage: Balassa's index, the share of {panel.regions.sides[1]} in a category over its share of all, "
             f"in the flows of pairs that are no partners."
         )
+
+
+def _refused(each: Estimates) -> Iterator[str]:
+    """Categories that could not be estimated, with the reason."""
+    for direction, approach, e in each:
+        for note in e.diagnostics.notes:
+            if note.startswith("Not estimated"):
+                yield f"{approach.words[:1].upper()}{approach.words[1:]}, {direction}: {note}"
 
 
 def equality_table(panel: Panel, each: Estimates, known: Mapping[str, Category]) -> DataTable:

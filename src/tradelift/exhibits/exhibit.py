@@ -94,7 +94,7 @@ def missing(exhibit: Exhibit, study: Study, panel: Panel) -> str | None:
     """
     has = {
         "partners": panel.programme is not None,
-        "coordinates": _has_coordinates(panel),
+        "coordinates": has_coordinates(panel),
         "trade": "trade" in panel.names,
     }
     has["explanation"] = has["partners"] or has["coordinates"] or bool(study.model.controls)
@@ -102,6 +102,10 @@ def missing(exhibit: Exhibit, study: Study, panel: Panel) -> str | None:
     has["awareness"] = bool(awareness_mediators(study))
     has["flights"] = FLIGHTS in panel.names
     has["months"] = are_months(panel.periods)
+    has["categories"] = panel.goods is not None
+    has["traits"] = bool(study.traits)
+    has["periods"] = len(panel.periods) > 1
+    has["concentration"] = any(name in panel.names for name in ("seller_concentration", "top_seller_trade"))
     say = {
         "partners": "partners",
         "coordinates": "longitude and latitude of the regions",
@@ -111,11 +115,16 @@ def missing(exhibit: Exhibit, study: Study, panel: Panel) -> str | None:
         "awareness": "searches between regions, their file under `pairs` and their column under `mediators`",
         "flights": "direct flights between regions, a column called flights in a file under `pairs`",
         "months": "flows by month, with periods such as 2017-01",
+        "categories": "flows by category: the log's column `category`, or `by_category` of `flows`",
+        "traits": "traits of pairs under `traits`, such as gdp_gap: log(gdp[east] / gdp[west])",
+        "periods": "flows of several periods",
+        "concentration": "sellers: the log's column `seller`, or columns seller_concentration and top_seller_trade",
     }
     lacking = [say[need] for need in say if need in exhibit.needs and not has[need]]
     return f"absent: give {' and '.join(lacking)}" if lacking else None
 
 
-def _has_coordinates(panel: Panel) -> bool:
+def has_coordinates(panel: Panel) -> bool:
+    """Whether the panel knows where some region lies."""
     lon, lat = panel.regions.longitude, panel.regions.latitude
     return lon is not None and lat is not None and bool(np.any(np.isfinite(lon) & np.isfinite(lat)))

@@ -102,6 +102,13 @@ class ByTrait:
         group = f"{self.trait}_group"
         changed = with_columns(panel, pairs={group: split.labels, **held})
         found = replace(self.design, by=group, controls=(*controls, *held)).estimate(changed)
+        lost = [level for level in split.levels if f"{PARTNER}[{level}]" not in found.terms]
+        if lost:
+            msg = (
+                f"The design compares no partner pair that is {lost[0]} in {self.trait}: those have no near control or "
+                f"no flow. Use a larger bandwidth or sample, or fewer groups."
+            )
+            raise DesignError(msg)
         found = _in_order(found, [f"{PARTNER}[{level}]" for level in split.levels])
         cuts = ", ".join(f"{cut:.4g}" for cut in split.cuts)
         counts = ", ".join(f"{level} {n:,}" for level, n in zip(split.levels, split.partners, strict=True))

@@ -205,14 +205,10 @@ class Study(Part):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the study says that does not do what a reader may expect."""
-        unused = [key for key in ("traits", "breaks", "samples") if getattr(self, key)]
-        notes = [f"{key}: read, but no exhibit of this version uses them" for key in unused]
         log = self.transactions
-        if log is not None and "line" not in log.columns:
-            notes.append(
-                "transactions.columns: without transaction and line ids a duplicate is a row equal in all columns"
-            )
-        return tuple(notes)
+        if log is None or "line" in log.columns:
+            return ()
+        return ("transactions.columns: without transaction and line ids a duplicate is a row equal in all columns",)
 
     def canonical(self) -> dict[str, Any]:
         """The study as plain data, the same for equal studies."""
