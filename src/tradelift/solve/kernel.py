@@ -93,7 +93,7 @@ def step(
     """
     k = len(beta)
     score, information = np.empty(k), np.empty((k, k))
-    held, own = _held(slab, beta)
+    held, own = _held(slab, beta, multiplies=True)
     enough, tight, noise, sweeps, flat, most = limits
     status = _call(
         "tl_step",
@@ -149,7 +149,7 @@ def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
 
 def expected(slab: "Slab", beta: Floats, out: Floats) -> Floats:
     """Exponential of the index times weights, shape (t, I, J), into `out`: fresh memory costs more than the numbers."""
-    held, own = _held(slab, beta)
+    held, own = _held(slab, beta, multiplies=True)
     _call("tl_expected", ctypes.byref(own), _in_place(out))
     del held
     return out
@@ -197,7 +197,7 @@ def scores(
     """
     k, (_, rows, columns) = len(beta), slab.shape
     pairs, outer, information, sums = np.empty((k, rows, columns)), np.empty((k, k)), np.empty((k, k)), np.empty(4)
-    held, own = _held(slab, beta)
+    held, own = _held(slab, beta, multiplies=poisson)
     p, q, third = np.ascontiguousarray(parts[0]), np.ascontiguousarray(parts[1]), _by_regressor(parts[2])
     _done(
         _call(
@@ -386,8 +386,8 @@ def _by_regressor(parts: Floats | None) -> Floats | None:
     return None if parts is None else np.ascontiguousarray(np.moveaxis(parts, -1, 0))
 
 
-def _held(slab: "Slab", beta: Floats) -> tuple[list[Any], _Slab]:
-    """A slab as the loops read it, and the arrays that must outlive the call."""
+def _held(slab: "Slab", beta: Floats, *, multiplies: bool = False) -> tuple[list[Any], _Slab]:
+    """A slab as the loops read it, with what its effects multiply for PPML; and the arrays that must outlive the call."""
     t, rows, columns = slab.shape
     regressors = [np.ascontiguousarray(x, dtype=np.float64) for x in slab.regressors]
     index = np.zeros((rows, columns))
@@ -400,7 +400,7 @@ def _held(slab: "Slab", beta: Floats) -> tuple[list[Any], _Slab]:
         if x.ndim == 2:
             index += b * x
     moves = np.array([rows * columns * (x.ndim == 3) for x in regressors], dtype=np.int64)
-    kernel = None if moves.any() or moving_offset is not None else np.exp(index)
+    kernel = np.exp(index) if multiplies and moving_offset is None and not moves.any() else None
     outcome = np.ascontiguousarray(slab.raw, dtype=np.float64)
     weights = None if slab.given is None else np.ascontiguousarray(slab.given, dtype=np.float64)
     mask = None if slab.mask is None else np.ascontiguousarray(slab.mask)
