@@ -387,7 +387,7 @@ def _by_regressor(parts: Floats | None) -> Floats | None:
 
 
 def _held(slab: "Slab", beta: Floats, *, multiplies: bool = False) -> tuple[list[Any], _Slab]:
-    """A slab as the loops read it, with what its effects multiply for PPML; and the arrays that must outlive the call."""
+    """A slab as the loops read it, for PPML with what effects multiply; and the arrays that must outlive the call."""
     t, rows, columns = slab.shape
     regressors = [np.ascontiguousarray(x, dtype=np.float64) for x in slab.regressors]
     index = np.zeros((rows, columns))
