@@ -82,6 +82,11 @@ def test_what_does_not_vary_is_refused(panel):
         )
     with pytest.raises(tl.DesignError, match="'deals' is positive in every cell"):
         Presence(design=tl.Gravity(outcome="deals")).estimate(_with(panel, "deals", 1.0))
+    empty = np.where((panel.pairs.origin == 0)[panel.pair_of_cell], 0.0, 5.0)  # all that one city exports
+    gone = _with(panel, "trade", 1.0)
+    gone.cells.columns["trade"][:] = empty
+    with pytest.raises(tl.DesignError, match="the same, given the effects, in all flows"):
+        Presence(design=tl.Gravity()).estimate(gone)
     with pytest.raises(tl.DesignError, match="nowhere positive"):
         HeldLog(design=tl.Gravity(), column="sellers").estimate(_with(panel, "sellers", 0.0))
     with pytest.raises(tl.DesignError, match="give two or more; found trade"):

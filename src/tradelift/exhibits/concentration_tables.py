@@ -58,6 +58,8 @@ EQUIVALENCE_COLUMNS = (
     Column(name="equivalence_p", label="p, within margin", kind="number", digits=3),
 )
 
+ALWAYS_THERE = 1e-9  # share trimmed: rounding, where the ratio is defined in every flow that is compared
+
 
 def is_equivalent(estimate: Estimate, margin: float) -> Equivalence:
     """Test that the first effect is smaller than a margin."""
@@ -176,7 +178,9 @@ def bounds_table(study: Study, panel: Panel, found: Findings) -> DataTable:
     for (outcome, a, direction), b in found.bounds.items():
         row = numbers(b.selection.tidy(), b.selection.treatment[0])
         lower, upper = (numbers(x.tidy(), x.treatment[0])["estimate"] for x in (b.lower, b.upper))
-        there = (100 * row["estimate"], 100 * row["std_error"], row["p_value"])
+        there: tuple[Value, ...] = (100 * row["estimate"], 100 * row["std_error"], row["p_value"])
+        if b.trimmed < ALWAYS_THERE:
+            there = (0.0, None, None)
         rows.append(
             (outcome, direction, a.design, *there, 100 * b.trimmed, b.whose, lower, upper, b.conf_low, b.conf_high)
         )

@@ -13,6 +13,8 @@ from tradelift.inference.joint import joint
 from tradelift.panel import Panel
 from tradelift.panel.extension import with_columns
 
+NO_VARIATION = 1e-9  # squared percentage points a cell: the rounding of an outcome that the effects fit whole
+
 
 class Variable(Protocol):
     """A frozen design with an outcome, a family and controls."""
@@ -103,7 +105,11 @@ class Presence:
             raise DesignError(msg)
         column = f"any_{name}"
         changed = with_columns(panel, cells={column: 100.0 * there})
-        return replace(self.design, outcome=column, family="gaussian").estimate(changed)
+        found = replace(self.design, outcome=column, family="gaussian").estimate(changed)
+        if found.diagnostics.deviance < NO_VARIATION * found.n_obs:
+            msg = f"Whether there is '{name}' is the same, given the effects, in all flows that are compared."
+            raise DesignError(msg)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

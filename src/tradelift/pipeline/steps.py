@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tradelift.designs import Finding, Task
 from tradelift.errors import ConvergenceError, DesignError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.panel import Panel
+from tradelift.panel.frames import encode
 from tradelift.pipeline.cache import EstimateCache
 from tradelift.pipeline.inputs import Loaded, Progress, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
@@ -186,8 +188,10 @@ def _write_categories(folder: Path, loaded: Loaded) -> None:
     table = loaded.by_category
     assert table is not None, "the caller has looked"
     folder.mkdir()
+    codes, texts = encode(table["period"])  # once: to compare millions of texts takes as long as to write them
     for label in loaded.panel.periods:
-        pq.write_table(table.filter(pc.equal(table["period"], label)), folder / f"{label}.parquet", compression="zstd")
+        own = np.flatnonzero(codes == texts.index(label)) if label in texts else np.empty(0, dtype=np.int64)
+        pq.write_table(table.take(pa.array(own)), folder / f"{label}.parquet", compression="zstd")
 
 
 def _cache_folder(study: Study, folder: Path) -> Path | None:
