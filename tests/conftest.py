@@ -1,6 +1,9 @@
 import os
 from pathlib import Path
 
+# tests run side by side: threads of linear algebra that wait for each other would take what the next one needs
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
