@@ -103,9 +103,9 @@ def transform(outcome: Outcome, values: Floats) -> tuple[Floats, Bools]:
 
     Returns
     -------
-    Values, shape (N,), and where a log is not defined.
+    Values, shape (N,) or as the flows of a stack (T, m), and where a log is not defined.
     """
-    not_positive = np.zeros(len(values), dtype=bool)
+    not_positive = np.zeros(values.shape, dtype=bool)
     if outcome.function == "log":
         not_positive = values <= 0
         logs = np.empty(values.shape)

@@ -76,33 +76,10 @@ def solve_effects(
     -------
     Origin and destination effects, shapes (t, I, K) and (t, J, K).
     """
-    solve = _compiled if kernel.loaded() else _plain
-    return solve(weights, margins, rows, columns, start, enough, relative)
-
-
-def _compiled(
-    weights: Floats,
-    margins: tuple[Floats, Floats],
-    rows: Floats,
-    columns: Floats,
-    start: Floats,
-    enough: Floats,
-    relative: float,
-) -> tuple[Floats, Floats]:
-    given = np.ascontiguousarray(weights), (np.ascontiguousarray(margins[0]), np.ascontiguousarray(margins[1]))
-    sums = np.ascontiguousarray(rows), np.ascontiguousarray(columns)
-    return kernel.effects(*given, sums, start, enough, relative, (FLAT, MAX_ITERATIONS))
-
-
-def _plain(
-    weights: Floats,
-    margins: tuple[Floats, Floats],
-    rows: Floats,
-    columns: Floats,
-    start: Floats,
-    enough: Floats,
-    relative: float,
-) -> tuple[Floats, Floats]:
+    if kernel.loaded():
+        given = np.ascontiguousarray(weights), (np.ascontiguousarray(margins[0]), np.ascontiguousarray(margins[1]))
+        sums = np.ascontiguousarray(rows), np.ascontiguousarray(columns)
+        return kernel.effects(*given, sums, start, enough, relative, (FLAT, MAX_ITERATIONS))
     column_weight = margins[1][..., None]
     row_inverse, column_inverse = inverse(margins[0])[..., None], inverse(column_weight)
     turned = weights.transpose(0, 2, 1)

@@ -184,7 +184,7 @@ def determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]
 def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> Bools:
     known = sample & (outcome > 0)
     still_open = sample & ~known
-    if kernel.loaded():  # where most are known, corners anywhere serve
+    if kernel.loaded():  # corners anywhere serve where most are known, and cost little where they are not
         kernel.cubes(known, still_open, EASY, SEED)
     if not still_open.any():
         return known
