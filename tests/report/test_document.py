@@ -143,6 +143,14 @@ def test_an_earlier_headline_stands_in_its_section(tmp_path):
     assert "later: absent: give X" in page
 
 
+def test_a_section_is_titled_by_what_it_found_and_else_by_its_plain_title(tmp_path):
+    shown = {"gravity": Shown(finding="Trade is 5% higher & more"), "map": Shown()}
+    write_report(tmp_path, study=study(), panel=one_side(), shown=shown, absent={}, provenance={})
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<h2 id="sec-gravity"><small>Gravity</small> Trade is 5% higher &amp; more</h2>' in page
+    assert '<h2 id="sec-map">On the map</h2>' in page
+
+
 def test_the_account_has_no_money_where_the_input_has_none():
     assert [c.name for c in account_table(one_side()).columns] == ["stage", "reason", "rows"]
     panel = two_sides()

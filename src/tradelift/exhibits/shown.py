@@ -12,6 +12,7 @@ from tradelift.exhibits.specification_figure import SpecificationFigure
 Value = record.Value
 Record = record.Record
 Kind = Literal["text", "count", "number", "money"]
+LONGEST_FINDING = 110  # two lines of a heading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,9 +285,13 @@ class Shown:
         With numbers, above them.
     headline
         For the top of the report, or None.
+    finding
+        What was found, as the title of the section: one plain sentence of at most `LONGEST_FINDING` characters without
+        a full stop, with the number that matters. Empty where nothing was found that a sentence can hold.
     """
 
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     sentences: tuple[str, ...] = field(default=())
     headline: Headline | None = None
+    finding: str = ""

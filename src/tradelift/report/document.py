@@ -30,10 +30,11 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One exhibit in the page."""
+    """One exhibit in the page; what it found is its heading, and where that is empty its title."""
 
     name: str
     title: str
+    finding: str
     sentences: tuple[str, ...]
     figures: tuple[Drawn, ...]
     tables: tuple[Drawn, ...]
@@ -102,6 +103,7 @@ def _section(name: str, shown: Shown, answer: Headline | None) -> Section:
     return Section(
         name=name,
         title=EXHIBITS[name].title if name in EXHIBITS else name,
+        finding=shown.finding,
         sentences=(*own, *shown.sentences),
         figures=tuple(_draw_figure(figure) for figure in shown.figures),
         tables=tuple(_draw_table(table) for table in shown.tables),
