@@ -1,18 +1,16 @@
 """The report as a document: what stands in it, and the files that it is written to."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tradelift.account import Stage
 from tradelift.exhibits import EXHIBITS, Column, DataTable, Figure, Headline, IntervalFigure, Shown, Table
-from tradelift.exhibits.shown import Record
 from tradelift.panel import Panel
 from tradelift.report.figures import figure_notes, figure_svg
+from tradelift.report.files import write_files, write_text
 from tradelift.report.html import page
-from tradelift.report.numbers import is_unknown
 from tradelift.report.tables import table_html
 from tradelift.study import Study
 
@@ -69,20 +67,14 @@ def write_report(
     -------
     The files written. Equal input gives equal bytes.
     """
-    written: list[Path] = []
-    for name in ("tables", "figures"):
-        (folder / name).mkdir(exist_ok=True)
-    sections = []
     answer = _headline(shown)
-    for name, exhibit in shown.items():
-        section = _section(name, exhibit, answer)
-        sections.append(section)
-        for table, drawn in zip(exhibit.tables, section.tables, strict=True):
-            written.append(_write(folder / "tables" / f"{table.name}.html", page("table.html.j2", table=drawn)))
-            written.append(_write_csv(folder / "tables" / f"{table.name}.csv", table.records()))
-        for figure, drawn in zip(exhibit.figures, section.figures, strict=True):
-            written.append(_write(folder / "figures" / f"{figure.name}.svg", drawn.html + "\n"))
-            written.append(_write_csv(folder / "figures" / f"{figure.name}.csv", figure.records()))
+    sections = [_section(name, exhibit, answer) for name, exhibit in shown.items()]
+    written = write_files(
+        folder,
+        list(shown.values()),
+        tables={drawn.name: drawn.html for section in sections for drawn in section.tables},
+        figures={drawn.name: drawn.html for section in sections for drawn in section.figures},
+    )
     html = page(
         "report.html.j2",
         study=study,
@@ -94,7 +86,7 @@ def write_report(
         balance=_balance(panel),
         provenance=list(_flat(provenance)),
     )
-    return [_write(folder / "report.html", html), *written]
+    return [write_text(folder / "report.html", html), *written]
 
 
 def _section(name: str, shown: Shown, answer: Headline | None) -> Section:
@@ -194,18 +186,3 @@ def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, st
             yield from _flat(value, f"{above}{name}: ")
         else:
             yield f"{above}{name}", str(value)
-
-
-def _write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def _write_csv(path: Path, records: Iterable[Record]) -> Path:
-    """Write records; what is not known is blank."""
-    rows = list(records)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: None if is_unknown(value) else value for name, value in row.items()} for row in rows)
-    return path

@@ -1,0 +1,70 @@
+"""Every table and figure of a report as files of its own."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tradelift.exhibits import Figure, Shown, Table
+from tradelift.exhibits.shown import Record
+from tradelift.report.html import page
+from tradelift.report.numbers import is_unknown
+
+
+def write_files(
+    folder: Path, shown: Iterable[Shown], *, tables: Mapping[str, str], figures: Mapping[str, str]
+) -> list[Path]:  # fmt: skip
+    """
+    Write tables into the folder `tables` and figures into the folder `figures`.
+
+    Parameters
+    ----------
+    folder
+        That exists.
+    shown
+        What exhibits show.
+    tables, figures
+        By name: markup in the page, and SVG.
+
+    Returns
+    -------
+    The files written. Equal input gives equal bytes.
+    """
+    for name in ("tables", "figures"):
+        (folder / name).mkdir(exist_ok=True)
+    written: list[Path] = []
+    for exhibit in shown:
+        for table in exhibit.tables:
+            written += _write_table(folder / "tables", table, tables[table.name])
+        for figure in exhibit.figures:
+            written += _write_figure(folder / "figures", figure, figures[figure.name])
+    return written
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text in UTF-8."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _write_table(folder: Path, table: Table, html: str) -> list[Path]:
+    return [
+        write_text(folder / f"{table.name}.html", page("table.html.j2", table=table, markup=html)),
+        _write_csv(folder / f"{table.name}.csv", table.records()),
+    ]
+
+
+def _write_figure(folder: Path, figure: Figure, svg: str) -> list[Path]:
+    return [
+        write_text(folder / f"{figure.name}.svg", svg + "\n"),
+        _write_csv(folder / f"{figure.name}.csv", figure.records()),
+    ]
+
+
+def _write_csv(path: Path, records: Iterable[Record]) -> Path:
+    """Write records; what is not known is blank."""
+    rows = list(records)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: None if is_unknown(value) else value for name, value in row.items()} for row in rows)
+    return path
