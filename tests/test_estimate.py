@@ -70,7 +70,7 @@ def test_print_says_why_an_error_is_not_known(estimate):
     from dataclasses import replace
 
     text = str(replace(estimate, covariance=estimate.covariance * np.nan))
-    assert "No standard error for partner, log(distance_km): with 17 overlapping clusters" in text
+    assert "No standard error for partner, log(distance_km): with 17 clusters" in text
 
 
 @pytest.fixture(scope="module")

@@ -293,8 +293,9 @@ class Estimate:
             return []
         counts = " and ".join(map(str, self.diagnostics.clusters))
         said = (
-            f"No standard error for {', '.join(names)}: with {counts} overlapping clusters the variance is not "
-            f"positive under '{self.se_type}'. See with_vcov('max-two-way') or with_vcov('pair')."
+            f"No standard error for {', '.join(names)}: with {counts} clusters the variance is not positive under "
+            f"'{self.se_type}': the clusters overlap, or effects and regressors fit each cluster's sum. See "
+            "with_vcov('max-two-way') or with_vcov('pair'); else use a larger sample or fewer effects."
         )
         return [said]
 

@@ -259,3 +259,20 @@ def test_max_two_way_of_a_perfect_fit_is_not_known():
     assert np.isnan(got[0]).all()
     assert np.isnan(got[:, 0]).all()
     assert got[1, 1] == covariance(influence, "max-two-way", "clusters").matrix[1, 1]
+
+
+def test_regressors_that_fit_each_clusters_sum_leave_no_error_to_report():
+    """Four pairs, one of them treated: its coefficient takes the only contrast that the effects leave, in the mean."""
+    rng = np.random.default_rng(5)
+    rows = [(o, d, t) for o in "ab" for d in "xy" for t in range(6)]
+    flows = pd.DataFrame(rows, columns=["origin", "destination", "period"])
+    flows["trade"] = np.exp(rng.normal(size=len(flows)))
+    flows["treated"] = ((flows["origin"] == "a") & (flows["destination"] == "x")).astype(float)
+    panel = tl.Panel.from_frame(flows)
+    design = Gravity(outcome="log(trade)", treatment="treated", controls=[], vcov="robust")
+    estimate = design.estimate(panel)
+    assert estimate.std_errors[0] > 0.1
+    for scheme in ("directed-pair", "pair", "dyadic", "max-two-way"):
+        fitted = estimate.with_vcov(scheme)
+        assert np.isnan(fitted.std_errors[0])
+        assert "No standard error for treated" in str(fitted)

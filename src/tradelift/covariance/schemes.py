@@ -20,6 +20,7 @@ SCHEMES = (
     "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province", "spatial", "jackknife",
 )  # fmt: skip
 CORRECTIONS = ("none", "clusters", "full", "weidner-zylkin")
+ROUNDING = 1e-10  # of the robust variance: below it, sums by cluster are zero but for rounding and convergence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -249,7 +250,7 @@ def _corrected(influence: Influence) -> Covariance:
         )
         raise DesignError(msg)
     count = int(influence.dyads.used.sum())
-    return Covariance(matrix=_known(influence.corrected.covariance), dof=count - 1, clusters=(count,))
+    return Covariance(matrix=_known(influence.corrected.covariance, 0.0), dof=count - 1, clusters=(count,))
 
 
 def _province(influence: Influence, correction: str) -> Covariance:
@@ -307,13 +308,17 @@ def _settle(influence: Influence, correction: str, meat: Floats, counts: tuple[i
         msg = f"Clustering needs at least two clusters in each dimension; found {', '.join(map(str, counts))}."
         raise DesignError(msg)
     factor = 1.0 if correction == "none" else smallest / (smallest - 1)
-    matrix = _known(meat * factor * _full(influence, correction))
+    matrix = _known(meat * factor * _full(influence, correction), ROUNDING * np.diag(influence.robust))
     return Covariance(matrix=matrix, dof=smallest - 1, clusters=counts)
 
 
-def _known(matrix: Floats) -> Floats:
-    """The matrix with NaN for coefficients whose variance is not positive: zero would be a claim of certainty."""
-    unknown = np.diag(matrix) <= 0
+def _known(matrix: Floats, least: Floats | float) -> Floats:
+    """
+    The matrix with NaN for coefficients whose variance is no larger than the least: zero would be a claim of certainty.
+
+    Effects and regressors that fit every cluster's sum leave nothing to learn its error from.
+    """
+    unknown = ~(np.diag(matrix) > np.maximum(least, 0.0))
     out = matrix.copy()
     out[unknown] = out[:, unknown] = np.nan
     return out
