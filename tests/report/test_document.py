@@ -134,7 +134,7 @@ def test_a_study_without_programme_or_map_says_what_to_give(tmp_path):
 
 
 def test_an_earlier_headline_stands_in_its_section(tmp_path):
-    shown = {"gravity": Shown(headline=Headline(text="first answer")), "other": Shown(headline=Headline(text="closer"))}
+    shown = {"gravity": Shown(headline=Headline(answer="first answer")), "other": Shown(headline=Headline(answer="closer"))}
     write_report(
         tmp_path, study=study(), panel=one_side(), shown=shown, absent={"later": "absent: give X"}, provenance={}
     )

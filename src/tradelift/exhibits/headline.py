@@ -21,6 +21,7 @@ DISTANCE = "log(distance_km)"
 CAUTIOUS = ("dyadic", "province")  # the interval is the widest of these and of randomization
 RANDOMIZATION = "randomization"
 LAST_RESORT = "pair"  # has a positive variance where the others may not: then it stands in
+ASSOCIATION = "It is an association."
 NO_CAUSE = "Gravity does not say why: it is an association, and partners were not drawn by lot."
 
 
@@ -169,21 +170,28 @@ def association(
     effects = {d: cautious(e, randomized.get(d)) for d, e in leading.items()}
     term = str(main_term(first))
     if term in first.treatment and is_log(first):
-        text, digits, unit, what = _partners(panel, first, effects), 1, "%", ""
+        answer, beside, condition = _partners(panel, first, effects)
+        digits, unit, what = 1, "%", ""
     else:
         name = label(study, panel, term)
-        text, digits, unit, what = _elasticity(name, term, first, effects), 2, "", f"{name}, "
+        answer, beside, condition = _elasticity(name, term, first, effects), "", ASSOCIATION
+        digits, unit, what = 2, "", f"{name}, "
     facts = [
         Fact(
             value=f"{signed(e.value, digits)}{unit}", label=f"{what}{direction_label(panel, d)}, {_interval(e, digits)}"
         )
         for d, e in effects.items()
     ]
-    return Headline(text=text, facts=(*facts, Fact(value=f"{first.n_obs:,}", label=_size(first))))
+    return Headline(
+        answer=answer,
+        beside=beside,
+        condition=condition,
+        facts=(*facts, Fact(value=f"{first.n_obs:,}", label=_size(first))),
+    )
 
 
-def _partners(panel: Panel, first: Estimate, effects: Mapping[str, Effect]) -> str:
-    """Partners trade so much more or less; no word of cause."""
+def _partners(panel: Panel, first: Estimate, effects: Mapping[str, Effect]) -> tuple[str, str, str]:
+    """Partners trade so much more or less; the same by direction; no word of cause."""
     what = "have" if first.outcome.startswith("deals") else "trade"
     unit = " deals" if what == "have" else ""
     given = "what each region exports and imports in a period"
@@ -195,9 +203,7 @@ def _partners(panel: Panel, first: Estimate, effects: Mapping[str, Effect]) -> s
         f"{unit} than {given} lead one to expect ({_interval(main)})."
     )
     others = [f"{direction_label(panel, d)} {signed(e.value)}% ({_span(e)})" for d, e in effects.items() if d != "both"]
-    if others:
-        text += f" By direction: {', '.join(others)}."
-    return f"{text} {NO_CAUSE}"
+    return text, f"By direction: {', '.join(others)}." if others else "", NO_CAUSE
 
 
 def _elasticity(name: str, term: str, first: Estimate, effects: Mapping[str, Effect]) -> str:
@@ -208,9 +214,9 @@ def _elasticity(name: str, term: str, first: Estimate, effects: Mapping[str, Eff
             f"The distance elasticity of {first.outcome.removeprefix('log(').removesuffix(')')} is "
             f"{signed(main.value, 2)} ({_interval(main, 2)}): over a distance that is 1% longer, flows are "
             f"{plain(abs(main.value), 2)}% {'smaller' if main.value < 0 else 'larger'}, given what each region exports "
-            f"and imports in a period. It is an association."
+            f"and imports in a period."
         )
-    return f"{name}: {signed(main.value, 2)} ({_interval(main, 2)}). It is an association."
+    return f"{name}: {signed(main.value, 2)} ({_interval(main, 2)})."
 
 
 def _interval(effect: Effect, digits: int = 1) -> str:

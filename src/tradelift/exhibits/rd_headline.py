@@ -34,20 +34,23 @@ def comparison(found: Compared) -> Headline | None:
     panel = found.panel
     direction, first = next(iter(leading.items()))
     sizes = {d: size_of(e) for d, e in leading.items()}
-    text = _main(found, direction, first, sizes[direction])
+    beside = []
     others = [f"{direction_label(panel, d)} {s.brief}" for d, s in sizes.items() if d != direction]
     if others:
-        text += f" By direction: {', '.join(others)}."
+        beside.append(f"By direction: {', '.join(others)}.")
     gravity = found.of(found.everywhere).get(direction)
     here = found.of(found.gravity).get(direction)
     said = [f"{size_of(gravity).brief} on all pairs"] if gravity is not None else []
     said += [f"{size_of(here).brief} on these flows"] if here is not None else []
     if said:
-        text += f" Gravity by the same estimator says {' and '.join(said)}."
-    text += f" {IF.format(km=found.study.model.bandwidth_km)}"
-    if found.residuals is not None and found.residuals.warns:
-        text += ROUGH
-    return Headline(text=text, facts=tuple(_facts(found, leading, sizes, gravity)))
+        beside.append(f"Gravity by the same estimator says {' and '.join(said)}.")
+    is_rough = found.residuals is not None and found.residuals.warns
+    return Headline(
+        answer=_main(found, direction, first, sizes[direction]),
+        beside=" ".join(beside),
+        condition=IF.format(km=found.study.model.bandwidth_km) + (ROUGH if is_rough else ""),
+        facts=tuple(_facts(found, leading, sizes, gravity)),
+    )
 
 
 def _main(found: Compared, direction: str, first: Estimate, size: Size) -> str:

@@ -262,14 +262,25 @@ class Headline:
 
     Parameters
     ----------
-    text
+    answer
         A sentence with the number and its interval.
+    beside
+        Sentences that put it beside other directions and other designs.
+    condition
+        What it rests on, and what the data cannot exclude.
     facts
         A few numbers beside it.
     """
 
-    text: str
+    answer: str
+    beside: str = ""
+    condition: str = ""
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it as one paragraph."""
+        return " ".join(part for part in (self.answer, self.beside, self.condition) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
