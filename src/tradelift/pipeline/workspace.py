@@ -1,17 +1,31 @@
-"""Write a folder of results as a whole or not at all: a lock, a temporary folder, one rename."""
+"""
+Write a folder of results as a whole or not at all: a lock, a temporary folder, one exchange.
 
+Whatever ends a run, also the kernel or the power switch, `out` holds the old results or the new ones. What a killed
+run leaves beside it is removed by the next one, which knows from the lock that nobody works there any more.
+"""
+
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from tradelift.errors import DataError
+from tradelift.pipeline.atomic import exchange
 
 MANIFEST = "manifest.json"
+NEW, OLD = "new", "old"  # what a temporary folder beside the results holds
+FULL = {
+    errno.ENOSPC: "The disk is full",
+    errno.EDQUOT: "The disk quota is used up",
+    errno.EFBIG: "A file grew too large",
+}
 
 
 @contextmanager
@@ -29,26 +43,73 @@ def workspace(out: Path, *, mark: str = MANIFEST) -> Iterator[Path]:
     Raises
     ------
     DataError
-        If `out` cannot be written, holds anything but earlier results, or another run writes to it.
+        If `out` cannot be written, holds anything but earlier results, another run writes to it, or the disk is full.
     """
-    out = out.absolute()
-    _refuse_foreign(out, mark)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        msg = f"Cannot write to {out}: {error.strerror or error}. Choose another folder with --out."
-        raise DataError(msg) from None
+    out = Path(os.path.realpath(out))  # two ways to one folder are one lock
     lock = FileLock(out.parent / f".{out.name}.lock")
     try:
-        with lock.acquire(timeout=0):
-            yield folder
-            _swap(folder, out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
     except Timeout:
         msg = f"Another run is writing to {out}; wait for it, or choose another folder with --out."
         raise DataError(msg) from None
+    except OSError as error:
+        raise _no_writing(out, error) from None
+    try:
+        _clear_up(out)
+        _refuse_foreign(out, mark)
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.{NEW}-", dir=out.parent))
+        except OSError as error:
+            raise _no_writing(out, error) from None
+        try:
+            with explained(out):
+                yield folder
+                _swap(folder, out)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+@contextmanager
+def explained(out: Path) -> Iterator[None]:
+    """
+    Say what the user can do where a file cannot be written for want of room.
+
+    Raises
+    ------
+    DataError
+        In the place of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        kept = f"{out} is as it was" if out.exists() else f"{out} was not written"
+        msg = (
+            f"{FULL[error.errno]}: the run cannot write to {out.parent}. Make room there, or choose another folder "
+            f"with --out. {kept}."
+        )
+        raise DataError(msg) from None
+
+
+def _no_writing(out: Path, error: OSError) -> DataError:
+    return DataError(f"Cannot write to {out}: {error.strerror or error}. Choose another folder with --out.")
+
+
+def _clear_up(out: Path) -> None:
+    """Remove what killed runs have left; the lock is held, so that none of it is in use."""
+    pattern = re.compile(rf"\.{re.escape(out.name)}\.({NEW}|{OLD})-[a-z0-9_]{{8}}")
+    for path in sorted(out.parent.iterdir()):
+        match = pattern.fullmatch(path.name)
+        if match is None or path.is_symlink() or not path.is_dir():
+            continue
+        if match[1] == OLD and not out.exists():
+            path.rename(out)  # a run was killed between the two renames that stand for an exchange
+        else:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _refuse_foreign(out: Path, mark: str) -> None:
@@ -64,15 +125,18 @@ def _refuse_foreign(out: Path, mark: str) -> None:
 
 
 def _swap(folder: Path, out: Path) -> None:
-    """Put the new folder in the place of the old one."""
+    """Put the new folder in the place of the old one, which is then where the new one was."""
     folder.chmod(0o777 & ~_umask())
     if not out.exists():
         folder.rename(out)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    out.rename(old / out.name)
+    if exchange(folder, out):
+        return
+    old = folder.with_name(folder.name.replace(f".{NEW}-", f".{OLD}-"))
+    out.rename(old)
     folder.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):
+        shutil.rmtree(old)
 
 
 def _umask() -> int:
