@@ -26,7 +26,8 @@ def test_equals_sql_from_the_definitions(tmp_path, seed, rows, rounding):
     expected = expected_cells(table, rounding)
     found = log.cells.to_pandas()
     both = [f"{who}_concentration_{r}" for who in ("seller", "buyer") for r in ("flow", "city")]
-    same = [*CELL, "lines", "deals", *both, "sellers", "buyers", "seller_share_1", "seller_share_2"]
+    shares = [f"{who}_share_{k}" for who in ("seller", "buyer") for k in (1, 2)]
+    same = [*CELL, "lines", "deals", *both, "sellers", "buyers", *shares]
     traded = expected["lines"] > 0
     for name in ("trade_minor", "sellers", "buyers"):
         expected[name] = expected[name].fillna(0)

@@ -68,10 +68,9 @@ def _ratios(
     out |= {f"{who}_concentration_{reading}": values for reading, values in ratios.items()}
     out[f"top_{who}_trade"] = tops[how.ranking] / unit
     out[f"other_{who}_trade"] = (trade - tops[how.ranking]) / unit
-    if who == "seller":
-        for k, name in enumerate(("first", "second"), start=1):
-            money = _integers(cells, f"{who}_{name}").astype(np.float64)
-            out[f"{who}_share_{k}"] = np.divide(money, trade, out=np.full(len(trade), np.nan), where=trade > 0)
+    for k, name in enumerate(("first", "second"), start=1):
+        money = _integers(cells, f"{who}_{name}").astype(np.float64)
+        out[f"{who}_share_{k}"] = np.divide(money, trade, out=np.full(len(trade), np.nan), where=trade > 0)
     return out
 
 

@@ -35,7 +35,7 @@ class Log:
         (currency units, positive); with sellers mapped `sellers`, `seller_concentration` (percent, the study's reading)
         and both readings as `_flow` and `_city`, `top_seller_trade`, `other_seller_trade` (currency units, the study's
         reading; they add up to `trade`), `seller_share_1`, `seller_share_2` (0 to 1, the largest two of the cell); with
-        buyers likewise, without the shares. A ratio is NaN where there are no sales, and with `floor` below 1 / share
+        buyers likewise. A ratio is NaN where there are no sales, and with `floor` below 1 / share
         of them; the top's money is 0 there.
     by_category
         Where a category is mapped, one row a cell and category with sales: `origin`, `destination`, `period`,

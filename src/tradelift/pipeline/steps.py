@@ -276,6 +276,7 @@ def _write_manifest(
     ]  # fmt: skip
     content = _provenance(study, loaded, engine) | {
         "study": study.name,
+        "study_file": None if study.path is None else os.path.relpath(study.path, folder),
         "currency": panel.account.currency,
         "account": account,
         "stages": watch.stages,
