@@ -318,7 +318,8 @@ def _known(matrix: Floats, least: Floats | float) -> Floats:
 
     Effects and regressors that fit every cluster's sum leave nothing to learn its error from.
     """
-    unknown = ~(np.diag(matrix) > np.maximum(least, 0.0))
+    # fmax: across estimates the robust variance is not known, and bounds nothing
+    unknown = ~(np.diag(matrix) > np.fmax(least, 0.0))
     out = matrix.copy()
     out[unknown] = out[:, unknown] = np.nan
     return out
