@@ -13,6 +13,8 @@ from tradelift.designs.spatial import (
     SameFlows,
     SingleGroups,
     SpatialRD,
+    is_polygons,
+    outlines,
     shared_borders,
 )
 from tradelift.designs.task import Finding, Task, task_json
@@ -34,6 +36,8 @@ __all__ = [
     "Task",
     "compare",
     "conclude",
+    "is_polygons",
+    "outlines",
     "predict",
     "residual_correlogram",
     "shared_borders",

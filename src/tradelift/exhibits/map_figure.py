@@ -18,22 +18,56 @@ class PlaceKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A region on the map: name, degrees, and the position of its kind."""
+    """
+    A region on the map.
+
+    Parameters
+    ----------
+    name
+        To show.
+    longitude, latitude
+        Degrees.
+    kind
+        Position of its kind.
+    other_names, group
+        What else it is called, and the larger unit that it belongs to.
+    amounts
+        One for each of the figure's `measures`, in words.
+    weight
+        How much it trades: where there is no room for all names, larger places have theirs.
+    """
 
     name: str
     longitude: float
     latitude: float
     kind: int
+    other_names: tuple[str, ...] = ()
+    group: str = ""
+    amounts: tuple[str, ...] = ()
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A line between two places, by their positions; a weight gives its width, None a dashed line of a kind."""
+    """
+    A line between two places, by their positions; a weight gives its width, None a dashed line of a kind.
+
+    The amounts are what flows from the first to the second and back, in words.
+    """
 
     first: int
     second: int
     weight: float | None = None
     kind: str = ""
+    amounts: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The outline of a region: closed rings of points in degrees, holes after what they lie in; its side, or None."""
+
+    rings: tuple[tuple[tuple[float, float], ...], ...]
+    side: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +93,12 @@ class MapFigure:
         Between places.
     notes
         Sentences below the map.
+    measures
+        What the amounts of places are.
+    unit
+        What the amounts are counted in.
+    outlines
+        Of the regions, where the study gives them; else the map has those of countries.
     """
 
     name: str
@@ -69,6 +109,9 @@ class MapFigure:
     link_label: str
     links: tuple[Link, ...]
     notes: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    unit: str = ""
+    outlines: tuple[Outline, ...] = ()
 
     def records(self) -> Iterator[Record]:
         """Yield one record a line, and one for each place without a line, as in the CSV file."""

@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tradelift.account import Account
-from tradelift.designs.spatial import shared_borders
+from tradelift.designs import is_polygons, shared_borders
 from tradelift.errors import DataError
 from tradelift.panel import Panel
 from tradelift.panel.building import build
@@ -31,7 +31,6 @@ TEXTS = frozenset({
 })  # fmt: skip
 """Roles that stay text when a CSV file is read, so that "007" is not 7."""
 
-POLYGONS = (".geojson", ".json")
 SINGLE_PERIOD = "all"  # what a panel calls its period where flows name none
 
 
@@ -138,7 +137,7 @@ def _neighbours(study: Study) -> Any:
     if study.neighbours is None:
         return None
     path = study.resolve(study.neighbours.file)
-    if path.suffix.lower() not in POLYGONS:
+    if not is_polygons(path.name):
         return read_table(path, {}, "neighbours", all_text=True)
     if not path.is_file():
         msg = f"The neighbours file does not exist: {path}."

@@ -2,7 +2,7 @@
 
 from tradelift.designs.spatial.balance import Balance, Balanced
 from tradelift.designs.spatial.beside import SameFlows
-from tradelift.designs.spatial.borders import shared_borders
+from tradelift.designs.spatial.borders import is_polygons, outlines, shared_borders
 from tradelift.designs.spatial.matching import Matching
 from tradelift.designs.spatial.near import NearPairs, near_pairs
 from tradelift.designs.spatial.options import Near
@@ -19,6 +19,8 @@ __all__ = [
     "SameFlows",
     "SingleGroups",
     "SpatialRD",
+    "is_polygons",
     "near_pairs",
+    "outlines",
     "shared_borders",
 ]

@@ -1,4 +1,4 @@
-"""Which regions share a border, from their polygons."""
+"""Polygons of regions: their outlines, and which share a border."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,8 @@ from tradelift.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+FILES = (".geojson", ".json")
+Ring = tuple[tuple[float, float], ...]
 SHAPES = ("Polygon", "MultiPolygon")
 DIGITS = 6  # of a degree, a tenth of a metre: points that are this near are one
 LEAST = 2  # points that two regions share where they share a border; one is a corner
@@ -51,8 +53,9 @@ def shared_borders(polygons: Mapping[str, Any] | str | Path, region: str = "regi
     import pandas as pd
 
     holders: dict[tuple[float, float], set[str]] = {}
-    for name, point in _points(_features(polygons), region):
-        holders.setdefault(point, set()).add(name)
+    for name, rings in outlines(polygons, region):
+        for point in (point for ring in rings for point in ring):
+            holders.setdefault(point, set()).add(name)
     shared: dict[tuple[str, str], int] = {}
     for names in holders.values():
         ordered = sorted(names)
@@ -61,6 +64,30 @@ def shared_borders(polygons: Mapping[str, Any] | str | Path, region: str = "regi
                 shared[one, other] = shared.get((one, other), 0) + 1
     found = sorted(pair for pair, count in shared.items() if count >= LEAST)
     return pd.DataFrame(found, columns=["region_1", "region_2"], dtype=str)
+
+
+def outlines(
+    polygons: Mapping[str, Any] | str | Path, region: str = "region"
+) -> Iterator[tuple[str, tuple[Ring, ...]]]:
+    """
+    Yield the polygons of the regions: each with its region's id, its outer ring, and holes.
+
+    Parameters
+    ----------
+    polygons, region
+        As `shared_borders` takes them.
+
+    Raises
+    ------
+    DataError
+        As `shared_borders` does.
+    """
+    return _parts(_features(polygons), region)
+
+
+def is_polygons(file: str) -> bool:
+    """Whether a file's name says that it holds polygons."""
+    return Path(file).suffix.lower() in FILES
 
 
 def _features(polygons: Mapping[str, Any] | str | Path) -> list[Mapping[str, Any]]:
@@ -79,8 +106,8 @@ def _features(polygons: Mapping[str, Any] | str | Path) -> list[Mapping[str, Any
     return features
 
 
-def _points(features: list[Mapping[str, Any]], region: str) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Each region with each point of its outlines."""
+def _parts(features: list[Mapping[str, Any]], region: str) -> Iterator[tuple[str, tuple[Ring, ...]]]:
+    """Each region with each polygon of it."""
     for number, feature in enumerate(features, 1):
         name = (feature.get("properties") or {}).get(region)
         if name is None:
@@ -90,13 +117,16 @@ def _points(features: list[Mapping[str, Any]], region: str) -> Iterator[tuple[st
         if shape.get("type") not in SHAPES:
             msg = f"The region '{name}' is a {shape.get('type')}, not one of {', '.join(SHAPES)}; give outlines."
             raise DataError(msg)
-        parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
-        for ring in (ring for part in parts for ring in part):
-            for x, y in (point[:2] for point in ring):
-                if not (abs(x) <= 180 and abs(y) <= 90):
-                    msg = (
-                        f"The outline of '{name}' has the point ({x:g}, {y:g}), which is not in degrees: the polygons "
-                        f"are in another projection. Give longitude and latitude (EPSG:4326)."
-                    )
-                    raise DataError(msg)
-                yield str(name), (round(float(x), DIGITS), round(float(y), DIGITS))
+        for part in shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]:
+            yield str(name), tuple(tuple(_points(str(name), ring)) for ring in part)
+
+
+def _points(name: str, ring: list[Any]) -> Iterator[tuple[float, float]]:
+    for x, y in (point[:2] for point in ring):
+        if not (abs(x) <= 180 and abs(y) <= 90):
+            msg = (
+                f"The outline of '{name}' has the point ({x:g}, {y:g}), which is not in degrees: the polygons "
+                f"are in another projection. Give longitude and latitude (EPSG:4326)."
+            )
+            raise DataError(msg)
+        yield round(float(x), DIGITS), round(float(y), DIGITS)
