@@ -31,6 +31,10 @@ Out = Annotated[Path, typer.Option(help="Folder of the results; replaced as a wh
 Scale = Annotated[str, typer.Option(help="Size of the simulated world: small or paper.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run.")]
+StudyPlace = Annotated[Path | None, typer.Option("--study", help="The study file, where it was moved since the run.")]
+Public = Annotated[bool, typer.Option("--public", help="The flows are public: judge and mask nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 
 
 def version(show: bool) -> None:  # noqa: FBT001 - typer's callback
@@ -140,6 +144,32 @@ def run(
     with progress(quiet) as show:
         run_study(checked, out, only=only or (), engine=engine, force=force, progress=show)
     typer.echo(out / "report.html")
+
+
+@app.command()
+def export(
+    folder: RunFolder,
+    to: Annotated[Path, typer.Option(help="The file to write: .parquet or .csv.")],
+    public: Public = False,  # noqa: FBT002
+    study: StudyPlace = None,
+    as_json: AsJson = False,  # noqa: FBT002
+    quiet: Quiet = False,  # noqa: FBT002
+) -> None:
+    """Write the panel of a finished run for other hands, with disclosure control."""
+    from tradelift.pipeline.exporting import export as export_panel
+
+    report = export_panel(folder, to, public=public, study=study)
+    if not quiet:
+        for line in report.lines():
+            say(line)
+    answer(as_json, {"file": str(to), "disclosure": report.record()}, to)
+
+
+def answer(as_json: bool, content: "Mapping[str, Any]", place: Path | str) -> None:  # noqa: FBT001 - a choice passed on
+    """Print what a machine reads: one JSON object, or the place of the result."""
+    import json
+
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False) if as_json else place)
 
 
 def say(text: str) -> None:

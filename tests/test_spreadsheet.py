@@ -1,0 +1,23 @@
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from tradelift.spreadsheet import FORMULA, plain_text
+
+EVALUATED = ["=1+1", "+1", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff20x"]
+PLAIN = ["", "Bayford", "a=b", "'=1", "\u2212 0.5", "\u6210\u90fd"]
+
+
+@pytest.mark.parametrize("text", EVALUATED)
+def test_a_formula_gets_an_apostrophe(text):
+    assert plain_text(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_texts_stay(text):
+    assert plain_text(text) == text
+
+
+def test_arrow_finds_the_same():
+    found = pc.match_substring_regex(pa.array([*EVALUATED, *PLAIN]), FORMULA).to_pylist()
+    assert found == [True] * len(EVALUATED) + [False] * len(PLAIN)
