@@ -169,7 +169,12 @@ def _run_in(
         _write_report(folder, study, results, _provenance(study, loaded, engine))
         progress("report", 1, 1)
     refused = {f"{name}: {column}": why for name, x in exhibits.items() for column, why in x.refused.items()}
-    _write_manifest(folder, study, loaded, engine, watch, {"absent": dict(absent), "refused": refused})
+    shown = {
+        name: {"tables": [t.name for t in x.shown.tables], "figures": [f.name for f in x.shown.figures]}
+        for name, x in exhibits.items()
+    }
+    more = {"exhibits": shown, "absent": dict(absent), "refused": refused}
+    _write_manifest(folder, study, loaded, engine, watch, more)
     return results
 
 
