@@ -29,7 +29,7 @@ def test_flows_by_category_of_a_file_of_their_own(tmp_path):
     loaded = load(study, spill=tmp_path, progress=lambda *_: None)
     pd.testing.assert_frame_equal(loaded.by_category.to_pandas()[list(goods)], goods.reset_index(drop=True))
     assert loaded.panel.column("trade").sum() == goods["trade"].sum()
-    assert tmp_path / "goods.csv" in loaded.files
+    assert "goods.csv" in loaded.inputs
     build_panel(study, tmp_path / "out")
     written = pd.concat(pd.read_parquet(f) for f in sorted((tmp_path / "out" / "panel_by_category").iterdir()))
     assert len(written) == len(goods)

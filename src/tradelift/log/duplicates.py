@@ -5,11 +5,13 @@ One pass hashes what tells rows apart and keeps the hashes that occur more than 
 suspects, are compared and ranked, exactly. All other rows are unique, so that a period need not look at another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import ibis
+import pyarrow as pa
 from ibis.expr.types import Table, Value
 
 from tradelift.log.contract import KEPT, Columns
@@ -81,3 +83,31 @@ def _marked(rows: Table, columns: Columns) -> Table:
     order = [rows[name] for name in ORDER if name in rows.columns]
     place = ibis.row_number().over(ibis.window(group_by=keys, order_by=order))
     return rows.mutate(duplicate=usable & (place > 0)).drop(raw)
+
+
+def marks(engine: Engine, found: Duplicates, spans: Sequence[tuple[datetime, datetime]]) -> dict[int, tuple[int, int]]:
+    """
+    What tells the duplicates of each period from others: how many there are, and the sum of their hashes.
+
+    Parameters
+    ----------
+    spans
+        First moment of each period and the first after it.
+
+    Returns
+    -------
+    By the period's position; periods without duplicates are not in it.
+    """
+    if found.suspects is None:
+        return {}
+    starts, ends = zip(*spans, strict=True)
+    bounds = pa.table({"period": range(len(spans)), "start": starts, "end": ends})
+    periods = engine.memory("period_bounds", bounds)
+    rows = found.suspects.filter(found.suspects.duplicate)
+    total = ibis.literal(0)
+    for name in (*ORDER, "transaction", "line"):
+        total = hash_two(total, rows[name]) if name in rows.columns else total
+    rows = rows.select("time", hash=total.cast("decimal(38, 0)"))
+    inside = rows.join(periods, [rows.time >= periods.start, rows.time < periods.end])
+    counted = engine.fetch(inside.group_by("period").agg(rows=inside.count(), hash=inside.hash.sum()))
+    return {row["period"]: (row["rows"], int(row["hash"])) for row in counted.to_pylist()}

@@ -16,6 +16,7 @@ from tradelift.study.currency import MINOR_DIGITS
 from tradelift.study.inputs import TransactionsInput
 
 if TYPE_CHECKING:
+    from tradelift.log.store import PeriodStore
     from tradelift.log.summing import Sums
 
 Progress = Callable[[str, int, int], None]
@@ -67,6 +68,7 @@ def read_log(
     domestic: bool = False,
     spill: Path,
     progress: Progress | None = None,
+    store: "PeriodStore | None" = None,
 ) -> Log:
     """
     Sum a transaction log by origin, destination and period, one period at a time.
@@ -89,6 +91,8 @@ def read_log(
         Folder for what the engine cannot hold; nothing of it remains.
     progress
         Called as progress("log", done, total).
+    store
+        Sums of periods from earlier runs; periods that have not changed are taken from there.
 
     Raises
     ------
@@ -109,7 +113,8 @@ def read_log(
     failure: EngineError | None = None
     with Engine(spill) as engine:
         try:
-            sums = sum_log(engine, files, columns, spec, regions, domestic=domestic, progress=progress or _silent)
+            report = progress or _silent
+            sums = sum_log(engine, files, columns, spec, regions, domestic=domestic, progress=report, store=store)
         except EngineError as error:
             failure = error
     if failure is not None:

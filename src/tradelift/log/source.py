@@ -72,7 +72,7 @@ class Source:
 
     def within(self, bounds: Bounds) -> Table | None:
         """Rows with a time from the first bound to before the second; None where no file has any."""
-        files = [f for f in self.files if any(_overlaps(s, bounds) for s in f.spans)]
+        files = [f for f in self.files if any(overlaps(s, bounds) for s in f.spans)]
         if self.copy is None and not files:
             return None
         rows = self.copy if self.copy is not None else self._read(files)
@@ -101,7 +101,7 @@ class Source:
     def reads(self, periods: Sequence[Bounds]) -> float:
         """How many times a row is read in place, on average."""
         spans = [s for f in self.files for s in f.spans]
-        read = sum(s.rows for s in spans for bounds in periods if _overlaps(s, bounds))
+        read = sum(s.rows for s in spans for bounds in periods if overlaps(s, bounds))
         return read / max(self.rows, 1)
 
     def _read(self, files: Sequence[LogFile]) -> Table:
@@ -121,7 +121,8 @@ def _as(rows: Table, name: str, kind: Any) -> Any:
     return rows[name].cast(kind)
 
 
-def _overlaps(span: Any, bounds: Bounds) -> bool:
+def overlaps(span: Any, bounds: Bounds) -> bool:
+    """Whether rows that a footer describes together may lie between two bounds; where it does not say, they may."""
     return span.low is None or span.high is None or (span.low < bounds[1] and span.high >= bounds[0])
 
 

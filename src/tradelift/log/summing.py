@@ -1,10 +1,11 @@
 """The course of a log's summing: find duplicates once, then sum one period after the other."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +14,14 @@ from ibis.expr.types import Table
 from tradelift.errors import DataError
 from tradelift.log.cells import published
 from tradelift.log.contract import KEPT, REASONS, Columns
-from tradelift.log.duplicates import find_duplicates
+from tradelift.log.duplicates import find_duplicates, marks
 from tradelift.log.engine import Engine
 from tradelift.log.files import LogFile
 from tradelift.log.months import Rules, Sorter, by_role
 from tradelift.log.periods import Period, periods_between, to_utc, zone
 from tradelift.log.quality import minor_units, text_id
-from tradelift.log.source import COPY_FROM_READS, COPY_FROM_ROWS, Bounds, Source, copied, open_source
+from tradelift.log.source import COPY_FROM_READS, COPY_FROM_ROWS, Bounds, Source, copied, open_source, overlaps
+from tradelift.log.store import PeriodStore
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
 from tradelift.study.inputs import TransactionsInput
@@ -59,9 +61,10 @@ def sum_log(
     *,
     domestic: bool,
     progress: Callable[[str, int, int], None],
+    store: PeriodStore | None = None,
 ) -> Sums:
     """
-    Sum a log by period.
+    Sum a log by period, or recall from a store what has not changed.
 
     Raises
     ------
@@ -78,6 +81,7 @@ def sum_log(
     bounds = [_bounds(p.start, p.end, source, spec.time_zone) for p in periods]
     if source.copy is None and source.rows > COPY_FROM_ROWS and source.reads(bounds) > COPY_FROM_READS:
         source = copied(source)
+    ids, places = _places(source, regions)
     rules = Rules(
         keep=dict(zip(spec.keep, spec.keep.values(), strict=True)),
         digits=digits,
@@ -86,10 +90,12 @@ def sum_log(
         domestic=domestic,
         share=Fraction(str(spec.concentration.share)),
         rounding=spec.concentration.rounding,
+        width=len(ids) + 1,
     )
-    ids, places = _places(source, regions)
     found = find_duplicates(engine, source.all, columns, partial(by_role, columns=columns, rules=rules, raw=True))
     sorter = Sorter(engine, columns, rules, found, places)
+    kept = None if store is None else store.open(_definition(source, rules, ids, regions))
+    marked = {} if kept is None else marks(engine, found, bounds)
     account: dict[str, tuple[int, int]] = {}
     tables, categories = [], []
     for k, (period, span) in enumerate(zip(periods, bounds, strict=True)):
@@ -97,7 +103,11 @@ def sum_log(
         rows = source.within(span)
         if rows is None:
             continue
-        sums = sorter.period(rows, span)
+        if kept is None:
+            sums = sorter.period(rows, span)
+        else:
+            reaching = [f for f in files if not f.spans or any(overlaps(s, span) for s in f.spans)]
+            sums = kept.sums(period.label, span, reaching, marked.get(k), partial(sorter.period, rows, span))
         _count(account, sums.reasons)
         tables.append(published(sums.cells, period.label, ids, digits, spec.concentration))
         if sums.by_category is not None:
@@ -114,6 +124,21 @@ def sum_log(
         read_amount=read_amount,
         periods=tuple(p.label for p in periods),
     )
+
+
+def _definition(source: Source, rules: Rules, ids: list[str], regions: Regions | None) -> dict[str, Any]:
+    """All that decides about the sums of a period, besides its rows and their duplicates elsewhere."""
+    columns = source.columns
+    decided = {f.name: getattr(rules, f.name) for f in fields(rules) if f.name != "window"}  # a period lies within it
+    return decided | {
+        "keep": sorted(rules.keep.items()),
+        "columns": [sorted(columns.names.items()), sorted(columns.kinds.items()), columns.every],
+        "schema": str(source.schema),
+        "zoned": source.zoned,
+        "engine": type(source.engine).__name__,
+        "ids": ids,
+        "side": None if regions is None or regions.side is None else regions.side.tolist(),
+    }
 
 
 def _bounds(start: datetime, end: datetime, source: Source, time_zone: str) -> Bounds:

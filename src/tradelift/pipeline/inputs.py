@@ -1,9 +1,10 @@
 """From the files that a study names to its panel."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,12 @@ from tradelift.panel.goods import with_goods
 from tradelift.panel.pair_frame import PairFrame
 from tradelift.panel.region_frame import read_regions
 from tradelift.panel.regions import Regions
+from tradelift.pipeline.cache import code_version
+from tradelift.pipeline.manifest import FileHashes, hashes
 from tradelift.study import Study
+
+if TYPE_CHECKING:
+    from tradelift.log.store import PeriodStore
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,16 +51,20 @@ class Loaded:
         The panel, every pair of regions in every period.
     by_category
         Flows by category that are not empty, or None.
-    files
-        Every file that was read, the study itself included.
+    inputs
+        Hash of every file that was read, the study itself included, by its name relative to the study's folder.
+    recalled, summed
+        Labels of the log's periods whose sums were kept from an earlier run, and of those that were summed in this one.
     """
 
     panel: Panel
     by_category: pa.Table | None
-    files: tuple[Path, ...]
+    inputs: Mapping[str, str]
+    recalled: tuple[str, ...] = ()
+    summed: tuple[str, ...] = ()
 
 
-def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
+def load(study: Study, *, spill: Path, progress: Progress, kept: Path | None = None, force: bool = False) -> Loaded:
     """
     Read everything that a study names, and build its panel.
 
@@ -66,12 +76,39 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
         Folder for what the engine cannot hold in memory; it is emptied.
     progress
         Called with a stage's name, the steps done and all steps.
+    kept
+        Folder of sums that earlier runs have kept; None: keep nothing.
+    force
+        Sum anew what is kept.
 
     Raises
     ------
     DataError
-        If a file is missing, unreadable or contradicts another.
+        If a file is missing, unreadable, contradicts another, or is written to at the same time.
     """
+    hash_file = FileHashes()
+    files = input_files(study)
+    for path in files:
+        with suppress(OSError):  # a file that is not there, or cannot be read, has its message where it is read
+            hash_file(path)
+    store = None
+    if kept is not None and study.transactions is not None:
+        from tradelift.log.store import PeriodStore
+
+        store = PeriodStore(kept, version=code_version(), hash_file=hash_file, force=force)
+    panel, by_category = _panel(study, spill, progress, store)
+    hash_file.refuse_changed()
+    return Loaded(
+        panel=panel,
+        by_category=by_category,
+        inputs=hashes(files, study.folder, hash_file),
+        recalled=() if store is None else tuple(store.recalled),
+        summed=() if store is None else tuple(store.summed),
+    )
+
+
+def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | None") -> tuple[Panel, pa.Table | None]:
+    """The panel, and flows by category."""
     regions = _regions(study)
     domestic = regions is None or (study.regions is not None and study.regions.domestic)
     sides = regions.sides or () if regions is not None else ()
@@ -87,7 +124,7 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
         )
         for source in study.pairs
     ]
-    flows = _flows(study, regions, domestic=domestic, spill=spill, progress=progress)
+    flows = _flows(study, regions, domestic=domestic, spill=spill, progress=progress, store=store)
     panel = build(
         flows.cells,
         regions=regions,
@@ -103,7 +140,7 @@ def load(study: Study, *, spill: Path, progress: Progress) -> Loaded:
     )
     if flows.by_category is not None:
         panel = with_goods(panel, flows.by_category, _categories(study))
-    return Loaded(panel=panel, by_category=flows.by_category, files=(*_named_files(study), *flows.files))
+    return panel, flows.by_category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,21 +151,29 @@ class _Flows:
     periods: tuple[str, ...] | None
     account: Account | None = None
     by_category: pa.Table | None = None
-    files: tuple[Path, ...] = ()
 
 
-def _flows(study: Study, regions: Regions | None, *, domestic: bool, spill: Path, progress: Progress) -> _Flows:
+def _flows(
+    study: Study,
+    regions: Regions | None,
+    *,
+    domestic: bool,
+    spill: Path,
+    progress: Progress,
+    store: "PeriodStore | None",
+) -> _Flows:
     if study.transactions is None:
         return _summed_flows(study)
     from tradelift.log import read_log
 
-    log = read_log(study.transactions, study.folder, regions, domestic=domestic, spill=spill, progress=progress)
+    log = read_log(
+        study.transactions, study.folder, regions, domestic=domestic, spill=spill, progress=progress, store=store
+    )
     return _Flows(
         cells=log.cells,
         periods=log.periods,
         account=Account(stages=(log.stage,), currency=log.currency, digits=log.digits),
         by_category=log.by_category,
-        files=log.files,
     )
 
 
@@ -295,10 +340,23 @@ def _csv(path: Path, columns: Mapping[Any, str], text: tuple[str, ...], *, all_t
     return pa_csv.read_csv(path, convert_options=options)
 
 
-def _named_files(study: Study) -> list[Path]:
-    """The study and every small file that it names."""
+def input_files(study: Study) -> tuple[Path, ...]:
+    """
+    List the study and every file that it names.
+
+    Raises
+    ------
+    DataError
+        If a pattern of the log matches no file.
+    """
     sources = (study.regions, study.partners, study.neighbours, study.flows, study.categories, *study.pairs)
     paths = [study.resolve(source.file) for source in sources if source is not None]
     if study.flows is not None and study.flows.by_category is not None:
         paths.append(study.resolve(study.flows.by_category))
-    return [study.path, *paths] if study.path is not None else paths
+    if study.path is not None:
+        paths.insert(0, study.path)
+    if study.transactions is not None:
+        from tradelift.log.files import find_files
+
+        paths += find_files(study.transactions.files, study.folder)
+    return tuple(paths)

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tradelift
+from tradelift.errors import DataError
 
 PACKAGES = ("altair", "duckdb", "ibis-framework", "maketables", "numpy", "pyarrow", "pyfixest", "scipy")
 
@@ -43,12 +46,52 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hashes(paths: Sequence[Path], folder: Path) -> dict[str, str]:
-    """Hash files under their names relative to a folder; those outside it keep their own names."""
+class FileHashes:
+    """Hashes of a run's inputs: each is made once, before the file is read."""
+
+    def __init__(self) -> None:
+        self._made: dict[Path, tuple[str, tuple[int, ...]]] = {}
+
+    def __call__(self, path: Path) -> str:
+        """SHA-256 of a file."""
+        if path not in self._made:
+            state = _state(path)
+            self._made[path] = (file_hash(path), state)
+        return self._made[path][0]
+
+    def refuse_changed(self) -> None:
+        """
+        Refuse files that were written to since they were hashed: what was read of them may be of two versions.
+
+        Raises
+        ------
+        DataError
+            With the first of them.
+        """
+        for path, (_, state) in self._made.items():
+            if _state(path) != state:
+                msg = f"{path} was changed while it was read. Run again when nobody writes to it."
+                raise DataError(msg)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def hashes(paths: Sequence[Path], folder: Path, made: Callable[[Path], str] = file_hash) -> dict[str, str]:
+    """Hash files under their names relative to a folder; those outside it keep their own names, where these differ."""
+    outside = Counter(path.name for path in paths if not path.is_relative_to(folder))
     out = {}
     for path in paths:
-        name = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
-        out[name.as_posix()] = file_hash(path)
+        name = path.name if outside[path.name] == 1 else os.path.relpath(path, folder)
+        if path.is_relative_to(folder):
+            name = path.relative_to(folder).as_posix()
+        out[name] = made(path)
     return out
 
 

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tradelift.designs import Finding, Task
-from tradelift.errors import ConvergenceError, DesignError, StudyError
+from tradelift.errors import ConvergenceError, DataError, DesignError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.panel import Panel
 from tradelift.panel.frames import encode
 from tradelift.pipeline.cache import EstimateCache
-from tradelift.pipeline.inputs import Loaded, Progress, load
+from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
 from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
-from tradelift.pipeline.workspace import MANIFEST, workspace
+from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
 from tradelift.study import Study, read_study
 
 ENGINES = ("duckdb",)
@@ -66,6 +66,7 @@ def run(
         If the inputs are wrong.
     """
     chosen = _choose(study, only, engine)
+    _refuse_inputs_in(Path(out), study)
     with workspace(Path(out)) as folder:
         return _run_in(folder, study, chosen, Path(out), engine, progress, force=force)
 
@@ -108,23 +109,24 @@ def check(study: Study, *, progress: Progress = silent) -> tuple[Panel, Mapping[
     -------
     The panel, and why each exhibit that is not possible is absent.
     """
-    with tempfile.TemporaryDirectory(prefix="tradelift-") as spill:
-        panel = load(study, spill=Path(spill), progress=progress).panel
+    with scratch() as spill:
+        panel = load(study, spill=spill, progress=progress, kept=_kept_periods(study, spill)).panel
     return panel, _absent(_choose(study, (), "duckdb"), study, panel)
 
 
-def build_panel(study: Study, out: str | Path = "out", *, progress: Progress = silent) -> Panel:
+def build_panel(study: Study, out: str | Path = "out", *, force: bool = False, progress: Progress = silent) -> Panel:
     """
     Write only the panel, its account and a manifest.
 
     Parameters
     ----------
-    study, out, progress
+    study, out, force, progress
         As in `run`.
     """
     watch = Stopwatch()
+    _refuse_inputs_in(Path(out), study)
     with workspace(Path(out)) as folder:
-        loaded = _load(folder, study, watch, progress)
+        loaded = _load(folder, study, watch, progress, force=force)
         _write_account(folder, loaded.panel)
         _write_manifest(folder, study, loaded, "duckdb", watch, {})
     return loaded.panel
@@ -158,7 +160,7 @@ def _run_in(
 ) -> Results:
     """Fill a folder with the outputs of a run."""
     watch = Stopwatch()
-    loaded = _load(folder, study, watch, progress)
+    loaded = _load(folder, study, watch, progress, force=force)
     panel = loaded.panel
     with watch.stage("estimates"):
         cache = EstimateCache(_cache_folder(study, folder), force=force)
@@ -178,10 +180,10 @@ def _run_in(
     return results
 
 
-def _load(folder: Path, study: Study, watch: Stopwatch, progress: Progress) -> Loaded:
+def _load(folder: Path, study: Study, watch: Stopwatch, progress: Progress, *, force: bool) -> Loaded:
     """Read the inputs, and write the panel."""
     with watch.stage("panel"), tempfile.TemporaryDirectory(prefix=".spill.", dir=folder) as spill:
-        loaded = load(study, spill=Path(spill), progress=progress)
+        loaded = load(study, spill=Path(spill), progress=progress, kept=_kept_periods(study, folder), force=force)
         loaded.panel.to_parquet(folder / "panel")
         if loaded.by_category is not None:
             _write_categories(folder / "panel_by_category", loaded)
@@ -197,6 +199,23 @@ def _write_categories(folder: Path, loaded: Loaded) -> None:
     for label in loaded.panel.periods:
         own = np.flatnonzero(codes == texts.index(label)) if label in texts else np.empty(0, dtype=np.int64)
         pq.write_table(table.take(pa.array(own)), folder / f"{label}.parquet", compression="zstd")
+
+
+def _refuse_inputs_in(out: Path, study: Study) -> None:
+    """Results replace their folder as a whole: the inputs must not stand in it."""
+    real = Path(os.path.realpath(out))
+    for path in input_files(study):
+        if Path(os.path.realpath(path)).is_relative_to(real):
+            msg = (
+                f"{path} is an input of the study and stands in {out}, which the run would replace. "
+                "Choose another folder with --out."
+            )
+            raise DataError(msg)
+
+
+def _kept_periods(study: Study, folder: Path) -> Path | None:
+    kept = _cache_folder(study, folder)
+    return None if kept is None else kept / "periods"
 
 
 def _cache_folder(study: Study, folder: Path) -> Path | None:
@@ -261,8 +280,7 @@ def _write_account(folder: Path, panel: Panel) -> None:
 
 
 def _provenance(study: Study, loaded: Loaded, engine: str) -> dict[str, Any]:
-    inputs = hashes(loaded.files, study.folder)
-    return provenance(inputs, seed=study.seed, engine=engine, digest=loaded.panel.digest)
+    return provenance(loaded.inputs, seed=study.seed, engine=engine, digest=loaded.panel.digest)
 
 
 def _write_manifest(
@@ -285,6 +303,7 @@ def _write_manifest(
         "currency": panel.account.currency,
         "account": account,
         "stages": watch.stages,
+        "periods": {"recalled": loaded.recalled, "summed": loaded.summed},
         "outputs": hashes(outputs, folder),
         **more,
     }

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from tradelift.errors import DataError
 from tradelift.pipeline.atomic import exchange
 
 MANIFEST = "manifest.json"
+SCRATCH = "tradelift-scratch-"
+LOCK = ".lock"
+YOUNG_SECONDS = 60  # a temporary folder so young may be about to get its lock
 NEW, OLD = "new", "old"  # what a temporary folder beside the results holds
 FULL = {
     errno.ENOSPC: "The disk is full",
@@ -63,7 +67,8 @@ def workspace(out: Path, *, mark: str = MANIFEST) -> Iterator[Path]:
         except OSError as error:
             raise _no_writing(out, error) from None
         try:
-            with explained(out):
+            kept = f"{out} is as it was" if out.exists() else f"{out} was not written"
+            with explained(out, f"choose another folder with --out. {kept}"):
                 yield folder
                 _swap(folder, out)
         finally:
@@ -73,7 +78,41 @@ def workspace(out: Path, *, mark: str = MANIFEST) -> Iterator[Path]:
 
 
 @contextmanager
-def explained(out: Path) -> Iterator[None]:
+def scratch() -> Iterator[Path]:
+    """
+    Give a temporary folder that vanishes at the end; those that killed processes have left vanish at the beginning.
+
+    Raises
+    ------
+    DataError
+        If there is no room for temporary files.
+    """
+    place = Path(tempfile.gettempdir())
+    for path in place.glob(f"{SCRATCH}*"):
+        _remove_orphan(path)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place))
+    except OSError as error:
+        msg = f"Cannot write temporary files to {place}: {error.strerror or error}. Set TMPDIR to another folder."
+        raise DataError(msg) from None
+    try:
+        with FileLock(folder / LOCK), explained(folder, "set TMPDIR to another folder"):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_orphan(path: Path) -> None:
+    """Remove a temporary folder whose process has ended: its lock can be taken."""
+    with suppress(OSError, Timeout):
+        if path.stat().st_uid != os.getuid() or time.time() - path.stat().st_mtime < YOUNG_SECONDS:
+            return
+        with FileLock(path / LOCK).acquire(timeout=0):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def explained(out: Path, remedy: str) -> Iterator[None]:
     """
     Say what the user can do where a file cannot be written for want of room.
 
@@ -87,11 +126,7 @@ def explained(out: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        kept = f"{out} is as it was" if out.exists() else f"{out} was not written"
-        msg = (
-            f"{FULL[error.errno]}: the run cannot write to {out.parent}. Make room there, or choose another folder "
-            f"with --out. {kept}."
-        )
+        msg = f"{FULL[error.errno]}: nothing more can be written to {out.parent}. Make room there, or {remedy}."
         raise DataError(msg) from None
 
 
