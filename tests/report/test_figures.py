@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from tests.exhibits.small import CHINESE, HOSTILE, one_side, study, two_sides
@@ -11,13 +12,19 @@ from tradelift.exhibits import (
     CurvePoint,
     Interval,
     IntervalFigure,
+    Link,
     MapFigure,
     Place,
     PlaceKind,
 )
+from tradelift.exhibits.map_amounts import short
+from tradelift.exhibits.map_figure import Outline
 from tradelift.report import figure_svg
 from tradelift.report.curves import limits
 from tradelift.report.figures import figure_notes
+from tradelift.report.map import LINKS, TINTS
+from tradelift.report.map_layout import INSET, lay_out
+from tradelift.report.paths import arc, number, outline
 from tradelift.report.svg import isolate
 
 
@@ -89,7 +96,6 @@ def test_the_legend_names_kinds_and_lines():
     svg = figure_svg(map_of(two_sides()))
     for text in ("partnership", "east, partner", "west, no partner"):
         assert f">{text}</text>" in svg
-    assert "stroke-dasharray" in svg
 
 
 def test_simulated_partnerships_have_a_colour_and_a_legend_of_their_own():
@@ -97,25 +103,131 @@ def test_simulated_partnerships_have_a_colour_and_a_legend_of_their_own():
     links = (replace(figure.links[0], kind="simulated partnership"), *figure.links[1:])
     svg = figure_svg(replace(figure, links=links))
     assert ">simulated partnership</text>" in svg
-    assert svg.count('stroke="#d9a441"') == 2  # the line and its legend
+    assert svg.count("stroke-dasharray") == 2  # the line and its legend
+    assert svg.count(f'stroke="{LINKS[1]}"') == 2
 
 
 def test_the_legend_of_flows_gives_their_size():
     figure = map_of(one_side())
     most = max(link.weight for link in figure.links)
-    assert f">{float(f'{most:.0e}'):g}</text>" in figure_svg(figure)
+    svg = figure_svg(figure)
+    assert f">{short(float(f'{most:.0e}'))}</text>" in svg
+    assert svg.count('stroke-width="7.0"') == 1  # the largest
 
 
-def test_places_outside_the_frame_are_named():
+def islands(*far):
+    """A map of ninety-nine places side by side, and others far away: longitude and latitude."""
     kinds = (PlaceKind(label="regions", shape="circle", filled=True),)
     near = [Place(name=f"n{i}", longitude=100 + i % 10, latitude=30 + i // 10, kind=0) for i in range(99)]
-    far = Place(name="Far Island", longitude=104.0, latitude=-20.0, kind=0)
-    figure = MapFigure(
-        name="map", title="m", description="m", kinds=kinds, places=(*near, far), link_label="", links=(), notes=("a",)
+    others = [Place(name=f"Island {i}", longitude=x, latitude=y, kind=0) for i, (x, y) in enumerate(far)]
+    return MapFigure(
+        name="map",
+        title="m",
+        description="m",
+        kinds=kinds,
+        places=(*near, *others),
+        link_label="",
+        links=tuple(Link(first=0, second=99 + i, kind="k") for i in range(len(far))),
+        notes=("a",),
     )
-    assert figure_notes(figure) == ("a", "Outside the frame: Far Island.")
-    assert figure_notes(replace(figure, places=tuple(near))) == ("a",)
+
+
+def marks(svg):
+    """Centres of the circles of places, by position."""
+    found = re.findall(r'<circle class="city" data-i="(\d+)" cx="([^"]+)" cy="([^"]+)"', svg)
+    return {int(i): (float(x), float(y)) for i, x, y in found}
+
+
+def test_a_far_island_stands_in_an_inset_with_its_name_and_its_line():
+    figure = islands((104.0, -20.0))
+    svg = figure_svg(figure)
+    (left, top) = map(
+        float,
+        re.search(r'<g transform="translate\(([\d.]+) ([\d.]+)\)"><g clip-path="url\(#fig-map-inset', svg).groups(),
+    )
+    x, y = marks(svg)[99]
+    assert left < x < left + INSET[0]
+    assert top < y < top + INSET[1]
+    assert ">Island 0</text>" in svg
+    assert all(
+        not (left < a < left + INSET[0] and top < b < top + INSET[1]) for i, (a, b) in marks(svg).items() if i != 99
+    )
+    line = re.search(r'<g class="arcs".*?<path d="M([^Q]+)Q[^ -]+[ -][^ -]+ ([^"]+)"', svg)
+    assert line is not None
+    assert figure_notes(figure) == ("a",)
     assert figure_notes(INTERVALS) == ()
+    assert "fig-map-inset)" not in figure_svg(islands())
+
+
+def test_islands_that_are_near_each_other_share_an_inset():
+    places = islands().places
+    longitude = np.array([p.longitude for p in places] + [104.0, 105.0, 20.0])
+    latitude = np.array([p.latitude for p in places] + [-20.0, -21.0, -35.0])
+    longitude, latitude = (
+        np.r_[np.repeat(longitude[:99], 2), longitude[99:]],
+        np.r_[np.repeat(latitude[:99], 2), latitude[99:]],
+    )
+    laid = lay_out(longitude, latitude)
+    assert sorted(frame.places for frame in laid.insets) == [(198, 199), (200,)]
+    assert laid.left_out == ()
+    assert np.isfinite(laid.x).all()
+
+
+def test_places_beyond_the_last_inset_are_named_below():
+    rng = np.random.default_rng(1)
+    far = ((104.0, -20.0), (20.0, -35.0), (-60.0, -30.0), (30.0, 60.0), (-100.0, 45.0))
+    longitude = np.r_[rng.uniform(100, 110, 400), [x for x, _ in far]]
+    latitude = np.r_[rng.uniform(30, 40, 400), [y for _, y in far]]
+    laid = lay_out(longitude, latitude)
+    assert len(laid.insets) == 4
+    assert len(laid.left_out) == 1
+    figure = islands()
+    kept = [
+        Place(name=f"p{i}", longitude=x, latitude=y, kind=0)
+        for i, (x, y) in enumerate(zip(longitude, latitude, strict=True))
+    ]
+    figure = replace(figure, places=tuple(kept), links=(Link(first=0, second=laid.left_out[0], kind="k"),))
+    assert figure_notes(figure) == ("a", f"Outside the frame: p{laid.left_out[0]}.")
+    assert 'd="M0 0"' in figure_svg(figure)  # so that lines count as links do
+
+
+def test_the_outlines_of_the_study_are_drawn_by_side():
+    ring = ((105.0, 33.0), (107.0, 33.0), (107.0, 36.0), (105.0, 36.0), (105.0, 33.0))
+    figure = replace(islands(), outlines=(Outline(rings=(ring,), side=1), Outline(rings=(ring,))))
+    svg = figure_svg(figure)
+    assert svg.count(f'fill="{TINTS[1]}"') == 1
+    assert TINTS[0] not in svg
+    projection = lay_out(
+        *(np.array([getattr(p, n) for p in figure.places]) for n in ("longitude", "latitude"))
+    ).main.projection
+    x, y = (float(v[0]) for v in projection.pixels(np.array([107.0]), np.array([33.0])))
+    path = re.search(rf'fill="{TINTS[1]}" stroke="#ffffff" d="([^"]+)"', svg)[1]
+    assert any(abs(a - x) < 0.11 and abs(b - y) < 0.11 for a, b in corners(path))
+
+
+def corners(path):
+    """Points of a path of `paths.outline`, by adding its steps up."""
+    x = y = 0.0
+    out = []
+    for ring in path.split("z")[:-1]:
+        start, steps = ring.removeprefix("M").split("l")
+        values = [float(v) for v in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", start)]
+        x, y = values
+        out.append((x, y))
+        values = [float(v) for v in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", steps)]
+        for dx, dy in zip(values[::2], values[1::2], strict=True):
+            x, y = x + dx, y + dy
+            out.append((x, y))
+    return out
+
+
+def test_paths_hold_the_points_to_a_tenth_of_a_pixel():
+    rng = np.random.default_rng(2)
+    ring = rng.uniform(-20, 900, (200, 2))
+    closed = [*ring.tolist(), ring[0].tolist()]
+    assert np.allclose(corners(outline([closed])), ring, atol=0.0501)
+    assert [number(n) for n in (0, 12, 30, -4, -120, 5)] == ["0", "1.2", "3", "-.4", "-12", ".5"]
+    assert arc((0.0, 0.0), (10.0, 0.0), 0.1) == "M0 0Q5-1 10 0"
 
 
 def test_ids_are_renumbered_without_touching_other_text():

@@ -69,3 +69,9 @@ def test_areas_are_true(centre):
 
     ratio = np.cos(np.radians(lat + 15.05)) / np.cos(np.radians(lat + 0.05))
     assert area(lon + 20, lat + 15) / area(lon, lat) == pytest.approx(ratio, rel=1e-3)
+
+
+def test_a_cloud_of_regions_is_not_cut_at_its_edge():
+    rng = np.random.default_rng(3)
+    _, x, y = pixels(rng.normal(105, 5, 300), rng.normal(33, 4, 300))
+    assert np.all((x >= 0) & (y >= 0))

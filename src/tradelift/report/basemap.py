@@ -1,7 +1,7 @@
 """Outlines of countries, cut to the extent of a map."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -39,14 +39,16 @@ def _beside(rings: list[Floats]) -> tuple[Floats, ...]:
     return tuple(r - np.array([360.0 * np.round((r[:, 0].mean() - middle) / 360.0), 0.0]) for r in rings)
 
 
-def outlines(projection: Projection) -> list[list[Ring]]:
+def outlines(projection: Projection, shapes: Sequence[tuple[Floats, ...]] | None = None) -> list[list[Ring]]:
     """
-    Cut the polygons to a map.
+    Cut polygons to a map.
 
     Parameters
     ----------
     projection
         Of the map.
+    shapes
+        Polygons in degrees, as `polygons` has them: the default.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def outlines(projection: Projection) -> list[list[Ring]]:
     out = []
     reach = 180.0 if projection.is_world else SIDE
     west, east = projection.longitude - reach, projection.longitude + reach
-    for polygon in polygons():
+    for polygon in polygons() if shapes is None else shapes:
         for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):
             low, high = polygon[0][:, 0].min() + turn, polygon[0][:, 0].max() + turn
             if high <= west or low >= east:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tradelift.exhibits import CurveFigure, Figure, IntervalFigure, MapFigure, SpecificationFigure
-from tradelift.report import curves, intervals, map, specifications  # noqa: A004 - the chart's own name
+from tradelift.report import curves, intervals, map, specifications  # noqa: A004 - the figure's own name
 from tradelift.report.svg import render
 
 
@@ -20,12 +20,12 @@ def figure_svg(figure: Figure) -> str:
     -------
     An `svg` element that stands alone or inside a page; the same bytes for the same figure.
     """
+    if isinstance(figure, MapFigure):
+        return map.map_svg(figure)
     return render(_chart(figure), name=f"fig-{figure.name}", title=figure.title, description=figure.description)
 
 
-def _chart(figure: Figure) -> Any:
-    if isinstance(figure, MapFigure):
-        return map.chart(figure)
+def _chart(figure: CurveFigure | IntervalFigure | SpecificationFigure) -> Any:
     if isinstance(figure, SpecificationFigure):
         return specifications.chart(figure)
     return curves.chart(figure) if isinstance(figure, CurveFigure) else intervals.chart(figure)

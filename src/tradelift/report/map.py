@@ -1,117 +1,220 @@
-"""The map as a chart."""
+"""The map as an SVG of its own: what the page's script finds again by the classes and numbers that stand in it."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tradelift.exhibits import Link, MapFigure, Place
+from tradelift.exhibits import Link, MapFigure, PlaceKind
+from tradelift.exhibits.map_amounts import short
 from tradelift.report.basemap import outlines
-from tradelift.report.projection import Projection, fit_projection
-from tradelift.report.svg import CONFIG, INK
+from tradelift.report.html import page
+from tradelift.report.map_layout import INSET, Frame, Layout, lay_out
+from tradelift.report.paths import arc, number, outline
 
-LAND, BORDER = "#f3f1ec", "#cfcbc2"
-COLOURS = {"square": "#1f4e9c", "circle": "#2e8b57"}
-LINKS = ("#c0392b", "#d9a441")  # of the kinds of line
-FLOW = "#c0392b"
+COLOURS = {"square": "#0b62a8", "circle": "#c8500a"}
+TINTS = ("#dfeaf4", "#f9e8da")  # of the outlines of regions, by side
+LINKS = ("#6b5b95", "#9a9aa2")  # of the kinds of line
+FLOW = "#6b5b95"
+WIDTHS = (0.4, 7.0)  # pixels, of no flow and of the largest
 BEND = 0.12  # of a line's length: arcs between the same two areas do not hide each other
-STEPS = 12
-SIZES = ((60, 90), (200, 45), (2000, 22))  # up to so many places, a mark has so many square pixels
-MOST_NAMES = 60  # places up to which names are written
+SIZES = ((60, 5.0), (200, 3.6), (2000, 2.6))  # up to so many places, a mark is so many pixels to each side
+MOST_NAMES = 60  # places up to which all names are written, where there is room; else those of ...
+LARGEST = 14  # ... so many of the largest
 LETTER, WIDE_LETTER, LINE_HEIGHT = 6.4, 11.5, 13.0  # pixels
+LEGEND_LETTER, LEGEND_LINE, LEGEND_GAP, SWATCH = 6.9, 24, 26, 26  # pixels
 
 
-def chart(figure: MapFigure) -> Any:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A place: its position in the figure, and its centre, tenths of a pixel as text."""
+
+    place: int
+    x: str
+    y: str
+    left: str
+    top: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Places of one kind, which share shape and colour."""
+
+    shape: str
+    colour: str
+    fill: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry of the legend: a mark or a line, where it stands, and its words."""
+
+    x: float
+    y: float
+    label: str
+    kind: PlaceKind | None = None
+    colour: str = ""
+    width: float = 1.4
+    dashes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A name, and where it begins."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A link, by its position in the figure: its path, colour, width and dashes."""
+
+    path: str
+    colour: str
+    width: float
+    dashes: str
+
+
+def map_svg(figure: MapFigure) -> str:
     """
-    Draw places and lines over the outlines of countries.
+    Draw places and lines over the outlines of countries, or of the regions where the figure has them.
 
     Parameters
     ----------
     figure
         With one place or more.
-    """
-    import altair as alt
 
-    longitude = np.array([p.longitude for p in figure.places])
-    latitude = np.array([p.latitude for p in figure.places])
-    projection = fit_projection(longitude, latitude)
-    x, y = projection.pixels(projection.unwrap(longitude), latitude)
-    size = next((s for most, s in SIZES if len(x) <= most), 14)
-    layers = [_land(projection)]
-    if figure.links:
-        layers.append(_lines(figure, x, y))
-    layers.append(_marks(figure, x, y, size))
-    if len(x) <= MOST_NAMES:
-        layers.append(_names(figure.places, x, y, projection))
-    return (
-        alt.layer(*layers)
-        .resolve_scale(stroke="independent", fill="independent", shape="independent")
-        .resolve_legend(stroke="independent")
-        .properties(width=projection.width, height=projection.height)
-        .configure(**CONFIG)
+    Returns
+    -------
+    An `svg` element. Each place is an element of the class "city" whose `data-i` is its position in the figure; lines
+    stand in the group "arcs" in the order of the figure's links.
+    """
+    laid = _laid(figure)
+    projection = laid.main.projection
+    size = next((s for most, s in SIZES if len(figure.places) <= most), 2.0)
+    entries = tuple(_legend(figure, projection.width))
+    head = LEGEND_LINE * (1 + max((int(e.y) // LEGEND_LINE for e in entries), default=0))
+    svg = page(
+        "map.svg.j2",
+        figure=figure,
+        id=f"fig-{figure.name}",
+        width=projection.width,
+        height=projection.height + head,
+        head=head,
+        frame=projection,
+        entries=entries,
+        land=_land(laid.main, figure),
+        insets=[(frame, _land(frame, figure), _inset_name(figure, frame)) for frame in laid.insets],
+        inset=INSET,
+        lines=tuple(_lines(figure, laid)),
+        marks=tuple(_marks(figure, laid, size)),
+        size=size,
+        names=tuple(_names(figure, laid)),
+        colours=COLOURS,
     )
+    return svg.strip().replace("\n", "")
 
 
 def outside(figure: MapFigure) -> tuple[str, ...]:
-    """Name the places that lie outside the frame, because they would squeeze the rest."""
-    longitude = np.array([p.longitude for p in figure.places])
-    latitude = np.array([p.latitude for p in figure.places])
-    projection = fit_projection(longitude, latitude)
-    x, y = projection.pixels(projection.unwrap(longitude), latitude)
-    out = (x < 0) | (x > projection.width) | (y < 0) | (y > projection.height)
-    return tuple(figure.places[i].name for i in np.flatnonzero(out))
+    """Name the places that are not on the map: they lie far away, and there is no inset left for them."""
+    return tuple(figure.places[i].name for i in _laid(figure).left_out)
 
 
-def _plane() -> dict[str, Any]:
-    """Coordinates are pixels already."""
-    return {"type": "identity", "scale": 1, "translate": [0, 0]}
+def _laid(figure: MapFigure) -> Layout:
+    return lay_out(np.array([p.longitude for p in figure.places]), np.array([p.latitude for p in figure.places]))
 
 
-def _land(projection: Projection) -> Any:
-    import altair as alt
-
-    shapes = [
-        {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": rings}} for rings in outlines(projection)
-    ]
-    return (
-        alt.Chart(alt.InlineData(values=shapes))
-        .mark_geoshape(fill=LAND, stroke=BORDER, strokeWidth=0.7, clip=True)
-        .project(**_plane())
-    )
+def _land(frame: Frame, figure: MapFigure) -> list[tuple[str, str]]:
+    """Paths of land and their colours: countries, and regions upon them."""
+    paths = [("", "".join(outline(rings) for rings in outlines(frame.projection)))]
+    for side in (None, 0, 1):
+        shapes = [tuple(np.array(ring) for ring in o.rings) for o in figure.outlines if o.side == side]
+        rings = [ring for shape in outlines(frame.projection, shapes) for ring in shape] if shapes else []
+        if rings:
+            paths.append(("#eceae4" if side is None else TINTS[side], outline(rings)))
+    return paths
 
 
-def _lines(figure: MapFigure, x: Any, y: Any) -> Any:
-    import altair as alt
+def _inset_name(figure: MapFigure, frame: Frame) -> str:
+    return ", ".join(figure.places[i].name for i in frame.places)
 
-    weighted = figure.links[0].weight is not None
-    shapes = [
-        {
-            "type": "Feature",
-            "geometry": {"type": "LineString", "coordinates": _arc(link, x, y)},
-            "weight": link.weight,
-            "kind": link.kind,
-        }
-        for link in figure.links
-    ]
-    base = alt.Chart(alt.InlineData(values=shapes))
-    if not weighted:
-        kinds = list(dict.fromkeys(sorted(link.kind for link in figure.links)))
-        colours = alt.Scale(domain=kinds, range=[LINKS[i % len(LINKS)] for i in range(len(kinds))])
-        legend = alt.Legend(title=None, symbolType="stroke", symbolDash=[5, 3], symbolSize=220, symbolStrokeWidth=1.6)
-        return (
-            base.mark_geoshape(filled=False, strokeWidth=0.9, strokeDash=[5, 3], opacity=0.7, clip=True)
-            .encode(stroke=alt.Stroke("kind:N", legend=legend, scale=colours))
-            .project(**_plane())
+
+def _lines(figure: MapFigure, laid: Layout) -> Iterator[Line]:
+    """One line a link, also where an end is left out, so that they count as the links do."""
+    most = max((link.weight or 0.0 for link in figure.links), default=0.0)
+    kinds = _link_kinds(figure.links)
+    for link in figure.links:
+        ends = [(float(laid.x[i]), float(laid.y[i])) for i in (link.first, link.second)]
+        known = bool(np.isfinite(ends).all())
+        path = arc(ends[0], ends[1], BEND) if known else "M0 0"
+        if link.weight is None:
+            colour, dashes = _dressed(kinds.index(link.kind))
+            yield Line(path=path, colour=colour, width=0.9, dashes=dashes)
+        else:
+            yield Line(path=path, colour=FLOW, width=_width(link.weight, most), dashes="")
+
+
+def _link_kinds(links: Sequence[Link]) -> list[str]:
+    return sorted({link.kind for link in links if link.weight is None})
+
+
+def _dressed(kind: int) -> tuple[str, str]:
+    """Colour and dashes of a kind of line."""
+    return LINKS[kind % len(LINKS)], "" if kind == 0 else "4 3"
+
+
+def _width(weight: float, most: float) -> float:
+    low, high = WIDTHS
+    return round(low + (high - low) * weight / most, 1) if most > 0 else low
+
+
+def _marks(figure: MapFigure, laid: Layout, size: float) -> Iterator[Marks]:
+    """Marks by kind, those that are filled on top."""
+    for kind in sorted(range(len(figure.kinds)), key=lambda k: figure.kinds[k].filled):
+        own = [i for i, p in enumerate(figure.places) if p.kind == kind and np.isfinite(laid.x[i])]
+        about = figure.kinds[kind]
+        colour = COLOURS[about.shape]
+        yield Marks(
+            shape=about.shape,
+            colour=colour,
+            fill=colour if about.filled else "#ffffff",
+            marks=tuple(_mark(i, float(laid.x[i]), float(laid.y[i]), size) for i in own),
         )
-    legend = alt.Legend(
-        title=figure.link_label,
-        symbolType="stroke",
-        symbolStrokeColor=FLOW,
-        format="~s",
-        values=_steps(max(link.weight or 0.0 for link in figure.links)),
-    )
-    width = alt.StrokeWidth("weight:Q", scale=alt.Scale(type="linear", domainMin=0, range=[0.4, 7]), legend=legend)
-    lines = base.mark_geoshape(filled=False, stroke=FLOW, opacity=0.45, clip=True)
-    return lines.encode(strokeWidth=width).project(**_plane())
+
+
+def _mark(place: int, x: float, y: float, size: float) -> Mark:
+    across, down, left, top = (number(round(10 * v)) for v in (x, y, x - 0.9 * size, y - 0.9 * size))
+    return Mark(place=place, x=across, y=down, left=left, top=top)
+
+
+def _legend(figure: MapFigure, width: int) -> Iterator[Entry]:
+    """Kinds of places where there are several, and what lines mean; in rows that fit the width."""
+    x, y = 0.0, 0.0
+    for about in _entries(figure):
+        label = str(about["label"])
+        needs = SWATCH + LEGEND_LETTER * len(label)
+        if x > 0 and x + needs > width:
+            x, y = 0.0, y + LEGEND_LINE
+        yield Entry(x=round(x, 1), y=y, **about)
+        x += needs + LEGEND_GAP
+
+
+def _entries(figure: MapFigure) -> Iterator[dict[str, Any]]:
+    if len(figure.kinds) > 1:
+        for kind in figure.kinds:
+            yield {"label": kind.label, "kind": kind}
+    for place, kind_of_link in enumerate(_link_kinds(figure.links)):
+        colour, dashes = _dressed(place)
+        yield {"label": kind_of_link, "colour": colour, "dashes": dashes}
+    most = max((link.weight or 0.0 for link in figure.links), default=0.0)
+    if most > 0:
+        yield {"label": f"{figure.link_label}:", "colour": "none"}
+        for weight in _steps(most):
+            yield {"label": short(weight), "colour": FLOW, "width": _width(weight, most)}
 
 
 def _steps(most: float) -> list[float]:
@@ -119,75 +222,29 @@ def _steps(most: float) -> list[float]:
     return [float(f"{share * most:.0e}") for share in (0.25, 0.5, 1.0)]
 
 
-def _arc(link: Link, x: Any, y: Any) -> list[list[float]]:
-    """A slightly bent line (a quadratic curve) from one place to the other, pixels."""
-    a, b = np.array([x[link.first], y[link.first]]), np.array([x[link.second], y[link.second]])
-    along = b - a
-    bend = (a + b) / 2 + BEND * np.array([along[1], -along[0]]) * (1 if along[0] >= 0 else -1)
-    t = np.linspace(0, 1, STEPS + 1)[:, None]
-    points = (1 - t) ** 2 * a + 2 * t * (1 - t) * bend + t**2 * b
-    out: list[list[float]] = np.round(points, 1).tolist()
-    return out
-
-
-def _marks(figure: MapFigure, x: Any, y: Any, size: int) -> Any:
-    import altair as alt
-
-    kinds = figure.kinds
-    order = sorted(range(len(figure.places)), key=lambda i: kinds[figure.places[i].kind].filled)  # partners on top
-    rows = [
-        {"x": round(float(x[i]), 1), "y": round(float(y[i]), 1), "kind": kinds[figure.places[i].kind].label}
-        for i in order
+def _names(figure: MapFigure, laid: Layout) -> Iterator[Name]:
+    """Names of all places, or of the largest, where they hide no mark and no other name; insets name their own."""
+    inside = set(laid.main.places)
+    order = sorted(inside, key=lambda i: -figure.places[i].weight)
+    if len(figure.places) > MOST_NAMES:
+        order = [i for i in order if figure.places[i].weight > 0][:LARGEST]
+    projection = laid.main.projection
+    taken = [
+        (float(a) - 5, float(b) - 5, float(a) + 5, float(b) + 5)
+        for a, b in zip(laid.x, laid.y, strict=True)
+        if np.isfinite(a)
     ]
-    labels = [k.label for k in kinds]
-    colours = [COLOURS[k.shape] for k in kinds]
-    fills = [colour if k.filled else "#ffffff" for k, colour in zip(kinds, colours, strict=True)]
-    legend = alt.Legend(title=None, symbolSize=80, symbolOpacity=1, columns=len(labels)) if len(labels) > 1 else None
-
-    def scale(values: list[str]) -> Any:
-        return alt.Scale(domain=labels, range=values)
-
-    return (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_point(size=size, strokeWidth=1.1, opacity=1, clip=True)
-        .encode(
-            x=alt.X("x:Q", scale=None, axis=None),
-            y=alt.Y("y:Q", scale=None, axis=None),
-            shape=alt.Shape("kind:N", scale=scale([k.shape for k in kinds]), legend=legend),
-            stroke=alt.Stroke("kind:N", scale=scale(colours), legend=legend),
-            fill=alt.Fill("kind:N", scale=scale(fills), legend=legend),
-        )
-    )
-
-
-def _names(places: tuple[Place, ...], x: Any, y: Any, projection: Projection) -> Any:
-    import altair as alt
-
-    rows = [
-        {"x": place[0], "y": place[1], "name": text}
-        for text, place in _settle([p.name for p in places], x, y, projection).items()
-    ]
-    return (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_text(align="left", baseline="middle", fontSize=11, color=INK, clip=True)
-        .encode(x=alt.X("x:Q", scale=None, axis=None), y=alt.Y("y:Q", scale=None, axis=None), text=alt.Text("name:N"))
-    )
-
-
-def _settle(names: list[str], x: Any, y: Any, projection: Projection) -> dict[str, tuple[float, float]]:
-    """Place each name beside its mark where it hides no mark and no other name; else leave it out."""
-    taken = [(float(a) - 5, float(b) - 5, float(a) + 5, float(b) + 5) for a, b in zip(x, y, strict=True)]
-    out = {}
-    for name, a, b in zip(names, x, y, strict=True):
+    taken += [(f.left, f.top, f.left + INSET[0], f.top + INSET[1]) for f in laid.insets]
+    for i in order:
+        name, a, b = figure.places[i].name, float(laid.x[i]), float(laid.y[i])
         width = sum(WIDE_LETTER if ord(c) > 0x2E7F else LETTER for c in name)
-        for left, middle in ((a + 7, b), (a - 7 - width, b), (a - width / 2, b - 13), (a - width / 2, b + 13)):
+        for left, middle in ((a + 8, b), (a - 8 - width, b), (a - width / 2, b - 13), (a - width / 2, b + 13)):
             box = (left, middle - LINE_HEIGHT / 2, left + width, middle + LINE_HEIGHT / 2)
-            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= projection.width and box[3] <= projection.height
-            if inside and not any(_overlap(box, other) for other in taken):
+            fits = box[0] >= 0 and box[1] >= 0 and box[2] <= projection.width and box[3] <= projection.height
+            if fits and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                out[name] = (round(float(left), 1), round(float(middle), 1))
+                yield Name(x=round(left, 1), y=round(middle, 1), text=name)
                 break
-    return out
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

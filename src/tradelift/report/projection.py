@@ -14,7 +14,7 @@ PADDING = 0.05  # of the longer side
 SMALLEST_SPAN = 0.02  # radians, about 130 km: a study of one town is still a map
 LOCAL_SPAN = 100.0  # degrees of longitude up to which the azimuthal projection serves
 OUTLYING_SHARE = 0.02  # of the regions may lie outside, where that ...
-OUTLYING_GAIN = 0.2  # ... makes the extent smaller by this share
+OUTLYING_GAIN = 0.2  # ... makes the extent smaller by this share for each of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,14 @@ class Projection:
         return np.asarray((longitude - self.longitude + 180.0) % 360.0 - 180.0 + self.longitude)
 
 
-def fit_projection(longitude: Floats, latitude: Floats) -> Projection:
+def fit_projection(
+    longitude: Floats,
+    latitude: Floats,
+    *,
+    width: int = WIDTH,
+    heights: tuple[int, int] = HEIGHTS,
+    smallest_span: float = SMALLEST_SPAN,
+) -> Projection:
     """
     Fit a projection to regions; a few that lie far outside do not squeeze the rest.
 
@@ -77,6 +84,10 @@ def fit_projection(longitude: Floats, latitude: Floats) -> Projection:
     ----------
     longitude, latitude
         Degrees, shape (N,), N > 0.
+    width, heights
+        Of the map, pixels: its width, and between what its height lies.
+    smallest_span
+        What the map shows at least, radians.
     """
     lon = _together(longitude)
     keep = _main_extent(lon, latitude)
@@ -85,19 +96,19 @@ def fit_projection(longitude: Floats, latitude: Floats) -> Projection:
     is_world = east - west > LOCAL_SPAN
     centre = ((west + east) / 2, (south + north) / 2)
     x, y = _project(lon[keep], latitude[keep], *centre, is_world=is_world)
-    span_x, span_y = max(np.ptp(x), SMALLEST_SPAN), max(np.ptp(y), SMALLEST_SPAN)
+    span_x, span_y = max(np.ptp(x), smallest_span), max(np.ptp(y), smallest_span)
     padding = PADDING * max(span_x, span_y)
     span_x, span_y = span_x + 2 * padding, span_y + 2 * padding
-    height = int(np.clip(round(WIDTH * span_y / span_x), *HEIGHTS))
-    scale = min(WIDTH / span_x, height / span_y)
+    height = int(np.clip(round(width * span_y / span_x), *heights))
+    scale = min(width / span_x, height / span_y)
     return Projection(
         longitude=centre[0],
         latitude=centre[1],
         is_world=is_world,
         scale=float(scale),
-        left=float((x.min() + x.max() - WIDTH / scale) / 2),
+        left=float((x.min() + x.max() - width / scale) / 2),
         top=float((y.min() + y.max() + height / scale) / 2),
-        width=WIDTH,
+        width=width,
         height=height,
     )
 
@@ -114,20 +125,25 @@ def _together(longitude: Floats) -> Floats:
 def _main_extent(longitude: Floats, latitude: Floats) -> NDArray[np.bool_]:
     """Mark the regions that the map must hold: all but a few whose absence makes it much smaller."""
     keep = np.ones(len(longitude), dtype=bool)
-    for _ in range(int(OUTLYING_SHARE * len(longitude))):
-        extremes = {
-            int(np.flatnonzero(keep)[i]) for v in (longitude, latitude) for i in (v[keep].argmin(), v[keep].argmax())
-        }
-        sizes = {}
-        for i in sorted(extremes):
-            keep[i] = False
-            sizes[i] = np.ptp(longitude[keep]) * np.ptp(latitude[keep])
-            keep[i] = True
-        best = min(sizes, key=lambda i: sizes[i])
-        if sizes[best] > (1 - OUTLYING_GAIN) * np.ptp(longitude[keep]) * np.ptp(latitude[keep]):
+    left = int(OUTLYING_SHARE * len(longitude))
+    while left > 0:
+        size = _extent(longitude, latitude, keep)
+        tried = []
+        for order in (np.argsort(s * v, kind="stable") for v in (longitude, latitude) for s in (1, -1)):
+            ends = order[keep[order]]
+            for count in range(1, left + 1):  # the outermost on one side: islands that are near each other go together
+                less = keep.copy()
+                less[ends[:count]] = False
+                tried.append((_extent(longitude, latitude, less) / (1 - OUTLYING_GAIN) ** count, count, less))
+        best, count, less = min(tried, key=lambda t: t[:2])
+        if best >= size:
             break
-        keep[best] = False
+        keep, left = less, left - count
     return keep
+
+
+def _extent(longitude: Floats, latitude: Floats, keep: NDArray[np.bool_]) -> float:
+    return float(np.ptp(longitude[keep]) * np.ptp(latitude[keep]))
 
 
 def _project(
