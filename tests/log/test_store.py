@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -129,10 +129,11 @@ def test_a_changed_definition_costs_every_period(tmp_path, log):
     assert recalling(tmp_path, anew=True, version="2", **city) == []
 
 
-RULES = Rules(
-    keep={"status": ("paid",)}, digits=2, window=(dt.datetime(2017, 1, 1), dt.datetime(2018, 1, 1)), two_sided=True,
-    domestic=False, share=Fraction(1, 10), rounding="floor",
-)  # fmt: skip
+DECIDED = {
+    "keep": {"status": ("paid",)}, "digits": 2, "window": (dt.datetime(2017, 1, 1), dt.datetime(2018, 1, 1)),
+    "two_sided": True, "domestic": False, "share": Fraction(1, 10), "rounding": "floor",
+}  # fmt: skip
+RULES = Rules(**DECIDED, **{f.name: 1 for f in fields(Rules) if f.name not in DECIDED})
 SCHEMA = ibis.schema({"paid_at": "timestamp", "money": "float64"})
 
 
