@@ -1,5 +1,13 @@
 """Estimates in processes are those of this process, and so are their refusals."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -48,3 +56,77 @@ def test_what_is_prepared_is_remembered_and_refused_alike(panel, tmp_path, monke
     again = EstimateCache(tmp_path)
     again.prepare([TASKS[0]], panel, lambda *_: pytest.fail("estimated though it was kept"))
     assert again.estimate(TASKS[0], panel).design == "Gravity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadly:
+    """A task that ends every process but one, as the system does when memory is short."""
+
+    survivor: int
+
+    def estimate(self, panel):
+        if os.getpid() != self.survivor:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return tl.Gravity(outcome="trade").estimate(panel)
+
+
+def test_a_lost_process_costs_no_estimate(panel, monkeypatch):
+    monkeypatch.setattr(workers, "WORTHWHILE", 0)
+    monkeypatch.setattr(workers, "n_threads", lambda: 2)
+    tasks = [TASKS[0], Deadly(survivor=os.getpid()), TASKS[3]]
+    with pytest.warns(RuntimeWarning, match="of 3 estimates are made one after the other"):
+        found = list(workers.attempts(tasks, panel))
+    for task, answer in zip((TASKS[0], TASKS[0], TASKS[3]), found, strict=True):
+        np.testing.assert_array_equal(answer.covariance, task.estimate(panel).covariance)
+
+
+KILLED = """
+import os, time
+from pathlib import Path
+from tests.designs.panels import two_sided
+from tests.pipeline.test_workers import Sleepy
+from tradelift.pipeline import workers
+workers.WORTHWHILE, workers.n_threads = 0, lambda: 2
+list(workers.attempts([Sleepy(), Sleepy()], two_sided(seed=3, n_east=4, n_west=4, partners=3)[0]))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleepy:
+    """A task that says where it is estimated, and takes long."""
+
+    def estimate(self, panel):
+        Path(f"{os.environ['SLEEPY']}-{os.getpid()}").touch()
+        time.sleep(60)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
+def test_processes_end_with_a_run_that_is_killed(tmp_path):
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"SLEEPY": str(tmp_path / "p"), "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
+    run = subprocess.Popen([sys.executable, "-c", KILLED], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        assert within(60, lambda: len(list(tmp_path.iterdir())) == 2)
+    finally:
+        run.kill()
+        run.wait()
+    pids = [path.name.removeprefix("p-") for path in tmp_path.iterdir()]
+    assert within(10 * workers.WATCH_SECONDS + 20, lambda: not any(map(works, pids)))
+
+
+def within(seconds, holds):
+    """Whether something comes to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def works(pid):
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
