@@ -48,10 +48,10 @@ def page(report):
 
 def test_every_table_and_figure_is_a_file_with_its_csv(report):
     assert sorted(p.name for p in (report / "tables").iterdir()) == sorted(
-        f"{t}.{kind}" for t in TABLES for kind in ("csv", "html")
+        f"{t}.{kind}" for t in TABLES for kind in ("csv", "docx", "html", "tex")
     )
     assert sorted(p.name for p in (report / "figures").iterdir()) == sorted(
-        f"{f}.{kind}" for f in FIGURES for kind in ("csv", "svg")
+        f"{f}.{kind}" for f in FIGURES for kind in ("csv", "pdf", "png", "svg")
     )
     for path in report.glob("*/*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
@@ -118,7 +118,7 @@ def test_equal_input_gives_equal_bytes(report, tmp_path):
     about, panel = study(breaks={"covid": "2020-01"}), two_sides()
     shown, absent = show_all(panel, about)
     paths = write_report(tmp_path, study=about, panel=panel, shown=shown, absent=absent, provenance=PROVENANCE)
-    assert len(paths) == 1 + 2 * len(TABLES) + 2 * len(FIGURES)
+    assert len(paths) == 1 + 4 * len(TABLES) + 4 * len(FIGURES)
     for path in paths:
         assert path.read_bytes() == (report / path.relative_to(tmp_path)).read_bytes()
 

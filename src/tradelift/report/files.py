@@ -7,14 +7,17 @@ from pathlib import Path
 from tradelift.exhibits import Figure, Shown, Table
 from tradelift.exhibits.shown import Record
 from tradelift.report.html import page
+from tradelift.report.images import pdf, png
+from tradelift.report.latex import table_latex
 from tradelift.report.numbers import is_unknown
+from tradelift.report.word import table_docx
 
 
 def write_files(
     folder: Path, shown: Iterable[Shown], *, tables: Mapping[str, str], figures: Mapping[str, str]
 ) -> list[Path]:  # fmt: skip
     """
-    Write tables into the folder `tables` and figures into the folder `figures`.
+    Write tables into the folder `tables` and figures into the folder `figures`, each in every format.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ def write_text(path: Path, text: str) -> Path:
 def _write_table(folder: Path, table: Table, html: str) -> list[Path]:
     return [
         write_text(folder / f"{table.name}.html", page("table.html.j2", table=table, markup=html)),
+        write_text(folder / f"{table.name}.tex", table_latex(table)),
+        _write_bytes(folder / f"{table.name}.docx", table_docx(table)),
         _write_csv(folder / f"{table.name}.csv", table.records()),
     ]
 
@@ -56,8 +61,15 @@ def _write_table(folder: Path, table: Table, html: str) -> list[Path]:
 def _write_figure(folder: Path, figure: Figure, svg: str) -> list[Path]:
     return [
         write_text(folder / f"{figure.name}.svg", svg + "\n"),
+        _write_bytes(folder / f"{figure.name}.pdf", pdf(svg)),
+        _write_bytes(folder / f"{figure.name}.png", png(svg)),
         _write_csv(folder / f"{figure.name}.csv", figure.records()),
     ]
+
+
+def _write_bytes(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
 
 
 def _write_csv(path: Path, records: Iterable[Record]) -> Path:
