@@ -28,12 +28,14 @@ def published(cells: pa.Table, period: str, ids: list[str], digits: int, concent
     concentration
         The study's reading of the ratios.
     """
-    cells = cells.sort_by([(name, "ascending") for name in ("o", "d", "category") if name in cells.column_names])
+    cells = cells.sort_by([(name, "ascending") for name in ("cell", "category") if name in cells.column_names])
     places = pa.array(ids, pa.string())
+    pair = np.asarray(cells["cell"].to_numpy()) % (len(ids) + 1) ** 2
+    origin, destination = np.divmod(pair, len(ids) + 1)
     trade = _integers(cells, "trade_minor")
     out: dict[str, pa.Array | pa.ChunkedArray | NDArray[np.generic]] = {
-        "origin": places.take(cells["o"].combine_chunks()),
-        "destination": places.take(cells["d"].combine_chunks()),
+        "origin": places.take(pa.array(origin)),
+        "destination": places.take(pa.array(destination)),
         "period": pa.array([period] * cells.num_rows, pa.string()),
     }
     if "category" in cells.column_names:
@@ -60,7 +62,9 @@ def _ratios(
     ratios = {}
     tops = {}
     for reading in ("flow", "city"):
-        tops[reading] = _integers(cells, f"{who}_top_{reading}") + _floats(cells, f"{who}_part_{reading}")
+        tops[reading] = _integers(cells, f"{who}_top_{reading}").astype(np.float64)
+        if f"{who}_part_{reading}" in cells.column_names:
+            tops[reading] += _floats(cells, f"{who}_part_{reading}")
         ranked = _integers(cells, f"{who}_count_{reading}")
         defined = (trade > 0) & ((how.rounding != "floor") | (top_count(ranked, how.share) > 0))
         ratios[reading] = np.divide(100.0 * tops[reading], trade, out=np.full(len(trade), np.nan), where=defined)

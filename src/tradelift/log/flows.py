@@ -6,23 +6,26 @@ from ibis.expr.types import Table
 from tradelift.log.contract import CODE, KEPT, REFUND
 
 
-def sum_cells(rows: Table) -> Table:
+def sum_cells(rows: Table, width: int) -> Table:
     """
     One row a cell with sales or refunds.
 
     Parameters
     ----------
     rows
-        Sorted rows of one period: `o`, `d`, `amount`, `reason`, `in_panel`, and `transaction` if mapped.
+        Sorted rows: `p`, `o`, `d`, `amount`, `reason`, `in_panel`, and `transaction` if mapped.
+    width
+        More than any code of a region.
 
     Returns
     -------
-    `trade_minor`, `lines`, `deals` (distinct transactions, or lines where there are no ids) and `refunds_minor`.
+    `cell` (period, origin and destination as one number), `trade_minor`, `lines`, `deals` (distinct transactions, or
+    lines where there are no ids) and `refunds_minor`.
     """
-    rows = rows.filter(rows.in_panel & ((rows.reason == KEPT) | (rows.reason == CODE[REFUND])))
+    rows = _with_cell(rows.filter(rows.in_panel & ((rows.reason == KEPT) | (rows.reason == CODE[REFUND]))), width)
     sold = rows.reason == KEPT
     deals = rows.transaction.nunique(where=sold) if "transaction" in rows.columns else sold.sum()
-    return rows.group_by(["o", "d"]).agg(
+    return rows.group_by("cell").agg(
         trade_minor=ibis.ifelse(sold, rows.amount, 0).sum(),
         lines=sold.sum(),
         deals=deals,
@@ -30,10 +33,10 @@ def sum_cells(rows: Table) -> Table:
     )
 
 
-def sum_categories(rows: Table) -> Table:
+def sum_categories(rows: Table, width: int) -> Table:
     """One row a cell and category with sales: `trade_minor`, `lines`, `deals`."""
-    rows = rows.filter(rows.reason == KEPT)
-    return rows.group_by(["o", "d", "category"]).agg(
+    rows = _with_cell(rows.filter(rows.reason == KEPT), width)
+    return rows.group_by(["cell", "category"]).agg(
         trade_minor=rows.amount.sum(),
         lines=rows.count(),
         deals=rows.transaction.nunique() if "transaction" in rows.columns else rows.count(),
@@ -43,3 +46,8 @@ def sum_categories(rows: Table) -> Table:
 def sum_reasons(rows: Table) -> Table:
     """Rows and money by reason."""
     return rows.group_by("reason").agg(rows=rows.count(), amount=ibis.coalesce(rows.amount, 0).sum())
+
+
+def _with_cell(rows: Table, width: int) -> Table:
+    """Name the cell by one number: engines group by one faster than by three."""
+    return rows.mutate(cell=(rows.p * width + rows.o) * width + rows.d)

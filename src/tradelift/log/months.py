@@ -37,6 +37,8 @@ class Rules:
         Which pairs the panel holds.
     share, rounding
         Of the concentration ratios.
+    width
+        More than any code of a region: it makes one number of two codes.
     """
 
     keep: Mapping[str, tuple[str, ...]]
@@ -46,6 +48,7 @@ class Rules:
     domestic: bool
     share: Fraction
     rounding: Literal["floor", "ceil", "fraction"]
+    width: int
 
 
 def by_role(rows: Table, columns: Columns, rules: Rules, *, raw: bool = False) -> Table:
@@ -53,8 +56,9 @@ def by_role(rows: Table, columns: Columns, rules: Rules, *, raw: bool = False) -
     beside: dict[str, Any] = {}
     if raw and not columns.has_line_ids:
         beside = {f"{RAW}{k}": rows[name] for k, name in enumerate(columns.every)}
-    out = rows.select(**normalise(rows, columns, rules.digits), **beside)
-    return out.mutate(own_reason=own_reason(out, columns, rules.keep, rules.window)).drop("time_given")
+    out = rows.select(**normalise(rows, columns, rules.digits, rules.window), **beside)
+    out = out.mutate(own_reason=own_reason(out, columns, rules.keep))
+    return out.drop("time_given", "time_read", "outside")
 
 
 def sort_out(
@@ -93,7 +97,7 @@ def _placed(rows: Table, places: Table, rules: Rules) -> Table:
     rows = rows.mutate(in_panel=panel_pair(rows, two_sided=rules.two_sided, domestic=rules.domestic))
     rows = rows.mutate(reason=final_reason(rows, two_sided=rules.two_sided))
     wanted = ("o", "d", "category", "seller", "buyer", "transaction", "amount", "reason", "in_panel")
-    return rows.select([name for name in wanted if name in rows.columns])
+    return rows.select(*[rows[name] for name in wanted if name in rows.columns], p=ibis.literal(0, "int64"))
 
 
 class Sorter:
@@ -162,12 +166,14 @@ class PeriodSums:
 
 def sums(rows: Table, rules: Rules) -> dict[str, Table]:
     """The fields of `PeriodSums` as expressions over the sorted rows of a period."""
-    cells, keys = sum_cells(rows), ("o", "d")
+    width = rules.width
+    cells = sum_cells(rows, width)
     for who, home in SIDES.items():
         if who in rows.columns:
-            ratios = concentrate(rows, who, home, rules.share, rules.rounding)
-            ratios = ratios.rename({f"{who}_{name}": name for name in ratios.columns})
-            cells = cells.left_join(ratios, [cells[key] == ratios[f"{who}_{key}"] for key in keys])
-            cells = cells.drop([f"{who}_{key}" for key in keys])
-    by_category = {"by_category": sum_categories(rows)} if "category" in rows.columns else {}
+            ratios = concentrate(rows, who, home, width, rules.share, rules.rounding)
+            flow = ratios.flow
+            cell = flow if home == "o" else ((flow // width**2) * width + flow % width) * width + flow // width % width
+            ratios = ratios.mutate(flow=cell).rename({f"{who}_{name}": name for name in ratios.columns})
+            cells = cells.left_join(ratios, cells.cell == ratios[f"{who}_flow"]).drop(f"{who}_flow")
+    by_category = {"by_category": sum_categories(rows, width)} if "category" in rows.columns else {}
     return {"cells": cells, **by_category, "reasons": sum_reasons(rows)}

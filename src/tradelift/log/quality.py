@@ -77,7 +77,7 @@ def minor_units(column: Value, digits: int) -> Value:
         text = ibis.ifelse(text.re_search(NUMBER), text, ibis.null("string"))
         column = text.try_cast("float64")
     product = column.cast("float64") * float(scale)
-    fits = ~product.isnan() & ~product.isinf() & (product.abs() <= float(LARGEST))
+    fits = product.abs() <= float(LARGEST)  # to engines NaN is larger than any number
     return ibis.ifelse(fits, product, ibis.null("float64")).round().cast("int64")
 
 
@@ -100,14 +100,15 @@ def parse_times(column: Value) -> dict[str, Value]:
     }
 
 
-def normalise(rows: Table, columns: Columns, digits: int) -> dict[str, Value]:
+def normalise(rows: Table, columns: Columns, digits: int, window: tuple[datetime, datetime]) -> dict[str, Value]:
     """
     The columns of a log by role.
 
     Returns
     -------
     Ids (regions, categories and status as text), `amount` in minor units (null where it cannot be read), `time` without
-    a zone (local, or UTC where the log has zones; null where it cannot be read) and `time_given`.
+    a zone (local, or UTC where the log has zones; null where it cannot be read), `time_given`, `time_read` and
+    `outside` of the window.
     """
     texts = {"origin", "destination", "category", "status", "currency"}
     out = {
@@ -119,13 +120,15 @@ def normalise(rows: Table, columns: Columns, digits: int) -> dict[str, Value]:
         out["category"] = ibis.coalesce(out["category"], NO_CATEGORY)
     out["amount"] = minor_units(rows[columns.names["amount"]], digits)
     given = rows[columns.names["time"]]
-    if PARSED in rows.columns:
-        out["time"] = rows[PARSED]
-    else:
-        # a file may hold no time at all, and then its column has no type of time
-        timely = given.type().is_timestamp() or given.type().is_date()
-        out["time"] = given.cast("timestamp") if timely else ibis.null("timestamp")
+    name = PARSED if PARSED in rows.columns else columns.names["time"]
+    # a file may hold no time at all, and then its column has no type of time
+    timely = rows[name].type().is_timestamp() or rows[name].type().is_date()
+    out["time"] = rows[name].cast("timestamp") if timely else ibis.null("timestamp")
     out["time_given"] = given.notnull() & (given.strip() != "") if given.type().is_string() else given.notnull()
+    out["time_read"] = rows[name].notnull() if timely else ibis.literal(False)
+    # the column as it is, since to take a zone off costs more than all else
+    low, high = (moment(bound, rows, name) for bound in window)
+    out["outside"] = (rows[name] < low) | (rows[name] >= high) if timely else ibis.literal(False)
     return out
 
 
@@ -135,17 +138,15 @@ def moment(bound: datetime, rows: Table, column: str) -> Value:
     return ibis.literal(bound.replace(tzinfo=UTC) if zoned else bound)
 
 
-def own_reason(
-    rows: Table, columns: Columns, keep: Mapping[str, tuple[str, ...]], window: tuple[datetime, datetime]
-) -> Value:
+def own_reason(rows: Table, columns: Columns, keep: Mapping[str, tuple[str, ...]]) -> Value:
     """The code of the first reason that a row gives by itself; `KEPT` where there is none."""
     cases: list[tuple[Any, int]] = []
     missing = ~rows.time_given
     for role in columns.keys:
         missing |= rows[role].isnull()
     cases.append((missing, CODE[NULL_KEY]))
-    cases.append((rows.time.isnull() | rows.amount.isnull(), CODE[UNPARSABLE]))
-    cases.append(((rows.time < window[0]) | (rows.time >= window[1]), CODE[OUTSIDE]))
+    cases.append((~rows.time_read | rows.amount.isnull(), CODE[UNPARSABLE]))
+    cases.append((rows.outside, CODE[OUTSIDE]))
     for role, values in keep.items():
         cases.append((~ibis.coalesce(rows[role].isin(list(values)), False), CODE[STATUS]))
     cases.append((rows.amount == 0, CODE[ZERO]))
