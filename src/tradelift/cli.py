@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tradelift.pipeline import Results
+    from tradelift.study import Study
 
 app = typer.Typer(
     name="tradelift",
@@ -134,16 +135,39 @@ def run(
     only: Annotated[list[str] | None, typer.Option(help="An exhibit to make; may be repeated.")] = None,
     engine: Annotated[str, typer.Option(help="What sums the log: duckdb.")] = "duckdb",
     force: Annotated[bool, typer.Option("--force", help="Estimate anew what an earlier run has kept.")] = False,  # noqa: FBT002
+    repeat: Annotated[bool, typer.Option("--check", help="Repeat the finished run in --out and compare.")] = False,  # noqa: FBT002
     quiet: Quiet = False,  # noqa: FBT002
 ) -> None:
-    """Run a study from its inputs to its report."""
+    """Run a study from its inputs to its report, or repeat a finished run and compare."""
     from tradelift.pipeline import run as run_study
     from tradelift.study import read_study
 
     checked = read_study(study)
+    if repeat and (only or force or engine != "duckdb"):
+        msg = "--check repeats a run as its manifest says; leave out --only, --engine and --force."
+        raise StudyError(msg)
+    if repeat:
+        compare_repetition(checked, out, quiet)
+        return
     with progress(quiet) as show:
         run_study(checked, out, only=only or (), engine=engine, force=force, progress=show)
     typer.echo(out / "report.html")
+
+
+def compare_repetition(study: "Study", out: Path, quiet: bool) -> None:  # noqa: FBT001 - an option passed on
+    """Repeat a finished run; outputs that differ end with status 1."""
+    from tradelift.pipeline import repeat
+
+    with progress(quiet) as show:
+        repetition = repeat(study, out, progress=show)
+    for version in repetition.versions:
+        say(f"note: made with {version}")
+    for name, how in repetition.differences.items():
+        typer.echo(f"{name}: {how}")
+    say(f"{repetition.same:,} outputs are the same, {len(repetition.differences):,} differ")
+    if repetition.differences:
+        raise typer.Exit(1)
+    typer.echo("ok")
 
 
 @app.command()

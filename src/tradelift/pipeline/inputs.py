@@ -77,7 +77,7 @@ def load(study: Study, *, spill: Path, progress: Progress, kept: Path | None = N
     progress
         Called with a stage's name, the steps done and all steps.
     kept
-        Folder of sums that earlier runs have kept; None: keep nothing.
+        Folder of what earlier runs have kept; None: keep nothing.
     force
         Sum anew what is kept.
 
@@ -95,7 +95,7 @@ def load(study: Study, *, spill: Path, progress: Progress, kept: Path | None = N
     if kept is not None and study.transactions is not None:
         from tradelift.log.store import PeriodStore
 
-        store = PeriodStore(kept, version=code_version(), hash_file=hash_file, force=force)
+        store = PeriodStore(kept / "periods", version=code_version(), hash_file=hash_file, force=force)
     panel, by_category = _panel(study, spill, progress, store)
     hash_file.refuse_changed()
     return Loaded(

@@ -95,6 +95,11 @@ def hashes(paths: Sequence[Path], folder: Path, made: Callable[[Path], str] = fi
     return out
 
 
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that numbers, tables and figures come from."""
+    return {name: version(name) for name in PACKAGES}
+
+
 def provenance(inputs: Mapping[str, str], *, seed: int, engine: str, digest: str) -> dict[str, Any]:
     """Everything that decides the numbers of a run, and so stands in its report."""
     return {
@@ -103,7 +108,7 @@ def provenance(inputs: Mapping[str, str], *, seed: int, engine: str, digest: str
         "engine": engine,
         "panel": digest,
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": package_versions(),
         "inputs": dict(inputs),
     }
 

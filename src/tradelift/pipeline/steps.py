@@ -65,10 +65,10 @@ def run(
     StudyError, DataError
         If the inputs are wrong.
     """
-    chosen = _choose(study, only, engine)
+    chosen = choose(study, only, engine)
     _refuse_inputs_in(Path(out), study)
     with workspace(Path(out)) as folder:
-        return _run_in(folder, study, chosen, Path(out), engine, progress, force=force)
+        return run_in(folder, study, chosen, Path(out), engine, progress, kept=_kept(study, folder), force=force)
 
 
 def demo(
@@ -95,8 +95,8 @@ def demo(
     with workspace(Path(out)) as folder:
         simulate(folder / "world", scale=scale, seed=seed, progress=progress)
         study = read_study(folder / "world" / "study.yaml")
-        chosen = _choose(study, (), "duckdb")
-        results = _run_in(folder, study, chosen, Path(out), "duckdb", progress, force=False)
+        chosen = choose(study, (), "duckdb")
+        results = run_in(folder, study, chosen, Path(out), "duckdb", progress, kept=None)
         truth = json.loads((folder / "world" / "truth.json").read_text(encoding="utf-8"))
     return results, truth
 
@@ -110,8 +110,8 @@ def check(study: Study, *, progress: Progress = silent) -> tuple[Panel, Mapping[
     The panel, and why each exhibit that is not possible is absent.
     """
     with scratch() as spill:
-        panel = load(study, spill=spill, progress=progress, kept=_kept_periods(study, spill)).panel
-    return panel, _absent(_choose(study, (), "duckdb"), study, panel)
+        panel = load(study, spill=spill, progress=progress, kept=_kept(study, spill)).panel
+    return panel, _absent(choose(study, (), "duckdb"), study, panel)
 
 
 def build_panel(study: Study, out: str | Path = "out", *, force: bool = False, progress: Progress = silent) -> Panel:
@@ -123,16 +123,28 @@ def build_panel(study: Study, out: str | Path = "out", *, force: bool = False, p
     study, out, force, progress
         As in `run`.
     """
-    watch = Stopwatch()
     _refuse_inputs_in(Path(out), study)
     with workspace(Path(out)) as folder:
-        loaded = _load(folder, study, watch, progress, force=force)
-        _write_account(folder, loaded.panel)
-        _write_manifest(folder, study, loaded, "duckdb", watch, {})
+        return panel_in(folder, study, progress, kept=_kept(study, folder), force=force)
+
+
+def panel_in(folder: Path, study: Study, progress: Progress, *, kept: Path | None, force: bool = False) -> Panel:
+    """
+    Fill a folder with the panel, its account and a manifest.
+
+    Parameters
+    ----------
+    folder, study, progress, kept, force
+        As in `run_in`.
+    """
+    watch = Stopwatch()
+    loaded = _load(folder, study, watch, progress, kept=kept, force=force)
+    _write_account(folder, loaded.panel)
+    _write_manifest(folder, study, loaded, "duckdb", watch, {})
     return loaded.panel
 
 
-def _choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit]:
+def choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit]:
     """The exhibits that are wanted, in report order."""
     if engine not in ENGINES:
         msg = f"There is no engine '{engine}' in this version; it has {', '.join(ENGINES)}."
@@ -148,7 +160,7 @@ def _choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit
     return {name: exhibit for name, exhibit in EXHIBITS.items() if study.exhibits.get(name, True) is not False}
 
 
-def _run_in(
+def run_in(
     folder: Path,
     study: Study,
     chosen: Mapping[str, Exhibit],
@@ -156,14 +168,30 @@ def _run_in(
     engine: str,
     progress: Progress,
     *,
-    force: bool,
+    kept: Path | None,
+    force: bool = False,
 ) -> Results:
-    """Fill a folder with the outputs of a run."""
+    """
+    Fill a folder with the outputs of a run.
+
+    Parameters
+    ----------
+    folder
+        An empty folder.
+    study, chosen, engine, progress
+        What to run; `chosen` are exhibits by name.
+    out
+        Where the results will stand.
+    kept
+        Folder of what runs keep for later ones; None: keep nothing.
+    force
+        Sum and estimate anew what is kept.
+    """
     watch = Stopwatch()
-    loaded = _load(folder, study, watch, progress, force=force)
+    loaded = _load(folder, study, watch, progress, kept=kept, force=force)
     panel = loaded.panel
     with watch.stage("estimates"):
-        cache = EstimateCache(_cache_folder(study, folder), force=force)
+        cache = EstimateCache(kept, force=force)
         exhibits, absent = _show_all(chosen, study, panel, cache, progress)
     results = Results(out=out, panel=panel, exhibits=exhibits, absent=absent)
     with watch.stage("report"):
@@ -180,10 +208,12 @@ def _run_in(
     return results
 
 
-def _load(folder: Path, study: Study, watch: Stopwatch, progress: Progress, *, force: bool) -> Loaded:
+def _load(
+    folder: Path, study: Study, watch: Stopwatch, progress: Progress, *, kept: Path | None, force: bool
+) -> Loaded:
     """Read the inputs, and write the panel."""
     with watch.stage("panel"), tempfile.TemporaryDirectory(prefix=".spill.", dir=folder) as spill:
-        loaded = load(study, spill=Path(spill), progress=progress, kept=_kept_periods(study, folder), force=force)
+        loaded = load(study, spill=Path(spill), progress=progress, kept=kept, force=force)
         loaded.panel.to_parquet(folder / "panel")
         if loaded.by_category is not None:
             _write_categories(folder / "panel_by_category", loaded)
@@ -213,13 +243,8 @@ def _refuse_inputs_in(out: Path, study: Study) -> None:
             raise DataError(msg)
 
 
-def _kept_periods(study: Study, folder: Path) -> Path | None:
-    kept = _cache_folder(study, folder)
-    return None if kept is None else kept / "periods"
-
-
-def _cache_folder(study: Study, folder: Path) -> Path | None:
-    """Beside the study where that stays and can be written; else estimates last as long as the run."""
+def _kept(study: Study, folder: Path) -> Path | None:
+    """Beside the study where that stays and can be written; else what a run finds lasts as long as the run."""
     lasts = not study.folder.is_relative_to(folder) and os.access(study.folder, os.W_OK)
     return study.folder / ".tradelift" if lasts else None
 
