@@ -16,6 +16,7 @@ from tests.designs.panels import two_sided
 from tradelift.errors import DesignError
 from tradelift.pipeline import workers
 from tradelift.pipeline.cache import EstimateCache
+from tradelift.processes import WATCH_SECONDS
 
 TASKS = [
     tl.Gravity(outcome="trade"),
@@ -111,7 +112,7 @@ def test_processes_end_with_a_run_that_is_killed(tmp_path):
         run.kill()
         run.wait()
     pids = [path.name.removeprefix("p-") for path in tmp_path.iterdir()]
-    assert within(10 * workers.WATCH_SECONDS + 20, lambda: not any(map(works, pids)))
+    assert within(10 * WATCH_SECONDS + 20, lambda: not any(map(works, pids)))
 
 
 def within(seconds, holds):
