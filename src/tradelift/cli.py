@@ -189,6 +189,26 @@ def export(
     answer(as_json, {"file": str(to), "disclosure": report.record()}, to)
 
 
+@app.command()
+def package(
+    folder: RunFolder,
+    to: Annotated[Path, typer.Option(help="The zip to write.")],
+    public: Public = False,  # noqa: FBT002
+    study: StudyPlace = None,
+    as_json: AsJson = False,  # noqa: FBT002
+    quiet: Quiet = False,  # noqa: FBT002
+) -> None:
+    """Pack a finished run for those who want to see the same numbers."""
+    from tradelift.pipeline.packaging import package as pack
+
+    packed = pack(folder, to, public=public, study=study)
+    disclosure = None if packed.disclosure is None else packed.disclosure.record()
+    if not quiet:
+        for line in packed.lines():
+            say(line)
+    answer(as_json, {"file": str(to), "files": len(packed.names), "disclosure": disclosure}, to)
+
+
 def answer(as_json: bool, content: "Mapping[str, Any]", place: Path | str) -> None:  # noqa: FBT001 - a choice passed on
     """Print what a machine reads: one JSON object, or the place of the result."""
     import json

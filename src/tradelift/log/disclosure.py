@@ -37,7 +37,7 @@ LOGGED = frozenset({"trade", "trade_minor", "deals", "lines", "refunds"}) | {
 """The columns of a panel that come from its log."""
 
 KEYS = ("origin", "destination", "period", "category")
-DERIVED = ("distance_km", "direction", "partner", "control_type")
+DERIVED = ("domestic", "distance_km", "direction", "partner", "control_type")
 """What the panel computes from the map and the partner list; no transaction is in it."""
 
 MASKED = "masked"

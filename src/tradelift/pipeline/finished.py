@@ -15,7 +15,7 @@ from tradelift.pipeline.manifest import file_hash
 from tradelift.pipeline.workspace import MANIFEST
 from tradelift.study import Study, read_study
 
-PANEL = "panel"
+PANEL, CATEGORIES = "panel", "panel_by_category"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,10 +61,22 @@ class FinishedRun:
             raise DataError(msg)
         return path
 
+    @property
+    def has_categories(self) -> bool:
+        """Whether flows by category stand beside the panel."""
+        return any(name.startswith(f"{CATEGORIES}/") for name in self.outputs)
+
     def panel_parts(self) -> Iterator[pa.Table]:
         """The cells of the panel, a file at a time, in the order of the periods."""
+        yield from self._parts(PANEL)
+
+    def category_parts(self) -> Iterator[pa.Table]:
+        """The flows by category, a file at a time, in the order of the periods."""
+        yield from self._parts(CATEGORIES)
+
+    def _parts(self, folder: str) -> Iterator[pa.Table]:
         for name in self.outputs:
-            if name.startswith(f"{PANEL}/"):
+            if name.startswith(f"{folder}/"):
                 yield pq.read_table(self.output(name))
 
 
@@ -105,7 +117,7 @@ def _study_path(folder: Path, named: str | None, given: str | Path | None) -> Pa
     if given is None and named is None:
         msg = f"The study of {folder} was made in Python and has no file; save it as study.yaml and run that."
         raise DataError(msg)
-    path = Path(given) if given is not None else Path(os.path.normpath(folder / str(named)))
+    path = Path(os.path.normpath(Path.cwd() / (folder / str(named) if given is None else given)))
     if not path.is_file():
         msg = f"The study of this run is not at {path}; say with --study where it is."
         raise DataError(msg)
