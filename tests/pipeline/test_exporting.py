@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import tradelift as tl
-from tests.pipeline.studies import write_study
-from tradelift.pipeline import build_panel
+from tests.pipeline.studies import STUDY, write_study
+from tradelift.pipeline import build_panel, check
 from tradelift.pipeline.exporting import export
 from tradelift.study import write_template
 
@@ -164,3 +164,9 @@ def test_a_study_made_in_python_has_no_file(summed):
     build_panel(study, summed / "out")
     with pytest.raises(tl.DataError, match="made in Python and has no file"):
         export(summed / "out", summed / "x.csv", public=True)
+
+
+def test_summed_flows_have_the_currency_that_the_study_gives_them(tmp_path):
+    study = write_study(tmp_path, STUDY.replace("flows: flows.csv", "flows: {file: flows.csv, currency: JPY}"))
+    account = check(tl.read_study(study))[0].account
+    assert (account.currency, account.digits) == ("JPY", 0)

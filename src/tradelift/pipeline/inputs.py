@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from tradelift.panel.region_frame import read_regions
 from tradelift.panel.regions import Regions
 from tradelift.pipeline.cache import code_version
 from tradelift.pipeline.manifest import FileHashes, hashes
-from tradelift.study import Study
+from tradelift.study import MINOR_DIGITS, Study
 
 if TYPE_CHECKING:
     from tradelift.log.store import PeriodStore
@@ -140,6 +140,9 @@ def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | 
     )
     if flows.by_category is not None:
         panel = with_goods(panel, flows.by_category, _categories(study))
+    if study.flows is not None and study.flows.currency is not None:
+        money = {"currency": study.flows.currency, "digits": MINOR_DIGITS[study.flows.currency]}
+        panel = replace(panel, account=replace(panel.account, **money))
     return panel, flows.by_category
 
 
