@@ -141,8 +141,8 @@ def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | 
     if flows.by_category is not None:
         panel = with_goods(panel, flows.by_category, _categories(study))
     if study.flows is not None and study.flows.currency is not None:
-        money = {"currency": study.flows.currency, "digits": MINOR_DIGITS[study.flows.currency]}
-        panel = replace(panel, account=replace(panel.account, **money))
+        currency = study.flows.currency
+        panel = replace(panel, account=replace(panel.account, currency=currency, digits=MINOR_DIGITS[currency]))
     return panel, flows.by_category
 
 
