@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.exhibits.small import CHINESE, HOSTILE, one_side, show_all, study, two_sides
+from tests.exhibits.small import CHINESE, HOSTILE, attempted, one_side, show_all, study, two_sides
 from tests.report.conftest import PROVENANCE
-from tradelift.exhibits import Headline, Shown
+from tradelift.exhibits import EXHIBITS, Headline, Shown
 from tradelift.report import write_report
 from tradelift.report.document import account_table
 
@@ -123,6 +123,18 @@ def test_equal_input_gives_equal_bytes(report, tmp_path):
         assert path.read_bytes() == (report / path.relative_to(tmp_path)).read_bytes()
 
 
+def test_processes_change_no_byte(report, tmp_path):
+    about, panel = study(breaks={"covid": "2020-01"}), two_sides()
+    shown = {
+        name: EXHIBITS[name].shown(about, panel, *attempted(name, panel, about))
+        for name in ("map", "partner_shares", "gravity")
+    }
+    paths = write_report(tmp_path, study=about, panel=panel, shown=shown, absent={}, provenance={}, processes=2)
+    assert len(paths) > 20
+    for path in paths:
+        assert path.name == "report.html" or path.read_bytes() == (report / path.relative_to(tmp_path)).read_bytes()
+
+
 def test_a_study_without_programme_or_map_says_what_to_give(tmp_path):
     panel, about = one_side(coordinates=False), study()
     shown, absent = show_all(panel, about)
@@ -134,7 +146,10 @@ def test_a_study_without_programme_or_map_says_what_to_give(tmp_path):
 
 
 def test_an_earlier_headline_stands_in_its_section(tmp_path):
-    shown = {"gravity": Shown(headline=Headline(answer="first answer")), "other": Shown(headline=Headline(answer="closer"))}
+    shown = {
+        "gravity": Shown(headline=Headline(answer="first answer")),
+        "other": Shown(headline=Headline(answer="closer")),
+    }
     write_report(
         tmp_path, study=study(), panel=one_side(), shown=shown, absent={"later": "absent: give X"}, provenance={}
     )

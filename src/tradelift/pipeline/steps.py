@@ -25,7 +25,9 @@ from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_jso
 from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
 from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
 from tradelift.study import Study, read_study
+from tradelift.threads import n_threads
 
+LARGE = 100_000  # cells of a run that takes so long that processes which draw its report are worth their start
 ENGINES = ("duckdb",)
 
 
@@ -297,6 +299,7 @@ def _write_report(folder: Path, study: Study, results: Results, origin: Mapping[
         shown={name: x.shown for name, x in results.exhibits.items()},
         absent=results.absent,
         provenance=origin,
+        processes=n_threads() if results.panel.n_cells >= LARGE else 1,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from tradelift.account import Stage
 from tradelift.exhibits import EXHIBITS, Column, DataTable, Figure, Headline, IntervalFigure, Shown, Table
 from tradelift.panel import Panel
-from tradelift.report.figures import figure_notes, figure_svg
-from tradelift.report.files import write_files, write_text
+from tradelift.report.figures import figure_notes
+from tradelift.report.files import Files, write_files, write_text
 from tradelift.report.html import page
 from tradelift.report.tables import table_html
 from tradelift.study import Study
@@ -46,6 +46,7 @@ def write_report(
     shown: Mapping[str, Shown],
     absent: Mapping[str, str],
     provenance: Mapping[str, Any],
+    processes: int = 1,
 ) -> list[Path]:
     """
     Write report.html, and every table and figure as a file of its own with its CSV.
@@ -62,19 +63,17 @@ def write_report(
         Why each other exhibit is absent.
     provenance
         Seed, engine, versions, hashes: names to values, or to further such mappings.
+    processes
+        How many draw.
 
     Returns
     -------
     The files written. Equal input gives equal bytes.
     """
     answer = _headline(shown)
-    sections = [_section(name, exhibit, answer) for name, exhibit in shown.items()]
-    written = write_files(
-        folder,
-        list(shown.values()),
-        tables={drawn.name: drawn.html for section in sections for drawn in section.tables},
-        figures={drawn.name: drawn.html for section in sections for drawn in section.figures},
-    )
+    files = write_files(folder, shown.values(), processes=processes)
+    sections = [_section(name, exhibit, answer, files) for name, exhibit in shown.items()]
+    account = account_table(panel)
     html = page(
         "report.html.j2",
         study=study,
@@ -82,14 +81,14 @@ def write_report(
         subtitle=_subtitle(panel),
         sections=sections,
         absent={EXHIBITS[n].title if n in EXHIBITS else n: why for n, why in absent.items()},
-        account=_draw_table(account_table(panel)),
+        account=_draw_table(account, table_html(account)),
         balance=_balance(panel),
         provenance=list(_flat(provenance)),
     )
-    return [write_text(folder / "report.html", html), *written]
+    return [write_text(folder / "report.html", html), *files.paths]
 
 
-def _section(name: str, shown: Shown, answer: Headline | None) -> Section:
+def _section(name: str, shown: Shown, answer: Headline | None, files: Files) -> Section:
     """Markup of one exhibit; a headline that does not stand at the top is its first sentence."""
     own = (shown.headline.text,) if shown.headline is not None and shown.headline is not answer else ()
     return Section(
@@ -97,23 +96,23 @@ def _section(name: str, shown: Shown, answer: Headline | None) -> Section:
         title=EXHIBITS[name].title if name in EXHIBITS else name,
         finding=shown.finding,
         sentences=(*own, *shown.sentences),
-        figures=tuple(_draw_figure(figure) for figure in shown.figures),
-        tables=tuple(_draw_table(table) for table in shown.tables),
+        figures=tuple(_draw_figure(figure, files.figures[figure.name]) for figure in shown.figures),
+        tables=tuple(_draw_table(table, files.tables[table.name]) for table in shown.tables),
     )
 
 
-def _draw_figure(figure: Figure) -> Drawn:
+def _draw_figure(figure: Figure, svg: str) -> Drawn:
     return Drawn(
         name=figure.name,
         title=figure.title,
-        html=figure_svg(figure),
+        html=svg,
         notes=figure_notes(figure),
         is_wide=not isinstance(figure, IntervalFigure),
     )
 
 
-def _draw_table(table: Table) -> Drawn:
-    return Drawn(name=table.name, title=table.title, html=table_html(table), notes=table.notes)
+def _draw_table(table: Table, html: str) -> Drawn:
+    return Drawn(name=table.name, title=table.title, html=html, notes=table.notes)
 
 
 def _headline(shown: Mapping[str, Shown]) -> Headline | None:

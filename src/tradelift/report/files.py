@@ -2,20 +2,40 @@
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tradelift.exhibits import Figure, Shown, Table
+from tradelift.exhibits import DataTable, Figure, RegressionTable, Shown, Table
 from tradelift.exhibits.shown import Record
+from tradelift.processes import in_processes
+from tradelift.report.figures import figure_svg
 from tradelift.report.html import page
 from tradelift.report.images import pdf, png
 from tradelift.report.latex import table_latex
 from tradelift.report.numbers import is_unknown
+from tradelift.report.tables import table_html
 from tradelift.report.word import table_docx
 
 
-def write_files(
-    folder: Path, shown: Iterable[Shown], *, tables: Mapping[str, str], figures: Mapping[str, str]
-) -> list[Path]:  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """
+    What was written.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    tables, figures
+        Markup for the page, by name.
+    """
+
+    paths: tuple[Path, ...]
+    tables: Mapping[str, str]
+    figures: Mapping[str, str]
+
+
+def write_files(folder: Path, shown: Iterable[Shown], *, processes: int = 1) -> Files:
     """
     Write tables into the folder `tables` and figures into the folder `figures`, each in every format.
 
@@ -25,22 +45,33 @@ def write_files(
         That exists.
     shown
         What exhibits show.
-    tables, figures
-        By name: markup in the page, and SVG.
+    processes
+        How many draw.
 
     Returns
     -------
-    The files written. Equal input gives equal bytes.
+    The files and the markup. Equal input gives equal bytes.
     """
     for name in ("tables", "figures"):
         (folder / name).mkdir(exist_ok=True)
-    written: list[Path] = []
-    for exhibit in shown:
-        for table in exhibit.tables:
-            written += _write_table(folder / "tables", table, tables[table.name])
-        for figure in exhibit.figures:
-            written += _write_figure(folder / "figures", figure, figures[figure.name])
-    return written
+    items: list[Table | Figure] = [item for exhibit in shown for item in (*exhibit.figures, *exhibit.tables)]
+    tables: dict[str, str] = {}
+    figures: dict[str, str] = {}
+    paths: list[Path] = []
+    done = in_processes(_write, items, folder, min(processes, len(items)), called="tables and figures")
+    for item, (markup, files) in zip(items, done, strict=True):
+        (tables if isinstance(item, DataTable | RegressionTable) else figures)[item.name] = markup
+        paths += files
+    return Files(paths=tuple(paths), tables=tables, figures=figures)
+
+
+def _write(item: Table | Figure, folder: Path) -> tuple[str, list[Path]]:
+    """Markup for the page, and the files."""
+    if isinstance(item, DataTable | RegressionTable):
+        markup = table_html(item)
+        return markup, _write_table(folder / "tables", item, markup)
+    markup = figure_svg(item)
+    return markup, _write_figure(folder / "figures", item, markup)
 
 
 def write_text(path: Path, text: str) -> Path:
