@@ -94,7 +94,7 @@ def test_from_a_masked_panel_it_says_so_and_from_the_log_it_is_exact(of_a_log, t
     assert f"{packed.disclosure.masked_cells} of 504 cells are masked" in done.stdout
     shutil.copy(folder / "mine" / "transactions.csv", here / "inputs")
     found = replicate(here)
-    assert (found.status, found.different, found.source) == (0, (), "inputs/study.yaml")
+    assert (found.status, found.different, found.source) == (0, {}, "inputs/study.yaml")
     assert {"estimates.csv", "report.html", "account.csv", "panel/2017-01.parquet"} <= set(found.equal)
 
 
@@ -108,6 +108,14 @@ def test_public_flows_are_packed_and_reproduced(of_flows, tmp_path):
     assert "outputs are equal, byte for byte" in done.stdout
     published, made = (here / name / "estimates.csv" for name in ("outputs", "replication"))
     assert published.read_bytes() == made.read_bytes()
+    # what differs is said
+    published.write_text(published.read_text().replace("gravity", "levity", 1))
+    manifest = json.loads((here / "manifest.json").read_text())
+    manifest["outputs"]["estimates.csv"] = ""
+    (here / "manifest.json").write_text(json.dumps(manifest))
+    found = replicate(here)
+    assert (found.status, list(found.different)) == (1, ["estimates.csv"])
+    assert "1 cell differs" in "".join(found.lines())
     # what a replicator changed is found
     (here / "inputs" / "flows.csv").write_text(
         (here / "inputs" / "flows.csv").read_text().replace("2017-01,", "2017-01,1")
@@ -131,7 +139,7 @@ def test_a_public_log_is_reproduced_from_the_panel_alone(tmp_path):
     assert (here / "inputs" / "panel_by_category.parquet").is_file()
     assert "migration" not in pq.read_table(here / "inputs" / "panel.parquet").column_names
     found = replicate(here)
-    assert (found.status, found.different) == (0, ())
+    assert (found.status, found.different) == (0, {})
     assert {"estimates.csv", "tables/gravity.csv", "figures/categories_both.csv"} <= set(found.equal)
 
 

@@ -1,6 +1,6 @@
 """From the files that a study names to its panel."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,12 +110,7 @@ def load(study: Study, *, spill: Path, progress: Progress, kept: Path | None = N
 def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | None") -> tuple[Panel, pa.Table | None]:
     """The panel, and flows by category."""
     regions = _regions(study)
-    domestic = regions is None or (study.regions is not None and study.regions.domestic)
     sides = regions.sides or () if regions is not None else ()
-    partners = None
-    if study.partners is not None:
-        path = study.resolve(study.partners.file)
-        partners = read_table(path, study.partners.columns, "partners", all_text=True)
     pairs = [
         PairFrame(
             table=read_table(study.resolve(source.file), source.columns, f"pairs: {source.file}", text=sides),
@@ -124,26 +119,57 @@ def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | 
         )
         for source in study.pairs
     ]
+    domestic = _is_domestic(study, regions)
     flows = _flows(study, regions, domestic=domestic, spill=spill, progress=progress, store=store)
+    panel = _build(study, flows, regions, pairs)
+    if flows.by_category is not None:
+        panel = with_goods(panel, flows.by_category, _categories(study))
+    return panel, flows.by_category
+
+
+def panel_of_cells(study: Study, cells: pa.Table) -> Panel:
+    """
+    Make the panel of a study from the cells that a run of it wrote.
+
+    Parameters
+    ----------
+    study
+        As it was at the run.
+    cells
+        With the covariates of pairs as columns.
+    """
+    return _build(study, _Flows(cells=cells, periods=None), _regions(study), ())
+
+
+def _build(study: Study, flows: "_Flows", regions: Regions | None, pairs: Sequence[PairFrame]) -> Panel:
+    """Put cells on the map, with the partners."""
+    partners = None
+    if study.partners is not None:
+        path = study.resolve(study.partners.file)
+        partners = read_table(path, study.partners.columns, "partners", all_text=True)
     panel = build(
         flows.cells,
         regions=regions,
         partners=partners,
-        pairs=pairs,
+        pairs=list(pairs),
         neighbours=_neighbours(study),
         absent="zero",
         periods=flows.periods,
-        domestic=domestic,
+        domestic=_is_domestic(study, regions),
         start=study.partners.start if study.partners else None,
         end=study.partners.end if study.partners else None,
         account=flows.account,
     )
-    if flows.by_category is not None:
-        panel = with_goods(panel, flows.by_category, _categories(study))
-    if study.flows is not None and study.flows.currency is not None:
-        currency = study.flows.currency
-        panel = replace(panel, account=replace(panel.account, currency=currency, digits=MINOR_DIGITS[currency]))
-    return panel, flows.by_category
+    source = study.transactions or study.flows
+    if source is None or source.currency is None:
+        return panel
+    currency = source.currency
+    return replace(panel, account=replace(panel.account, currency=currency, digits=MINOR_DIGITS[currency]))
+
+
+def _is_domestic(study: Study, regions: Regions | None) -> bool:
+    """Whether flows within a region count."""
+    return regions is None or (study.regions is not None and study.regions.domestic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

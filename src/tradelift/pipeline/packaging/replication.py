@@ -8,6 +8,7 @@ from typing import Any
 
 from tradelift.errors import DataError
 from tradelift.exhibits import EXHIBITS
+from tradelift.pipeline.difference import describe
 from tradelift.pipeline.inputs import input_files
 from tradelift.pipeline.manifest import file_hash
 from tradelift.pipeline.packaging.layout import DISCLOSURE, FROM_PANEL, INPUTS, MADE, OUTPUTS
@@ -31,7 +32,7 @@ class Replication:
     source
         The study file that was run.
     equal, different
-        Outputs that were compared, by hash.
+        Outputs that were compared, by hash; how the others differ.
     masked
         What of the panel that was read is masked, in words; empty where nothing is, or where the raw inputs were read.
     estimates
@@ -40,7 +41,7 @@ class Replication:
 
     source: str
     equal: tuple[str, ...]
-    different: tuple[str, ...]
+    different: Mapping[str, str]
     masked: str
     estimates: str
 
@@ -62,7 +63,7 @@ class Replication:
                 "inputs puts them where README.md says, and runs this command again."
             )
         elif self.different:
-            yield f"Different: {', '.join(self.different)}."
+            yield from (f"{name}: {how}" for name, how in self.different.items())
 
 
 def replicate(folder: Path) -> Replication:
@@ -87,14 +88,14 @@ def replicate(folder: Path) -> Replication:
     if not complete:
         study = read_study(folder / INPUTS / FROM_PANEL)
     only = [name for name in (*manifest["exhibits"], *manifest["absent"]) if name in EXHIBITS]
-    run(study, folder / MADE, only=only, engine=manifest["engine"])
+    run(study, folder / MADE, only=only, engine=manifest["engine"], force=True)  # nothing is recalled
     outputs = {name: digest for name, digest in manifest["outputs"].items() if complete or _holds_numbers(name)}
     equal = [name for name, digest in outputs.items() if _is(folder / MADE / name, digest)]
     assert study.path is not None, "it was read from a file"
     return Replication(
         source=f"{INPUTS}/{study.path.name}",
         equal=tuple(equal),
-        different=tuple(name for name in outputs if name not in equal),
+        different={name: _how(folder, name) for name in outputs if name not in equal},
         masked="" if complete else _masked(folder),
         estimates=_estimates(folder / OUTPUTS / ESTIMATES, folder / MADE / ESTIMATES),
     )
@@ -117,6 +118,14 @@ def _holds_numbers(name: str) -> bool:
 
 def _is(path: Path, digest: str) -> bool:
     return path.is_file() and file_hash(path) == digest
+
+
+def _how(folder: Path, name: str) -> str:
+    """How an output differs from the published one."""
+    published, made = folder / OUTPUTS / name, folder / MADE / name
+    if not made.is_file():
+        return "it was not made again"
+    return describe(published, made) if published.is_file() else "it is not the published one, which is not here"
 
 
 def _masked(folder: Path) -> str:
