@@ -107,3 +107,13 @@ def test_one_of_the_two_suffices(panel, results):
     assert row["net"] is not None
     assert BALANCE.show(about(), panel, {}).tables == ()
     assert np.isfinite([i.value for i in alone.figures[0].intervals]).all()
+
+
+def test_the_title_counts_covariates_that_differ(shown):
+    rows = [r for r in shown.tables[0].records() if r["covariate"] != "joint test"]
+    far = sum(abs(r["everywhere"]) > 0.1 for r in rows)
+    near = sum(r["near"] is not None and abs(r["near"]) > 0.1 for r in rows)
+    start = (
+        f"Of {len(rows)} covariates, {far} differ from all other pairs, {near} from near pairs (near pairs jointly p"
+    )
+    assert shown.finding.startswith(start)

@@ -86,7 +86,7 @@ def test_the_figure_is_a_curve_for_each_direction_and_term(panel, shown, results
 
 def test_the_sentences_say_the_span_and_what_lies_outside(panel, shown, results):
     values = [numbers(results[f"log(trade), OLS, both, {km:g} km"].percent(), "partner")["percent"] for km in GRID]
-    said = f"{min(values):.1f}% to {max(values):.1f}% with no distance term".replace("-", "\N{MINUS SIGN}")
+    said = f"{min(values):.1f} to {max(values):.1f}% with no distance term".replace("-", "\N{MINUS SIGN}")
     first = shown.sentences[0]
     assert first.startswith("Over 400 to 700 km, ln(Trade), OLS, both directions: ")
     assert said in first

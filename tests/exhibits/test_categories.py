@@ -10,6 +10,7 @@ from tradelift.designs.advantage import balassa
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.category_tables import slope_on
 from tradelift.exhibits.headline import numbers
+from tradelift.exhibits.labels import signed
 from tradelift.inference import Parted, simultaneous
 from tradelift.panel.goods import goods_panel
 
@@ -118,3 +119,18 @@ def test_coverage_and_what_is_left_out_are_said(panel, found):
 
 def test_it_is_absent_without_categories():
     assert missing(EXHIBIT, about(), two_sides()).startswith("absent: give flows by category: the log's column")
+
+
+def test_the_title_sets_priority_categories_beside_the_others(shown):
+    wanted = {"grouping": "priority", "direction": "both", "design": "spatial RD"}
+    one, other, gap = (r for r in shown.tables[2].records() if wanted.items() <= r.items())
+    start = f"Priority categories both ways {signed(one['percent'])}%, others {signed(other['percent'])}% (difference p"
+    assert shown.finding.startswith(start)
+    assert gap["p_value"] < 0.001
+    assert shown.finding.endswith("< 0.001)")
+
+
+def test_without_priorities_the_title_says_the_largest_effect(panel, found):
+    each = {k: x for k, x in found.items() if k.startswith("by category")}
+    title = EXHIBIT.show(about(), panel, each).finding
+    assert title.startswith("Effects differ between categories both ways (p < 0.001); Food is largest, +")

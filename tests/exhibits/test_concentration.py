@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -5,8 +7,10 @@ from scipy import stats
 import tradelift as tl
 from tests.exhibits.goods import about, whole
 from tests.exhibits.small import estimated, one_side, two_sides
+from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import numbers
+from tradelift.exhibits.labels import plain
 from tradelift.inference import HeldLog, Presence, SelectionBounds, SideBySide, joint
 
 EXHIBIT = EXHIBITS["concentration"]
@@ -128,3 +132,22 @@ def test_margins_are_options_of_the_study():
     assert about().concentration_margins == (1.0, 5.0)
     with pytest.raises(ValueError, match="greater than 0"):
         about(exhibits={"concentration": {"margin_points": 0}})
+
+
+def test_the_title_says_what_would_have_been_found_where_nothing_is_seen(shown):
+    row = next(r for r in shown.tables[0].records() if r["design"] == "spatial RD" and r["held"] == "none")
+    assert row["conf_low"] < 0 < row["conf_high"]
+    said = f"no effect is seen; one of {plain(row['detectable'])} points would be found four times in five"
+    assert shown.finding.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("shift", "error", "said"),
+    [(0.1, 0.2, ": effects beyond \N{PLUS-MINUS SIGN}0.4"), (5.0, 0.5, ": +5.00 points for partners (3.")],
+)
+def test_the_title_says_effects_that_are_seen_and_those_that_are_excluded(panel, found, shift, error, said):
+    def moved(e):
+        return replace(e, coefficients=e.coefficients * 0 + shift, covariance=np.eye(len(e.terms)) * error**2)
+
+    other = {k: moved(x) if isinstance(x, Estimate) and "ratio, " in k else x for k, x in found.items()}
+    assert said in EXHIBIT.show(about(), panel, other).finding

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from tests.exhibits.goods import BREAK, PERIODS, about, whole
 from tests.exhibits.small import estimated, one_side
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import numbers
+from tradelift.exhibits.labels import plain
 from tradelift.inference import EventStudy, Parted, joint
 
 EXHIBIT = EXHIBITS["dynamics"]
@@ -128,3 +131,12 @@ def test_a_break_outside_the_periods_is_refused_with_the_reason(panel):
 
 def test_it_is_absent_without_periods_or_partners():
     assert missing(EXHIBIT, about(), one_side()) == "absent: give partners and flows of several periods"
+
+
+def test_without_a_break_the_title_says_whether_the_effect_changes(panel, found):
+    no_break = {k: x for k, x in found.items() if not k.startswith("around")}
+    shown = EXHIBIT.show(about(breaks={}), panel, no_break)
+    years = [r for t in shown.tables if t.name == "dynamics_year" for r in t.records()]
+    first, last = (r for r in years if (r["direction"], r["design"], r["estimator"]) == ("both", "spatial RD", "OLS"))
+    ends = f"{plain(first['percent'])}% in 2018 and {plain(last['percent'])}% in 2019"
+    assert re.fullmatch(rf"No change of the effect is seen by year \(p = 0\.\d+\): {re.escape(ends)}", shown.finding)

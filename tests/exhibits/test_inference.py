@@ -79,3 +79,13 @@ def test_what_could_not_be_estimated_is_not_there(panel, found):
     assert INFERENCE.show(study(), panel, {}).tables == ()
     assert INFERENCE.plan(study(model={"outcomes": ["deals"]}), panel) == {}
     assert missing(INFERENCE, study(), one_side()) == "absent: give partners"
+
+
+def test_the_title_counts_intervals_that_leave_out_zero(shown):
+    said = []
+    for table, name in zip(reversed(shown.tables), ("spatial RD", "gravity"), strict=True):
+        rows = [r for r in table.records() if r["direction"] == "both" and r["conf_low"] is not None]
+        rows = [r for r in rows if r["conf_low"] == r["conf_low"]]
+        clear = sum(not r["conf_low"] <= 0 <= r["conf_high"] for r in rows)
+        said.append(f"{clear} of {len(rows)} intervals of {name}")
+    assert shown.finding.startswith(f"Zero lies outside of {' and '.join(said)}")

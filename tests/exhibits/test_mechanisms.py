@@ -12,7 +12,7 @@ from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import plain, signed
 from tradelift.exhibits.mediator_names import awareness_mediators, flight_mediators, migration_mediators
-from tradelift.inference import Mediation, SpendingMonths
+from tradelift.inference import Mediated, Mediation, SpendingMonths
 from tradelift.inference.lagged import columns_of
 from tradelift.inference.spending import MONTHS
 from tradelift.report.figures import figure_svg
@@ -288,3 +288,33 @@ def test_awkward_panels_are_shown_with_what_they_allow(case):
         for table in shown.tables:
             assert "<table" in table_html(table)
     assert missing(EXHIBITS["spending"], about, panel) == "absent: give flows by month, with periods such as 2017-01"
+
+
+def test_titles_say_the_effect_with_the_mediator_held(shown):
+    for name, mediator in (("migration", "migration"), ("awareness", "search")):
+        table = next(t for t in shown[name].tables if t.name == f"{name}_held")
+        row = next(r for r in table.records() if r["direction"] == "both" and r["estimator"] == "OLS")
+        held, total = (f"{plain(100 * np.expm1(row[k]))}%" for k in ("direct", "total"))
+        assert shown[name].finding.startswith(f"With {mediator} held the effect both ways is {held}, else {total}")
+        clear = not row["conf_low"] <= 0 <= row["conf_high"]
+        assert ("not told from 0" in shown[name].finding) == (not clear)
+
+
+def test_titles_of_spending_and_flights_stand_with_their_intervals(shown):
+    row = next(r for r in shown["spending"].tables[0].records() if r["direction"] == "both" and r["estimator"] == "OLS")
+    assert f"in December by {signed(100 * np.expm1(row['december']))}% (" in shown["spending"].finding
+    assert f"New Year by {signed(100 * np.expm1(row['new_year']))}% (" in shown["spending"].finding
+    row = next(r for r in shown["flights"].tables[0].records() if r["estimator"] == "PPML")
+    ends = [plain(100 * np.expm1(row[k])) for k in ("conf_low", "conf_high")]
+    assert shown["flights"].finding == f"No effect on flights is seen: the 95% interval is {' to '.join(ends)}%"
+
+
+def test_no_part_is_said_of_an_effect_that_is_not_clear(panel, found):
+    def vague(x):
+        if not isinstance(x, Mediated):
+            return x
+        return replace(x, estimate=replace(x.estimate, covariance=x.estimate.covariance * 1e4))
+
+    other = {key: vague(x) for key, x in found["awareness"].items()}
+    title = EXHIBITS["awareness"].show(asked(), panel, other).finding
+    assert title == "The effect is not told from 0, nor is a part of it through search"

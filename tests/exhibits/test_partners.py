@@ -23,7 +23,7 @@ def test_every_partnership_is_listed_with_what_is_known():
 
 def test_the_sentence_counts_sides_and_pairs():
     assert show(two_sides()).sentences == (
-        "4 partnerships join 3 of 5 regions of the side east with 4 of 6 of the side west: 8 of 60 directed pairs in the panel (13.33%).",
+        "4 partnerships join 3 of 5 regions on the east side with 4 of 6 on the west side: 8 of 60 directed pairs in the panel (13.33%).",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import signed
 from tradelift.exhibits.placebo_words import meaning
-from tradelift.exhibits.spatial import Size
+from tradelift.exhibits.size import Size
 from tradelift.inference import PlaceboPartners, PlaceboPeriods
 from tradelift.worlds.affinity_panels import AffinityWorld, draw_affinity_world
 
@@ -160,3 +160,10 @@ def test_a_placebo_is_0_in_some_directions_or_not_known_in_any():
 def test_it_is_absent_without_partners_or_coordinates():
     assert missing(PLACEBO, study(), one_side()) == "absent: give partners"
     assert missing(PLACEBO, study(), two_sides(coordinates=False)).startswith("absent: give longitude")
+
+
+def test_the_title_says_what_both_designs_find_for_placebo_partners(shown):
+    rows = {r["design"]: r for r in shown.tables[0].records() if r["direction"] == "both" and r["estimator"] == "OLS"
+            and r["placebo"] == "placebo partners"}  # fmt: skip
+    assert f"spatial RD finds {signed(rows['spatial RD']['percent'])}% (" in shown.finding
+    assert f"gravity finds {signed(rows['gravity']['percent'])}% (" in shown.finding

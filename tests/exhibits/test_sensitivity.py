@@ -39,10 +39,16 @@ def test_strength_is_measured_by_columns_of_numbers_that_the_model_lacks(panel):
 
 
 def test_tables_hold_robustness_and_what_is_left(panel, shown):
-    row = next(r for r in shown.tables[0].records() if (r["direction"], r["design"]) == ("both", "Spatial RD"))
-    alone = robustness(tl.SpatialRD().estimate(panel))
-    assert row["robustness_value"] == pytest.approx(100 * alone.robustness_value, rel=1e-12)
-    assert row["interval_value"] == pytest.approx(100 * alone.interval_value, rel=1e-12)
+    both = {r["design"]: r for r in shown.tables[0].records() if r["direction"] == "both"}
+    spatial, gravity = (
+        robustness(tl.SpatialRD().estimate(panel)),
+        robustness(tl.Gravity(outcome="log(trade)", family="gaussian").estimate(panel)),
+    )
+    assert both["Spatial RD"]["robustness_value"] == pytest.approx(100 * spatial.robustness_value, rel=1e-12)
+    # ten partner pairs without a city in common: effects fit their sums, and no interval is known
+    assert np.isnan([both["Spatial RD"]["interval_value"], spatial.interval_value]).all()
+    assert "its interval is not known" in shown.sentences[0]
+    assert both["Gravity"]["interval_value"] == pytest.approx(100 * gravity.interval_value, rel=1e-12)
     beside = [r for r in shown.tables[1].records() if r["direction"] == "both" and r["design"] == "Gravity"]
     assert [r["as_strong_as"] for r in beside] == [
         f"{k} \N{MULTIPLICATION SIGN} {c}" for c in ("ln(Distance)", "weather") for k in (1, 2, 3)

@@ -4,6 +4,7 @@ import pytest
 import tradelift as tl
 from tests.exhibits.small import estimated, one_side, study
 from tradelift.exhibits import EXHIBITS, missing
+from tradelift.exhibits.labels import plain
 from tradelift.inference.joint import joint
 from tradelift.inference.spillovers import Exposure
 from tradelift.worlds.affinity_panels import AffinityWorld, draw_affinity_world
@@ -80,3 +81,11 @@ def test_what_was_refused_is_left_out(world, found):
     assert SPILLOVERS.show(study(), world, {}).tables == ()
     assert SPILLOVERS.plan(study(model={"outcomes": ["deals"]}), world) == {}
     assert missing(SPILLOVERS, study(), one_side()) == "absent: give partners"
+
+
+def test_the_title_sets_near_pairs_beside_far_ones(shown):
+    row = rows(shown, "both")["Near pairs less far pairs"]
+    ends = " to ".join(plain(100 * np.expm1(row[k])) for k in ("conf_low", "conf_high"))
+    assert shown.finding == (
+        f"Near pairs that are no partners trade {plain(row['percent'])}% more than far ones ({ends}%)"
+    )

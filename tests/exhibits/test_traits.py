@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import tradelift as tl
 from tests.exhibits.goods import TRAITS, about, whole
 from tests.exhibits.small import estimated, two_sides
+from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import numbers
 from tradelift.inference import ByTrait, benjamini_hochberg
@@ -123,3 +127,24 @@ def test_a_trait_that_cannot_be_told_is_named_once(panel):
 
 def test_it_is_absent_without_traits():
     assert missing(EXHIBIT, about(traits={}), two_sides()).startswith("absent: give traits of pairs under `traits`")
+
+
+def test_the_title_says_the_gap_that_would_have_been_found(found, shown):
+    rows = [r for r in shown.tables[1].records() if r["direction"] == "both" and r["design"] == "spatial RD"]
+    error = max(r["std_error"] for r in rows if r["estimator"] == "OLS")
+    dof = found["share in halves, spatial RD, log(trade), OLS, both"].dof
+    log = (stats.t.ppf(0.975, dof) + stats.t.ppf(0.8, dof)) * error
+    assert shown.finding == (
+        f"None of 2 traits is seen to part the effect (both ways); a gap of {100 * np.expm1(log):.0f}% would be found "
+        f"four times in five"
+    )
+
+
+def test_the_title_names_traits_that_part_the_effect(panel, found):
+    def apart(e):
+        if not isinstance(e, Estimate) or "partner[high]" not in e.terms:
+            return e
+        return replace(e, coefficients=e.coefficients + 3.0 * (np.array(e.terms) == "partner[high]"))
+
+    other = {k: apart(x) for k, x in found.items()}
+    assert EXHIBIT.show(about(), panel, other).finding == "The effect differs by gdp_gap, share (both ways)"

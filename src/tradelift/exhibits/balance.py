@@ -8,11 +8,13 @@ from tradelift.designs import Balance, Balanced, Finding, SpatialRD, Task
 from tradelift.designs.spatial.balance import CovariateBalance
 from tradelift.designs.spatial.stacking import default_effects
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting
 from tradelift.exhibits.gravity import FUNCTIONS, models
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import label, plain, signed
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import NEEDS
+from tradelift.exhibits.split import p_words
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -49,6 +51,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, found),),
         figures=(_figure(study, panel, found),),
         sentences=tuple(_sentences(study, panel, found)),
+        finding=_finding(found.get(GROUPS)),
     )
 
 
@@ -164,8 +167,7 @@ def _sentences(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> Ite
     groups, equation = found.get(GROUPS), found.get(EQUATION)
     if groups is not None:
         rows = {name: numbers(groups.tidy(), name) for name in groups.estimate.terms}
-        far = [c.name for c in groups.covariates if abs(c.everywhere) > SMALL]
-        large = [name for name, row in rows.items() if abs(row["estimate"]) > SMALL]
+        far, large = _apart(groups)
         clear = [name for name, row in rows.items() if row["p_value"] < LEVEL]
         yield (
             f"Of {len(groups.covariates):,} covariates, {len(far) or 'none':} differ by more than {SMALL:g} of their "
@@ -177,6 +179,27 @@ def _sentences(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> Ite
     if equation is not None:
         yield from _said_test(study, panel, equation, "Net of the effects of regions, as spatial RD compares flows")
     yield "What nobody has measured may differ all the same."
+
+
+def _apart(groups: Balanced) -> tuple[list[str], list[str]]:
+    """Covariates in which all other pairs, and near pairs, differ from partner pairs by more than is small."""
+    far = [c.name for c in groups.covariates if abs(c.everywhere) > SMALL]
+    near = [n for n in groups.estimate.terms if abs(numbers(groups.tidy(), n)["estimate"]) > SMALL]
+    return far, near
+
+
+def _finding(groups: Balanced | None) -> str:
+    """In how many covariates all other pairs, and near pairs, differ; and the joint test."""
+    if groups is None:
+        return ""
+    far, near = _apart(groups)
+    count = len(groups.covariates)
+    who = f"Of {count:,} covariate{'' if count == 1 else 's'}"
+    said = f"{who}, {len(far)} differ{'s' * (len(far) == 1)} from all other pairs, {len(near)} from near pairs"
+    test = groups.test
+    if test is None or not np.isfinite(test.p_value):
+        return fitting(said)
+    return fitting(f"{said} (near pairs jointly {p_words(test.p_value)})")
 
 
 def _listed(study: Study, panel: Panel, names: list[str]) -> str:

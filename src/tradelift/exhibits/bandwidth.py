@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from tradelift.designs import Correlogram, Finding, SpatialRD, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import Model, models
-from tradelift.exhibits.labels import direction_label, label, panel_title, plain
+from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
 from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Shown, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
@@ -90,6 +91,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
             *_sentences(study, panel, lead, found),
             *([residual.sentence] if isinstance(residual, Correlogram) else []),
         ),
+        finding=_finding(study, panel, lead, found),
     )
 
 
@@ -157,7 +159,17 @@ def _figures(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estima
             for km, estimate in _curve(study, lead, direction, term, found).items():
                 size = size_of(estimate)
                 low, high = (size.low, size.high) if size.is_known else (None, None)
-                points.append(CurvePoint(row=direction, column=term, x=km, value=size.value, low=low, high=high))
+                points.append(
+                    CurvePoint(
+                        row=direction,
+                        column=term,
+                        x=km,
+                        value=size.value,
+                        low=low,
+                        high=high,
+                        facts=tuple(_facts(estimate)),
+                    )
+                )
     if not points:
         return
     unit = size_of(next(iter(found.values()))).unit
@@ -175,9 +187,26 @@ def _figures(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estima
         y_axis="Difference in percent" if unit else "Difference",
         points=tuple(points),
         mark=study.model.bandwidth_km,
+        choice="Bandwidth",
+        unit="km",
         words=direction_words(panel) | TERMS,
         notes=(f"{'Percent' if unit else 'Units of the outcome'}, with 95% intervals. {MARKED}",),
     )
+
+
+def _facts(estimate: Estimate) -> Iterator[tuple[str, str]]:
+    """The estimate in words, with what it rests on."""
+    size = size_of(estimate)
+    digits = 1 if size.unit else 3
+    yield "Difference", f"{signed(size.value, digits)}{size.unit}"
+    interval = f"{plain(size.low, digits)} to {plain(size.high, digits)}{size.unit}"
+    yield "95% interval", interval if size.is_known else "its error is not known"
+    about = estimate.diagnostics.identification
+    if about is not None:
+        lost = sum(about.lost_groups.values())
+        yield "Partner pairs with near pairs", f"{about.groups:,}{f', {lost:,} without' if lost else ''}"
+        yield "Near pairs for each, on average", plain(about.controls)
+        yield "They say as much as so many of equal weight", plain(about.effective_partners)
 
 
 def _range(curve: Mapping[float, Estimate]) -> str:
@@ -186,7 +215,18 @@ def _range(curve: Mapping[float, Estimate]) -> str:
     unit = next(iter(sizes.values())).unit
     if len(sizes) == 1:
         return f"{plain(low)}{unit}"
-    return f"{plain(low)}{unit} to {plain(high)}{unit}"
+    return f"{plain(low)} to {plain(high)}{unit}"
+
+
+def _finding(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> str:
+    """The range of the estimates over bandwidths without a distance term, by direction."""
+    curves = {d: _curve(study, lead, d, NONE, found) for d in panel.directions}
+    said = {d: _range(curve) for d, curve in curves.items() if curve}
+    grid = _grid(study)
+    if not said or len(grid) < 2:
+        return ""
+    over = f"Over {grid[0]:g} to {grid[-1]:g} km partners differ by"
+    return fitting(f"{over} {by_way(panel, said)}", f"{over} {next(iter(said.values()))}")
 
 
 def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Iterator[str]:

@@ -10,8 +10,9 @@ from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.exhibits.category_tables import Category, category_table, equality_table, group_table
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, span, way
 from tradelift.exhibits.gravity import PPML
-from tradelift.exhibits.labels import direction_label, plain
+from tradelift.exhibits.labels import direction_label, plain, signed
 from tradelift.exhibits.shown import Figure, IntervalFigure, Shown
 from tradelift.exhibits.spatial import spoken
 from tradelift.exhibits.split import (
@@ -33,6 +34,8 @@ from tradelift.panel import Panel
 from tradelift.study import Study
 
 EACH = "by category"
+LEVEL = 0.05
+SHORT = {"priority": ("Priority categories", "others"), "advantage": ("Categories with an advantage", "others")}
 GROUPS = {
     "priority": ("priority of the programme", "other categories"),
     "advantage": ("comparative advantage", "no advantage"),
@@ -76,6 +79,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
             *_coverage(panel),
             *_absent(panel),
         ),
+        finding=_finding(panel, each, groups, lead, known),
     )
 
 
@@ -144,6 +148,34 @@ def _figures(
         )
 
 
+def _finding(
+    panel: Panel,
+    each: list[tuple[str, Approach, Estimate]],
+    groups: Mapping[str, list[tuple[str, Approach, Estimate]]],
+    lead: Approach,
+    known: Mapping[str, Category],
+) -> str:
+    """What priority categories, else those with advantage, gain beside others; else the largest effect."""
+    direction = panel.directions[0]
+    where = f" {way(panel, direction)}" if way(panel, direction) else ""
+    for name, (one, other) in SHORT.items():
+        for d, a, e in groups[name]:
+            if d == direction and a.design == lead.design and len(e.treatment) == 2:
+                first, second = sizes(e).values()
+                numbers = [f"{signed(s.value)}{s.unit}" for s in (first, second)]
+                gap = p_words(p_of(difference(e, *e.treatment)))
+                return fitting(f"{one}{where} {numbers[0]}, {other} {numbers[1]} (difference {gap})")
+    own = next((e for d, a, e in each if d == direction and a == lead), None)
+    if own is None or len(own.treatment) < 2:
+        return ""
+    test = own.wald(own.treatment, equal=True)
+    apart = "Effects differ between categories" if test.p_value < LEVEL else "No difference between categories is seen"
+    name, size = max(sizes(own).items(), key=lambda x: x[1].value)
+    largest = f"{known[name].label} is largest, {signed(size.value)}{size.unit} ({span(size)})" if size.is_known else ""
+    start = f"{apart}{where} ({p_words(test.p_value)})"
+    return fitting(f"{start}; {largest}" if largest else start, start)
+
+
 def _sentences(
     panel: Panel, each: list[tuple[str, Approach, Estimate]], lead: Approach, known: Mapping[str, Category]
 ) -> Iterator[str]:
@@ -158,8 +190,10 @@ def _sentences(
         if len(parts) > 1:
             test = e.wald(e.treatment, equal=True)
             clear = simultaneous(e)
-            kept = [known[part_of(t)].label for t, p in zip(clear["term"], clear["step_down"], strict=True) if p < 0.05]
-            equal = "Effects differ between categories" if test.p_value < 0.05 else "Equal effects are not rejected"
+            kept = [
+                known[part_of(t)].label for t, p in zip(clear["term"], clear["step_down"], strict=True) if p < LEVEL
+            ]
+            equal = "Effects differ between categories" if test.p_value < LEVEL else "Equal effects are not rejected"
             from_0 = f"{len(kept)} effect differs" if len(kept) == 1 else f"{len(kept)} effects differ"
             yield (
                 f"{equal}: F = {plain(test.statistic, 2)}, {p_words(test.p_value)}. Allowing for {len(parts)} tests, "

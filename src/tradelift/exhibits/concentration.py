@@ -11,7 +11,7 @@ from tradelift.exhibits.concentration_tables import (
     ratio_table,
     sellers_table,
 )
-from tradelift.exhibits.concentration_words import sentences
+from tradelift.exhibits.concentration_words import finding, sentences
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.gravity import OLS, PPML, Model
 from tradelift.exhibits.labels import label
@@ -75,6 +75,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=tuple(table for table in tables if table.rows),
         figures=tuple(_figures(study, panel, found)),
         sentences=(*sentences(study, panel, found, margins), *absent, *lacking(panel)),
+        finding=finding(study, panel, found, margins),
     )
 
 

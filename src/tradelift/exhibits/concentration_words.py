@@ -6,22 +6,49 @@ import numpy as np
 
 from tradelift.estimate import Estimate
 from tradelift.exhibits.concentration_tables import Findings, Margins, is_equivalent, top_less_rest
+from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.spatial import size_of
 from tradelift.exhibits.split import GRAVITY, RD, p_words, sizes
+from tradelift.inference.equivalence import SIZE
 from tradelift.panel import Panel
 from tradelift.study import Study
 
 
 def sentences(study: Study, panel: Panel, found: Findings, margins: Margins) -> Iterator[str]:
     """Say the effects on ratios, on top sellers and the rest, and what selection can do to them."""
-    designs = {a.design for _, _, a, _ in found.ratios} | {a.design for _, a, _ in found.apart}
-    design = RD if RD in designs else GRAVITY
+    design = _design(found)
     yield from _ratios(study, panel, found, margins, design)
     yield from _apart(panel, found, margins, design)
     yield from _presence(panel, found, design)
     yield from _bounds(study, panel, found, design)
+
+
+def finding(study: Study, panel: Panel, found: Findings, margins: Margins) -> str:
+    """What partnership does to the first ratio, over all flows; where nothing is seen, what would have been."""
+    design = _design(found)
+    key = next((k for k in found.ratios if k[1] == "none" and k[2].design == design), None)
+    if key is None:
+        return ""
+    size, test = size_of(found.ratios[key]), is_equivalent(found.ratios[key], margins.points)
+    name = label(study, panel, key[0]).removesuffix(" (%)")
+    if not size.is_known:
+        return ""
+    if test.p_value is not None and test.p_value < SIZE:
+        said = f"effects beyond \N{PLUS-MINUS SIGN}{plain(test.bound, 2)} points are excluded"
+        return fitting(f"{name}: {said}", f"Concentration: {said}")
+    if size.is_clear:
+        said = f"{signed(size.value, 2)} points for partners ({span(size, 2)})"
+        return fitting(f"{name}: {said}", f"Concentration: {said}")
+    said = f"no effect is seen; one of {plain(test.detectable, 1)} points would be found four times in five"
+    return fitting(f"{name}: {said}", f"Concentration: {said}")
+
+
+def _design(found: Findings) -> str:
+    """Spatial RD where there is one: what sentences are about."""
+    designs = {a.design for _, _, a, _ in found.ratios} | {a.design for _, a, _ in found.apart}
+    return RD if RD in designs else GRAVITY
 
 
 def _ratios(study: Study, panel: Panel, found: Findings, margins: Margins, design: str) -> Iterator[str]:
@@ -55,7 +82,7 @@ def _verdict(p: float | None, margin: float, unit: str) -> str:
     if p is None or not np.isfinite(p):
         return "Its error is not known, so nothing can be excluded."
     found = f"an effect of {plain(margin, 2 if unit == 'points' else 1)}{'%' if unit == '%' else ' ' + unit} or more"
-    if p < 0.05:
+    if p < SIZE:
         return f"The data reject {found} ({p_words(p)}): no effect that matters is a finding here."
     return f"The data do not reject {found} ({p_words(p)}): that there is none is not shown."
 

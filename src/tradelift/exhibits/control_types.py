@@ -10,6 +10,7 @@ from tradelift.designs import Finding, Task
 from tradelift.designs.spatial.options import BOTH, CORNERS
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import Model, models
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label, label, plain
@@ -94,6 +95,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, lead, found),),
         figures=(_figure(study, panel, lead, found),),
         sentences=tuple(_sentences(study, panel, lead, found)),
+        finding=_finding(panel, lead, found),
     )
 
 
@@ -202,6 +204,20 @@ def _figure(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimat
         axis="Difference in percent, 95% interval" if percent else "Difference, 95% interval",
         intervals=tuple(intervals),
     )
+
+
+def _finding(panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> str:
+    """The range of the estimates over sets of control pairs, by direction."""
+    here = {d: [found[key] for c in choices(panel) if (key := _key(lead, d, c)) in found] for d in panel.directions}
+    sizes = {d: [size_of(e) for e in estimates] for d, estimates in here.items() if estimates}
+    sets = max(len(x) for x in sizes.values())
+    said = {
+        d: f"{plain(min(s.value for s in x))} to {plain(max(s.value for s in x))}{x[0].unit}" for d, x in sizes.items()
+    }
+    if sets < 2:
+        return ""
+    over = f"Over {sets} sets of control pairs partners differ by"
+    return fitting(f"{over} {by_way(panel, said)}", f"{over} {next(iter(said.values()))}")
 
 
 def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Iterator[str]:

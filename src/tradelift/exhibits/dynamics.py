@@ -7,10 +7,12 @@ from tradelift.designs import Finding, Gravity, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.dynamics_tables import Changes, break_table, changes_of, event_table, period_table, trend_table
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import PPML
-from tradelift.exhibits.labels import direction_label, plain, signed
+from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.shown import CurveFigure, CurvePoint, Figure, Shown
-from tradelift.exhibits.spatial import Size, direction_words, size_of
+from tradelift.exhibits.size import Size
+from tradelift.exhibits.spatial import direction_words, size_of
 from tradelift.exhibits.split import (
     Approach,
     estimates_by,
@@ -32,6 +34,7 @@ from tradelift.study import Study
 UNITS = ("period", "quarter", "year")
 EVENT, COHORTS, PAIR = "time since the start", "time since the start, by cohort", "pair effects"
 STEPS_BEFORE, STEPS_AFTER, N_COHORTS = 4, 8, 3
+LEVEL = 0.05
 MANY = 24  # periods, beyond which a step of the event study is several
 
 
@@ -78,6 +81,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
             *_of_starts(panel, events),
             *absent,
         ),
+        finding=_finding(study, panel, changes, by_unit, lead),
     )
 
 
@@ -180,6 +184,36 @@ def _spoken(panel: Panel, own: Sequence[tuple[str, Approach, Estimate]]) -> str:
         ends = ", ".join(f"{part} {size.brief}" for part, size in (found[0], found[-1]))
         parts.append(f"{direction_label(panel, d)}, {a.design}: {ends}")
     return f"{'; '.join(parts)}."
+
+
+def _finding(
+    study: Study,
+    panel: Panel,
+    changes: Mapping[str, Changes],
+    by_unit: Mapping[str, Sequence[tuple[str, Approach, Estimate]]],
+    lead: Approach,
+) -> str:
+    """The effect before and after the first break, by direction; without one, whether it is the same at all times."""
+    for name, found in changes.items():
+        said = {}
+        for d, a, e in found.around:
+            change = found.change.get((a, d))
+            if a == lead and change is not None:
+                before, after = sizes(e).values()
+                said[d] = f"{plain(before.value)} to {plain(after.value)}{after.unit} ({p_words(p_of(change))})"
+        if said:
+            start = f"Around {label(study, panel, name)} the effect goes from"
+            return fitting(f"{start} {by_way(panel, said)}", f"{start} {next(iter(said.values()))}")
+    unit, own = next(reversed(list(by_unit.items())), ("", ()))
+    first = next((e for _, a, e in own if a == lead and len(e.treatment) > 1), None)
+    if first is None:
+        return ""
+    p = first.wald(first.treatment, equal=True).p_value
+    apart = "The effect changes" if p < LEVEL else "No change of the effect is seen"
+    ends = [
+        f"{plain(s.value)}{s.unit} in {part}" for part, s in list(sizes(first).items())[:: len(first.treatment) - 1]
+    ]
+    return fitting(f"{apart} by {unit} ({p_words(p)}): {' and '.join(ends)}", f"{apart} by {unit} ({p_words(p)})")
 
 
 def _of_breaks(study: Study, panel: Panel, changes: Mapping[str, Changes], lead: Approach) -> Iterator[str]:

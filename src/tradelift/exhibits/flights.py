@@ -6,17 +6,19 @@ from dataclasses import replace
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import compared
 from tradelift.exhibits.gravity import OLS, PPML, Model
 from tradelift.exhibits.labels import label
 from tradelift.exhibits.mechanism import Mechanism
 from tradelift.exhibits.mediator_names import FLIGHTS, flight_mediators
 from tradelift.exhibits.mediator_tables import DESIGNS
-from tradelift.exhibits.mediators import designs_of
+from tradelift.exhibits.mediators import GRAVITY, RD, designs_of
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import EFFECT_COLUMNS, by_direction, direction_words, effect_values, interval, size_of
 from tradelift.panel import Panel
 from tradelift.study import Study
 
+THAN = {RD: "than near pairs", GRAVITY: "than gravity expects"}
 MECHANISM = Mechanism(name="flights", mediators=flight_mediators)
 
 
@@ -48,6 +50,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, found), *held.tables),
         figures=(*_figure(study, panel, found), *held.figures),
         sentences=(*_sentences(study, panel, found), *held.sentences),
+        finding=_finding(study, panel, found),
     )
 
 
@@ -95,6 +98,15 @@ def _figure(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Est
             intervals=lines,
             words=direction_words(panel),
         )
+
+
+def _finding(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Estimate]) -> str:
+    """By how much partners have more flights, over all pairs, by the closest design."""
+    for name in designs_of(panel):
+        e = found.get((name, PPML, panel.directions[0]))
+        if e is not None:
+            return compared(study, panel, FLIGHTS, {panel.directions[0]: size_of(e)}, than=THAN[name])
+    return ""
 
 
 def _sentences(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Estimate]) -> Iterator[str]:

@@ -8,7 +8,8 @@ import numpy as np
 from tradelift.designs import Finding, Gravity, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
-from tradelift.exhibits.headline import association, is_log, main_term, numbers
+from tradelift.exhibits.finding import LINK, compared, fitting, told
+from tradelift.exhibits.headline import DISTANCE, association, cautious, is_log, main_term, numbers
 from tradelift.exhibits.labels import direction_label, effect_label, label, panel_title, plain, signed
 from tradelift.exhibits.shown import (
     DataTable,
@@ -19,6 +20,7 @@ from tradelift.exhibits.shown import (
     RegressionTable,
     Shown,
 )
+from tradelift.exhibits.size import Size
 from tradelift.exhibits.standard_errors import errors_table
 from tradelift.inference import Randomization, Randomized
 from tradelift.panel import Panel
@@ -112,7 +114,25 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         figures=tuple(_figures(study, panel, found, estimates)),
         sentences=tuple(sentences),
         headline=headline,
+        finding=_finding(study, panel, leading, randomized),
     )
+
+
+def _finding(study: Study, panel: Panel, leading: Mapping[str, Estimate], randomized: Mapping[str, Randomized]) -> str:
+    """How much more partners trade than gravity expects, or the distance elasticity, by the headline's intervals."""
+    first = next(iter(leading.values()))
+    term = str(main_term(first))
+    effects = {d: cautious(e, randomized.get(d)) for d, e in leading.items()}
+    unit = "%" if term in first.treatment and is_log(first) else ""
+    sizes = {d: Size(value=e.value, low=e.low, high=e.high, unit=unit) for d, e in effects.items()}
+    whole = next(iter(sizes.values()))
+    if np.isinf(whole.high - whole.low) and whole.low <= 0 <= whole.high:
+        return fitting(f"Randomization does not tell from 0 what {label(study, panel, term)} goes with")
+    if term in first.treatment:
+        column = first.outcome.removeprefix("log(").removesuffix(")")
+        return compared(study, panel, column, sizes, than="than gravity expects", what=LINK)
+    what = "The distance elasticity" if term == DISTANCE and is_log(first) else label(study, panel, term)
+    return fitting(f"{what} is {told(whole, 2)}") if whole.is_known else ""
 
 
 def _ranked(found: list[Model]) -> list[Model]:

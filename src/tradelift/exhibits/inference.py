@@ -8,6 +8,7 @@ import numpy as np
 from tradelift.designs import Finding, Gravity, SpatialRD, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import PPML, Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, numbers, percent, under
 from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
@@ -117,7 +118,7 @@ def _of_spatial_rd(study: Study, model: Model, direction: str) -> dict[str, Task
 
 def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     """Show each design's coefficient under every error, and say how far they are apart."""
-    tables, figures, sentences = [], [], []
+    tables, figures, sentences, found = [], [], [], {}
     for name, model in _models(study, panel).items():
         lines = [line for d in panel.directions for line in _lines(name, model, d, results)]
         if not lines:
@@ -126,7 +127,21 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables.append(_table(study, panel, name, model, first, lines, results))
         figures.append(_figure(panel, name, model, first, lines))
         sentences += list(_sentences(panel, name, model, first, lines))
-    return Shown(tables=tuple(tables), figures=tuple(figures), sentences=tuple(sentences))
+        found[name] = [x for x in lines if x.direction == panel.directions[0] and x.is_known]
+    return Shown(
+        tables=tuple(tables), figures=tuple(figures), sentences=tuple(sentences), finding=_finding(panel, found)
+    )
+
+
+def _finding(panel: Panel, found: Mapping[str, list[Line]]) -> str:
+    """Under how many errors the interval leaves out zero, over all flows, the closer design first."""
+    said = [
+        f"{sum(not x.low <= 0 <= x.high for x in found[name])} of {len(found[name])} intervals of {name}"
+        for name in (SPATIAL, GRAVITY)
+        if found.get(name)
+    ]
+    where = f" ({way(panel, panel.directions[0])})" if way(panel, panel.directions[0]) else ""
+    return fitting(f"Zero lies outside of {' and '.join(said)}{where}") if said else ""
 
 
 def _lines(name: str, model: Model, direction: str, results: Mapping[str, Finding]) -> Iterator[Line]:

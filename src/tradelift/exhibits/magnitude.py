@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from tradelift.designs import Finding, Task
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import OLS, PPML, Model, gravity_design
 from tradelift.exhibits.labels import direction_label, panel_title, plain, signed
 from tradelift.exhibits.money import Unit, unit_for
@@ -72,6 +75,7 @@ def show(_study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(panel, found), *([years] if years.rows else [])),
         figures=(_figure(panel, found, unit), *_by_year(panel, lead, found[lead], unit)),
         sentences=tuple(_sentences(panel, found, unit)),
+        finding=_finding(panel, found, unit),
     )
 
 
@@ -211,6 +215,19 @@ def _spoken(line: Interval) -> str:
     return (
         " (error not known)" if line.low is None or line.high is None else f" ({plain(line.low)} to {plain(line.high)})"
     )
+
+
+def _finding(panel: Panel, found: Mapping[str, Mapping[str, Money]], unit: Unit) -> str:
+    """The leading method's amount over all flows, of what partners traded."""
+    direction, money = next(iter(next(iter(found.values())).items()))
+    amount = _horizon(money)
+    per = " a year" if amount.horizon == A_YEAR else ""
+    low, high = (plain(x / unit.size) for x in (amount.conf_low, amount.conf_high))
+    if not np.isfinite(amount.conf_high - amount.conf_low):
+        return ""
+    start = f"The effect comes to {unit.write(amount.value)}{per} (95% interval {low} to {high})"
+    where = f", {way(panel, direction)}" if way(panel, direction) else ""
+    return fitting(f"{start} of {unit.write(amount.base)}{where}", start)
 
 
 def _sentences(panel: Panel, found: Mapping[str, Mapping[str, Money]], unit: Unit) -> Iterator[str]:

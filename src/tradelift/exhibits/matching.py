@@ -9,6 +9,7 @@ from tradelift.designs import Finding, Matching, Task
 from tradelift.designs.spatial import near_pairs
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import compared
 from tradelift.exhibits.gravity import OLS, RATIOS, Model, models
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label, label, plain
@@ -76,6 +77,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_effects(study, panel, used, found), _matches(study, panel, lead, found)),
         figures=tuple(_figures(study, panel, used, found)),
         sentences=tuple(_sentences(study, panel, lead, found)),
+        finding=_finding(study, panel, lead, found),
     )
 
 
@@ -212,6 +214,12 @@ def _figures(study: Study, panel: Panel, used: list[Model], found: Mapping[str, 
             intervals=tuple(interval(d, name, e) for (d, name), e in here.items()),
             words=words,
         )
+
+
+def _finding(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> str:
+    """By how much partners differ from the nearest control on each side."""
+    sizes = {d: size_of(found[key]) for d in panel.directions if (key := _key(NEAREST, lead, d)) in found}
+    return compared(study, panel, lead.column, sizes, than="than the nearest pairs")
 
 
 def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Iterator[str]:

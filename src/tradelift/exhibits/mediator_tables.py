@@ -10,7 +10,8 @@ from tradelift.exhibits.headline import is_log, numbers, percent
 from tradelift.exhibits.labels import direction_label, label, plain
 from tradelift.exhibits.mediators import GRAVITY, RD, Held
 from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Interval, IntervalFigure, Value
-from tradelift.exhibits.spatial import Size, direction_words
+from tradelift.exhibits.size import Size
+from tradelift.exhibits.spatial import direction_words
 from tradelift.inference import Mediated
 from tradelift.inference.mediated import DIRECT, MEDIATED, OF, ON, TOTAL
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tradelift.estimate import Estimate
+from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.headline import is_log, numbers
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.mediator_tables import DESIGNS, size_of
@@ -39,6 +40,24 @@ def sentences(held: Held) -> Iterator[str]:
     yield _assumption(held)
     for m in held.mediators:
         yield from _hidden(held, closest, m)
+
+
+def finding(held: Held) -> str:
+    """What is left of the effect with the first mediator held, and whether the difference is told from 0."""
+    mediator = held.mediators[0]
+    name = label(held.study, held.panel, mediator)
+    found = next(iter(held.of(held.designs[0], mediator).items()), None) if held.designs else None
+    if found is None:
+        return ""
+    direction, x = found
+    total, direct, part = (size_of(x, term) for term in (TOTAL, DIRECT, MEDIATED))
+    if not total.is_clear:
+        told = "The effect is not told from 0, nor is a part of it"
+        return fitting(f"{told} through {name}", told) if total.is_known else ""
+    where = f" {way(held.panel, direction)}" if way(held.panel, direction) else ""
+    seen = "" if part.is_clear else "; the difference is not told from 0"
+    said = f"held the effect{where} is {plain(direct.value)}{direct.unit}, else {plain(total.value)}{total.unit}{seen}"
+    return fitting(f"With {name} {said}", f"With the mediator {said}")
 
 
 def _on(held: Held, design: str, mediator: str, name: str) -> Iterator[str]:

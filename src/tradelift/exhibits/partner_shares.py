@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
+from tradelift.exhibits.finding import fitting
 from tradelift.exhibits.labels import direction_label, panel_title, plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
 from tradelift.panel import Panel
@@ -44,7 +45,7 @@ def show(_study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
             "Pairs on the partner list count in all periods.",
         ),
     )
-    return Shown(tables=(table,), sentences=_sentences(panel, rows))
+    return Shown(tables=(table,), sentences=_sentences(panel, rows), finding=_finding(panel, rows))
 
 
 def _rows(panel: Panel, direction: str) -> Iterator[tuple[Value, ...]]:
@@ -86,6 +87,15 @@ def _sentences(panel: Panel, rows: tuple[tuple[Value, ...], ...]) -> tuple[str, 
         return ()
     pairs = 100 * float(np.mean(panel.pairs.partnership >= 0))
     return (f"Partner pairs are {plain(pairs, 2)}% of the directed pairs and carry {', '.join(shares)} of the trade.",)
+
+
+def _finding(panel: Panel, rows: tuple[tuple[Value, ...], ...]) -> str:
+    """The share of all trade over the whole time."""
+    share = next((row[2] for row in reversed(rows) if row[0] == panel.directions[0]), None)
+    pairs = 100 * float(np.mean(panel.pairs.partnership >= 0))
+    if not isinstance(share, float):
+        return ""
+    return fitting(f"Partners are {plain(pairs, 2)}% of the pairs and have {plain(share, 2)}% of the trade")
 
 
 EXHIBIT = Exhibit(

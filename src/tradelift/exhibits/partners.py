@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
+from tradelift.exhibits.finding import fitting
 from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
 from tradelift.panel import Panel
@@ -33,7 +34,7 @@ def show(study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
         label="first_name",
         fold=OPEN_ROWS,
     )
-    return Shown(tables=(_without_repeats(table),), sentences=(_sentence(panel),))
+    return Shown(tables=(_without_repeats(table),), sentences=(_sentence(panel),), finding=_finding(panel))
 
 
 def _columns(study: Study, panel: Panel) -> tuple[tuple[Column, ...], list[list[Value]]]:
@@ -110,7 +111,7 @@ def _sentence(panel: Panel) -> str:
     made_up = int(np.count_nonzero(simulated(programme)))
     also = f" Simulated: {made_up:,} of them." if made_up else ""
     share = f"{partners:,} of {pairs:,} directed pairs in the panel ({plain(100 * partners / pairs, 2)}%)"
-    count = "1 partnership" if n == 1 else f"{n:,} partnerships"
+    count = _count(n)
     if regions.sides is None:
         who = len(np.union1d(programme.first, programme.second))
         return f"{count} between {who:,} of {len(regions):,} regions: {share}.{also}"
@@ -118,9 +119,27 @@ def _sentence(panel: Panel) -> str:
     of_a, of_b = (int(np.count_nonzero(regions.side == s)) for s in (0, 1))
     first, second = regions.sides
     return (
-        f"{count} join {a:,} of {of_a:,} regions of the side {first} "
-        f"with {b:,} of {of_b:,} of the side {second}: {share}.{also}"
+        f"{count} join {a:,} of {of_a:,} regions on the {first} side with {b:,} of {of_b:,} on the {second} side: "
+        f"{share}.{also}"
     )
+
+
+def _count(n: int) -> str:
+    return "1 partnership" if n == 1 else f"{n:,} partnerships"
+
+
+def _finding(panel: Panel) -> str:
+    """How many of how many regions take part."""
+    programme, regions = panel.programme, panel.regions
+    assert programme is not None, "the exhibit needs partners"
+    first, second = (len(np.unique(x)) for x in (programme.first, programme.second))
+    start = f"{_count(len(programme.first))} pair{'s' * (len(programme.first) == 1)}"
+    if regions.sides is None:
+        who = len(np.union1d(programme.first, programme.second))
+        return fitting(f"{start} {who:,} of {len(regions):,} regions")
+    a, b = (int(np.count_nonzero(regions.side == s)) for s in (0, 1))
+    one, other = regions.sides
+    return fitting(f"{start} {first:,} of {a:,} {one} regions with {second:,} of {b:,} {other} regions")
 
 
 EXHIBIT = Exhibit(

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from tradelift.designs import Finding, Gravity, SpatialRD, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.gravity import FUNCTIONS, OLS, PPML, Model, models
 from tradelift.exhibits.headline import is_log
-from tradelift.exhibits.labels import direction_label, label
+from tradelift.exhibits.labels import direction_label, label, signed
 from tradelift.exhibits.placebo_words import meaning
 from tradelift.exhibits.refused import told_once
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
@@ -66,6 +67,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, flow, found),),
         figures=tuple(_figures(study, panel, flow, found)),
         sentences=(*_sentences(study, panel, flow, found), *_no_periods(panel)),
+        finding=_finding(panel, flow, found),
     )
 
 
@@ -181,6 +183,17 @@ def _figures(
             axis=f"Difference{' in percent' if is_log(here[0][2]) else ''}, 95% interval",
             intervals=tuple(dict.fromkeys(interval(row, series, e) for row, series, e in here)),
         )
+
+
+def _finding(panel: Panel, flow: tuple[Model, ...], found: Mapping[str, Estimate]) -> str:
+    """What both designs find where placebo partners play, over all flows, by the leading model."""
+    sizes = {
+        name: size_of(found[key])
+        for name in (RD, GRAVITY)
+        if flow and (key := _key(PARTNERS, name, flow[0].outcome, flow[0].estimator, panel.directions[0])) in found
+    }
+    said = [f"{name} finds {signed(s.value)}{s.unit} ({span(s)})" for name, s in sizes.items() if s.is_known]
+    return fitting(f"For placebo partners {', '.join(said)}") if said else ""
 
 
 def _sentences(study: Study, panel: Panel, flow: tuple[Model, ...], found: Mapping[str, Estimate]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tradelift.exhibits.labels import signed
-from tradelift.exhibits.spatial import Size
+from tradelift.exhibits.size import Size
 
 FOUND = {
     ("placebo partners", "spatial RD"): (

@@ -7,9 +7,10 @@ from tradelift.designs import Finding, Matching, Task
 from tradelift.designs.spatial.alternatives import Imputation, LocationPolynomial, PartnerTerritory, contiguous_cities
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import OLS, PPML, Model, models
 from tradelift.exhibits.headline import is_log, numbers
-from tradelift.exhibits.labels import direction_label, label, signed
+from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.refused import told_once
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import (
@@ -80,6 +81,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, flow, found),),
         figures=(_figure(study, panel, flow[0], lead),) if lead else (),
         sentences=(*_sentences(panel, lead), *lacking),
+        finding=_finding(panel, lead),
     )
 
 
@@ -206,6 +208,21 @@ def _figure(study: Study, panel: Panel, model: Model, lead: Mapping[str, Mapping
         intervals=tuple(intervals),
         words=words,
     )
+
+
+def _finding(panel: Panel, lead: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """The range of the other designs, by direction, beside the default over all flows."""
+    others = {d: [size_of(e) for n, e in x.items() if n != DEFAULT] for d, x in lead.items()}
+    said = {
+        d: f"{plain(min(s.value for s in x))} to {plain(max(s.value for s in x))}{x[0].unit}"
+        for d, x in others.items()
+        if x
+    }
+    if not said:
+        return ""
+    count = max(len(x) for x in others.values())
+    start = f"{count} other spatial design{'s find' if count > 1 else ' finds'}"
+    return fitting(f"{start} {by_way(panel, said)}", f"{start} {next(iter(said.values()))}")
 
 
 def _sentences(panel: Panel, lead: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:

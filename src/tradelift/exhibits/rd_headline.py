@@ -6,7 +6,8 @@ from tradelift.estimate import Estimate
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.shown import Fact, Headline
-from tradelift.exhibits.spatial import Compared, Size, size_of
+from tradelift.exhibits.size import Size
+from tradelift.exhibits.spatial import Compared, size_of
 
 IF = (
     "The difference from near pairs is the effect of partnership if the two differ in nothing else. Partners were "

@@ -6,6 +6,7 @@ import numpy as np
 
 from tradelift.designs import Finding, Task
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting
 from tradelift.exhibits.gravity import OLS, OUTCOMES, Model, gravity_design, models
 from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
@@ -78,6 +79,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_values(study, panel, lead, found), _beside(study, panel, lead, found)),
         figures=tuple(_figure(study, panel, lead, design, x) for design, x in found.items()),
         sentences=tuple(_sentences(study, panel, lead, found)),
+        finding=_finding(found),
     )
 
 
@@ -212,16 +214,20 @@ def _interval(lead: Model, row: str, series: str, value: float, ends: tuple[floa
     )
 
 
+def _finding(found: Mapping[str, Mapping[str, Robustness]]) -> str:
+    """The robustness value of each design over all flows."""
+    names = {SPATIAL: "spatial RD", GRAVITY: "gravity"}
+    first = {names[design]: next(iter(x.values())) for design, x in found.items()}
+    said = " and ".join(f"{plain(100 * x.robustness_value)}% ({name})" for name, x in first.items())
+    return fitting(f"An omitted variable undoes the effect if it explains {said} of partnership and trade")
+
+
 def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Mapping[str, Robustness]]) -> Iterator[str]:
     """What it takes to undo each estimate, and the strongest observed covariate beside it."""
     for design, by_direction in found.items():
         direction, x = next(iter(by_direction.items()))
         where = f"{design}, {label(study, panel, lead.outcome, short=True)}, {direction_label(panel, direction)}"
-        interval = (
-            f"its interval reaches zero at {plain(100 * x.interval_value, 2)}%"
-            if x.interval_value > 0
-            else "its interval holds zero already"
-        )
+        interval = _interval_words(x)
         others = "; ".join(
             f"{direction_label(panel, d)} {plain(100 * o.robustness_value, 2)}%"
             for d, o in by_direction.items()
@@ -242,6 +248,14 @@ def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Mapp
                 f"{_as_shown(lead, least.estimate)} of {_as_shown(lead, x.estimate)}. What nobody observed may be "
                 f"stronger."
             )
+
+
+def _interval_words(x: Robustness) -> str:
+    if np.isnan(x.interval_value):
+        return "its interval is not known"
+    if x.interval_value > 0:
+        return f"its interval reaches zero at {plain(100 * x.interval_value, 2)}%"
+    return "its interval holds zero already"
 
 
 def _as_shown(lead: Model, coefficient: float) -> str:

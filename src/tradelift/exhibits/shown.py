@@ -12,7 +12,7 @@ from tradelift.exhibits.specification_figure import SpecificationFigure
 Value = record.Value
 Record = record.Record
 Kind = Literal["text", "count", "number", "money"]
-LONGEST_FINDING = 110  # two lines of a heading
+LONGEST_FINDING = 118  # letters: two lines of a heading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +192,11 @@ class IntervalFigure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """A point of a curve with its interval, or None where its error is not known: its panel, by row and column."""
+    """
+    A point of a curve with its interval, or None where its error is not known: its panel, by row and column.
+
+    The facts are what the page says of the point: names and values in words.
+    """
 
     row: str
     column: str
@@ -200,6 +204,7 @@ class CurvePoint:
     value: float
     low: float | None
     high: float | None
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +226,8 @@ class CurveFigure:
         In the order of rows, columns and x.
     mark
         An x that is marked in every panel, or None.
+    choice, unit
+        What the page lets its reader move along x, and the unit of x: "Bandwidth", "km"; empty for nothing.
     words
         How the figure calls rows and columns that the CSV file has as they are in the data.
     notes
@@ -234,6 +241,8 @@ class CurveFigure:
     y_axis: str
     points: tuple[CurvePoint, ...]
     mark: float | None = None
+    choice: str = ""
+    unit: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tradelift.designs import Correlogram, Finding, GroupInfluence, ResidualCorrelogram, SameFlows, SingleGroups, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import compared
 from tradelift.exhibits.gravity import RATIOS, Model, gravity_design, models
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import label, panel_title
@@ -23,6 +24,7 @@ from tradelift.exhibits.spatial import (
     leading,
     leading_flow,
     rd_design,
+    size_of,
     spoken,
 )
 from tradelift.panel import Panel
@@ -99,7 +101,14 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         figures=tuple(_figures(found)),
         sentences=tuple(sentences(found)),
         headline=comparison(found),
+        finding=_finding(found),
     )
+
+
+def _finding(found: Compared) -> str:
+    """By how much partners differ from near pairs, by the leading model."""
+    sizes = {d: size_of(e) for d, e in found.of(found.main).items()}
+    return compared(found.study, found.panel, found.lead.column, sizes, than="than near pairs")
 
 
 def _pick(

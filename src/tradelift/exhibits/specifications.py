@@ -7,14 +7,15 @@ from statistics import median
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import models
 from tradelift.exhibits.headline import under
 from tradelift.exhibits.labels import direction_label, label, panel_title, plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
+from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
     NEEDS,
-    Size,
     direction_words,
     effect_values,
     leading_flow,
@@ -75,6 +76,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, found),),
         figures=tuple(_figure(study, panel, d, own) for d, own in found.items()),
         sentences=tuple(_sentences(study, panel, found)),
+        finding=_finding(panel, found),
     )
 
 
@@ -165,6 +167,19 @@ def _figure(study: Study, panel: Panel, direction: str, own: tuple[Found, ...]) 
         decisions=names,
         words=WORDS,
         notes=("Diamond: the study's own. Lines: 95% intervals; those that leave the panel go on beyond it.",),
+    )
+
+
+def _finding(panel: Panel, found: Mapping[str, tuple[Found, ...]]) -> str:
+    """How many specifications leave out zero, and the middle one of spatial RD, over all flows."""
+    direction, own = next(iter(found.items()))
+    known = [x for x in own if x.size.is_known]
+    clear = sum(x.size.is_clear for x in known)
+    values = [x.size.value for x in own if x.choices["design"] == SPATIAL]
+    where = f" ({way(panel, direction)})" if way(panel, direction) else ""
+    start = f"{clear:,} of {len(known):,} specifications leave out 0{where}"
+    return fitting(
+        f"{start}; half of spatial RD's are above {plain(median(values))}{own[0].size.unit}" if values else start
     )
 
 

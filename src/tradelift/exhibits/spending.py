@@ -7,13 +7,15 @@ import numpy as np
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.gravity import Model, models
 from tradelift.exhibits.headline import is_log, numbers
-from tradelift.exhibits.labels import direction_label, label, plain
+from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.mediator_tables import DESIGNS
 from tradelift.exhibits.mediators import designs_of
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
-from tradelift.exhibits.spatial import Size, direction_words, leading_flow
+from tradelift.exhibits.size import Size
+from tradelift.exhibits.spatial import direction_words, leading_flow
 from tradelift.inference.calendar import new_years
 from tradelift.inference.spending import MONTHS, TREATMENT, SpendingMonths
 from tradelift.panel import Panel
@@ -51,6 +53,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, found),),
         figures=tuple(_figure(study, panel, flow[0], found)),
         sentences=tuple(_sentences(panel, flow[0], found)),
+        finding=_finding(panel, flow[0], found),
     )
 
 
@@ -120,6 +123,19 @@ def _figure(study: Study, panel: Panel, lead: Model, found: Found) -> Iterator[I
             axis=f"Difference{' in percent' if logs else ''}, 95% interval",
             intervals=tuple(lines),
         )
+
+
+def _finding(panel: Panel, lead: Model, found: Found) -> str:
+    """By how much the effect differs in these months, over all flows, by the closest design."""
+    for name in designs_of(panel):
+        e = found.get((name, lead, panel.directions[0]))
+        if e is not None:
+            december, new_year = (_size(e, term) for term in MONTHS)
+            if not (december.is_known and new_year.is_known):
+                return ""
+            said = [f"by {signed(s.value)}{s.unit} ({span(s)})" for s in (december, new_year)]
+            return fitting(f"The effect differs in December {said[0]}, at Chinese New Year {said[1]}")
+    return ""
 
 
 def _sentences(panel: Panel, lead: Model, found: Found) -> Iterator[str]:

@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
+from tradelift.exhibits.finding import fitting, more, span
 from tradelift.exhibits.gravity import PPML, Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, percent
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.money import unit_for
-from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
+from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
+from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import NEEDS, direction_words, leading, leading_flow, rd_design
+from tradelift.exhibits.split import line
 from tradelift.inference.joint import joint
 from tradelift.inference.spillovers import Exposed, Exposure
 from tradelift.panel import Panel
@@ -90,6 +91,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=(_table(study, panel, lead, lines, results), *([money] if money.rows else [])),
         figures=(_figure(study, panel, lead, lines),),
         sentences=(*_sentences(study, panel, lead, lines), *_in_money(study, panel, results)),
+        finding=_finding(study, panel, lead, lines),
     )
 
 
@@ -197,7 +199,7 @@ def _notes(study: Study, panel: Panel, lead: Model, results: Mapping[str, Findin
 def _figure(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> IntervalFigure:
     is_percent = lead.outcome.startswith("log(")
     intervals = tuple(
-        _interval(panel, x, is_percent=is_percent)
+        line(x.name, direction_label(panel, x.direction), _size(lead, x))
         for name in dict.fromkeys(x.name for x in lines)
         for x in lines
         if x.name == name
@@ -216,26 +218,13 @@ def _figure(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> Inter
     )
 
 
-def _interval(panel: Panel, line: Line, *, is_percent: bool) -> Interval:
-    value, low, high = (percent(v) if is_percent else v for v in (line.estimate, line.low, line.high))
-    known = bool(np.isfinite(high - low))
-    return Interval(
-        row=line.name,
-        series=direction_label(panel, line.direction),
-        value=value,
-        low=low if known else None,
-        high=high if known else None,
-    )
-
-
 def _sentences(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> Iterator[str]:
     """How exposed pairs trade beside others, and whether the ring of controls matters."""
-    is_percent = lead.outcome.startswith("log(")
     about = {NEAR: f"within {study.model.bandwidth_km:g} km of a partner pair", BOTH: "of two partnered regions"}
     for kind, what in about.items():
         own = [x for x in lines if x.name == _names(kind)[2]]
         if own:
-            said = "; ".join(f"{direction_label(panel, x.direction)} {_said(x, is_percent=is_percent)}" for x in own)
+            said = "; ".join(f"{direction_label(panel, x.direction)} {_size(lead, x)}" for x in own)
             yield f"Pairs {what} that are no partners, against others by gravity: {said}."
     if any(x.name == _names(NEAR)[2] for x in lines):
         yield (
@@ -245,8 +234,7 @@ def _sentences(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> It
     apart = [x for x in lines if x.name == APART]
     if apart:
         said = "; ".join(
-            f"{direction_label(panel, x.direction)} {_said(x, is_percent=is_percent)}, p = {plain(x.p_value, 3)}"
-            for x in apart
+            f"{direction_label(panel, x.direction)} {_size(lead, x)}, p = {plain(x.p_value, 3)}" for x in apart
         )
         yield (
             f"Spatial RD with {_ring(study, NEAREST)} less that with {_ring(study, FARTHEST)}: {said}. Trade drawn "
@@ -255,11 +243,23 @@ def _sentences(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> It
         )
 
 
-def _said(line: Line, *, is_percent: bool) -> str:
+def _finding(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> str:
+    """How near pairs that are no partners trade beside far ones, over all flows."""
+    near = next((x for x in lines if x.name == _names(NEAR)[2] and x.direction == panel.directions[0]), None)
+    if near is None:
+        return ""
+    size = _size(lead, near)
+    if not size.is_clear:
+        return fitting(f"Near pairs are not told from far ones: {span(size)}") if size.is_known else ""
+    what = more(study, panel, lead.column, size)
+    return fitting(f"Near pairs that are no partners {what} than far ones ({span(size)})")
+
+
+def _size(lead: Model, line: Line) -> Size:
+    """A difference in percent where the outcome is in logs."""
+    is_percent = lead.outcome.startswith("log(")
     value, low, high = (percent(v) if is_percent else v for v in (line.estimate, line.low, line.high))
-    known = np.isfinite(high - low)
-    span = f"95% interval {plain(low)} to {plain(high)}" if known else "its error is not known"
-    return f"{signed(value)}{'%' if is_percent else ''} ({span})"
+    return Size(value=value, low=low, high=high, unit="%" if is_percent else "")
 
 
 def _priced(study: Study, panel: Panel, results: Mapping[str, Finding]) -> dict[str, Exposed]:

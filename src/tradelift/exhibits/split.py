@@ -13,7 +13,8 @@ from tradelift.exhibits.gravity import Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, numbers
 from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import Column, Interval, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, Size, leading_flow, rd_design
+from tradelift.exhibits.size import Size
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, leading_flow, rd_design
 from tradelift.inference import joint
 from tradelift.inference.derived import derive
 from tradelift.panel import Panel

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from tradelift.designs import Finding
 from tradelift.exhibits.exhibit import Exhibit, nothing
-from tradelift.exhibits.labels import direction_label, label
+from tradelift.exhibits.finding import fitting, way
+from tradelift.exhibits.labels import direction_label, label, plain
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -50,7 +51,20 @@ def show(study: Study, panel: Panel, _results: Mapping[str, Finding]) -> Shown:
         group="panel",
         notes=tuple(_notes(study, panel, variables)),
     )
-    return Shown(tables=(table,))
+    return Shown(tables=(table,), finding=_finding(panel))
+
+
+def _finding(panel: Panel) -> str:
+    """How large trade is one way beside the other; without two ways, how often there is none."""
+    if "trade" not in panel.names:
+        return ""
+    trade, pair = np.nan_to_num(panel.outcome("trade")), panel.pair_of_cell
+    ways = [(d, float(trade[panel.pair_direction(d)[pair]].sum())) for d in panel.directions if d != "both"]
+    if len(ways) == 2 and all(money > 0 for _, money in ways):
+        (large, most), (small, least) = sorted(ways, key=lambda x: -x[1])
+        return fitting(f"Trade {way(panel, large)} is {plain(most / least)} times trade {way(panel, small)}")
+    empty = 100 * float(np.mean(trade == 0))
+    return fitting(f"{plain(empty)}% of {len(trade):,} observations have no trade")
 
 
 def _notes(study: Study, panel: Panel, variables: Mapping[str, str]) -> Iterator[str]:

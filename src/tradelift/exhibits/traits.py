@@ -8,7 +8,9 @@ import numpy as np
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.exhibit import Exhibit
-from tradelift.exhibits.labels import direction_label, label
+from tradelift.exhibits.finding import fitting, way
+from tradelift.exhibits.headline import is_log, percent
+from tradelift.exhibits.labels import direction_label, label, plain
 from tradelift.exhibits.shown import Column, DataTable, Figure, Interval, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values, spoken
 from tradelift.exhibits.split import (
@@ -31,7 +33,7 @@ from tradelift.exhibits.split import (
     sizes,
     unit_of,
 )
-from tradelift.inference import ByTrait, benjamini_hochberg
+from tradelift.inference import ByTrait, benjamini_hochberg, equivalence
 from tradelift.inference.by_trait import CONTINUOUS
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -39,6 +41,7 @@ from tradelift.study import Study
 HALVES, TERCILES = "halves", "terciles"
 SPLITS = (HALVES, TERCILES, CONTINUOUS)
 LOW, HIGH = "partner[low]", "partner[high]"
+LEVEL = 0.05
 
 
 def plan(study: Study, panel: Panel) -> dict[str, Task]:
@@ -71,6 +74,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables=tuple(table for table in tables if table.rows),
         figures=tuple(_figures(study, panel, results, lead)),
         sentences=(*_sentences(study, panel, results, lead), *lacking(panel)),
+        finding=_finding(study, panel, results, lead),
     )
 
 
@@ -243,6 +247,25 @@ def _file(direction: str) -> str:
     return direction.replace("->", "_to_")
 
 
+def _finding(study: Study, panel: Panel, results: Mapping[str, Finding], lead: Approach) -> str:
+    """Which traits part the effect, allowing for their number; where none does, what would have been seen."""
+    direction = panel.directions[0]
+    gaps = [(name, gap) for name, d, _, gap in _highs(study, panel, results, [lead]) if d == direction]
+    known = [(name, gap) for name, gap in gaps if np.isfinite(p_of(gap))]
+    if not known:
+        return ""
+    where = f" ({way(panel, direction)})" if way(panel, direction) else ""
+    adjusted = benjamini_hochberg([p_of(gap) for _, gap in known])
+    clear = [label(study, panel, name) for (name, _), q in zip(known, adjusted, strict=True) if q < LEVEL]
+    if clear:
+        some = f"{len(clear)} of {len(known)} traits"
+        return fitting(f"The effect differs by {', '.join(clear)}{where}", f"The effect differs by {some}{where}")
+    least = max(equivalence(float(g.coefficients[0]), float(g.std_errors[0]), g.dof).detectable for _, g in known)
+    found = f"{plain(percent(least), 0)}%" if is_log(known[0][1]) else plain(least, 2)
+    none = "The trait is not" if len(known) == 1 else f"None of {len(known)} traits is"
+    return fitting(f"{none} seen to part the effect{where}; a gap of {found} would be found four times in five")
+
+
 def _sentences(study: Study, panel: Panel, results: Mapping[str, Finding], lead: Approach) -> Iterator[str]:
     """Which traits go with a larger effect, by direction."""
     gaps = list(_highs(study, panel, results, [lead]))
@@ -260,7 +283,7 @@ def _sentences(study: Study, panel: Panel, results: Mapping[str, Finding], lead:
                 f"{label(study, panel, name)}: high {size['high'].brief}, low {size['low'].brief}, "
                 f"difference {p_words(p_of(gap))}"
             )
-        clear = [label(study, panel, name) for name, _, q in own if q is not None and q < 0.05]
+        clear = [label(study, panel, name) for name, _, q in own if q is not None and q < LEVEL]
         yield f"{_capital(direction_label(panel, direction))} ({lead.words}): {'; '.join(parts)}."
         held = f"{len(clear)} of {len(own)} differences stay below 5%"
         yield f"Allowing for {len(own)} traits, {held}{': ' if clear else ''}{', '.join(clear)}."
