@@ -9,7 +9,7 @@ PEERS := .venv-bench
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports unit simulations browser bench format clean
+.PHONY: help demo test check lint types imports unit simulations latex browser bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: $(READY)  ## simulate the East-West world, run the whole study, say where 
 
 test: lint types imports unit  ## lint, types, import contract, unit tests
 
-check: test simulations browser  ## everything that a change must pass
+check: test simulations latex browser  ## everything that a change must pass
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check
@@ -44,10 +44,13 @@ imports: $(READY)  ## rooms import downward only
 	$(BIN)/lint-imports
 
 unit: $(READY)  ## unit tests
-	$(BIN)/pytest -q -m "not slow and not browser" -n 2
+	$(BIN)/pytest -q -m "not slow and not browser and not latex" -n 2
 
 simulations: $(READY)  ## simulations with known truth, fewer draws than the committed tables
 	$(BIN)/pytest -q -m slow
+
+latex: $(READY)  ## compile every table (Debian: apt-get install texlive-latex-recommended lmodern)
+	$(BIN)/pytest -q -m latex
 
 browser: $(READY)  ## open the report in Chromium (Debian: apt-get install chromium)
 	$(BIN)/pytest -q -m browser

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from tradelift.exhibits import DataTable, Table
@@ -18,7 +19,8 @@ WIDTHS = (
 )
 """In em, in Computer Modern; other small letters and digits take half an em, capitals three quarters, Chinese one."""
 GAP = 0.7  # between columns, in em
-WIDEST = 20.0  # em of a column of words; more stands on several lines
+WIDEST = 20.0  # em of a column of words; more stands on several lines, ...
+PAGE = 45.0  # ... wider ones where columns leave room on a page of so many em
 FIRST_WIDE = "\N{CJK RADICAL REPEAT}"
 
 Kind = Literal["words", "decimal", "whole", "mark"]
@@ -104,7 +106,7 @@ def columns(table: Table, cells: "pd.DataFrame", lines: Sequence[Row]) -> list[C
     words = [True] * len(heads)
     if isinstance(table, DataTable):
         words[1:] = [c.kind == "text" for c in shown_columns(table)]
-        return [_column(*about, centred=False) for about in zip(heads, bodies, words, strict=True)]
+        return _spread([_column(*about, centred=False) for about in zip(heads, bodies, words, strict=True)])
     words[1:] = [False] * len(table.heads)
     return [_column(*about, centred=True) for about in zip(heads, bodies, words, strict=True)]
 
@@ -117,6 +119,19 @@ def table_width(every: Sequence[Column]) -> float:
 def text_width(text: str) -> float:
     """Width of a text in one line, in em."""
     return sum(WIDTHS.get(c, 0.75 if c.isupper() else 1.0 if c >= FIRST_WIDE else 0.5) for c in text)
+
+
+def height(every: Sequence[Column], line: Row) -> int:
+    """How many lines a row takes, since words of some columns stand on several."""
+    texts = zip(every, (line.label, *line.cells), strict=True)
+    return max(ceil(text_width(text) / column.width) if column.wraps else 1 for column, text in texts)
+
+
+def _spread(every: list[Column]) -> list[Column]:
+    """Give the room that is left to the columns whose words stand on several lines."""
+    wrapping = sum(column.wraps for column in every)
+    more = max(PAGE - table_width(every), 0.0) / max(wrapping, 1)
+    return [replace(column, width=column.width + more) if column.wraps else column for column in every]
 
 
 def _column(head: str, cells: Sequence[str], text: bool, *, centred: bool) -> Column:  # noqa: FBT001 - one of a row

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from tradelift.exhibits import Table
-from tradelift.report.columns import WIDEST, Column, Row, columns, rows, table_width
+from tradelift.report.columns import Column, Row, columns, height, rows, table_width
 from tradelift.report.frames import frame
 from tradelift.report.latex_text import escape, is_ascii, is_latin
 from tradelift.report.numbers import MINUS
@@ -63,11 +63,11 @@ def table_latex(table: Table) -> str:
 def _page(table: Table, lines: Sequence[Row], every: Sequence[Column]) -> Page:
     """The largest letters that fit the width, upright where possible."""
     width = table_width(every)
-    height = len(lines) + len({line.panel for line in lines})
-    height += sum(len(note) // A_LINE_OF_NOTES + 1 for note in table.notes)
+    tall = sum(height(every, line) for line in lines) + len({line.panel for line in lines})
+    tall += sum(len(note) // A_LINE_OF_NOTES + 1 for note in table.notes)
     upright = next(((size, held) for size, ems, held in SIZES if width <= ems), None)
     size, held = upright or next(((s, h) for s, ems, h in LANDSCAPE if width <= ems), LANDSCAPE[-1][::2])
-    return Page(size=size, turned=upright is None, long=height > held)
+    return Page(size=size, turned=upright is None, long=tall > held)
 
 
 def _heads(cells: "pd.DataFrame", every: Sequence[Column]) -> list[str]:
@@ -140,7 +140,7 @@ def _letter(column: Column) -> str:
     if column.kind == "decimal":
         return f"D{{.}}{{.}}{{{ceil(column.left / DIGIT)}.{ceil(column.right / DIGIT)}}}"
     if column.wraps:
-        return rf">{{\raggedright\arraybackslash}}p{{{WIDEST:g}em}}"
+        return rf">{{\raggedright\arraybackslash}}p{{{column.width:.4g}em}}"
     return {"words": "l", "whole": "r", "mark": "c"}[column.kind]
 
 
