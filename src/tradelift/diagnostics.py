@@ -1,5 +1,6 @@
 """What stands behind an estimate."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -166,6 +167,8 @@ class Diagnostics:
         What identifies the effect of a stacked design; None for others.
     matches
         What a design that averages differences compares; None for others.
+    outcome_mean
+        Mean of the outcome over the observations, weighted as the estimate; NaN for a design that averages differences.
     """
 
     path: str
@@ -179,6 +182,7 @@ class Diagnostics:
     uncorrected: tuple[float, ...] | None = None
     identification: Identification | None = None
     matches: Matches | None = None
+    outcome_mean: float = math.nan
 
 
 def _said_lost(groups: Mapping[str, int], pairs: Mapping[str, int]) -> list[str]:

@@ -1,5 +1,6 @@
 import re
 
+import numpy as np
 import pytest
 
 from tests.exhibits.small import large_provinces, one_side, study, two_sides
@@ -9,6 +10,7 @@ from tradelift.exhibits import EXHIBITS, IntervalFigure, RegressionTable
 from tradelift.exhibits.headline import cautious, numbers
 from tradelift.exhibits.labels import direction_label
 from tradelift.inference import Randomization, randomize
+from tradelift.report.frames import frame
 
 GRAVITY = EXHIBITS["gravity"]
 
@@ -131,3 +133,14 @@ def test_notes_speak_of_what_is_there():
     table, errors = GRAVITY.show(study(), panel, results).tables
     assert not any("Percent" in note or "Concentration" in note for note in table.notes)
     assert not any("province" in note for note in errors.notes)
+
+
+def test_the_table_of_estimates_has_the_mean_of_the_outcome_and_its_errors(panel, results):
+    table = GRAVITY.show(study(), panel, results).tables[0]
+    text = frame(table)
+    trade = panel.outcome("trade")[panel.pair_direction("west->east")[panel.pair_of_cell]]
+    column = text[("Trade", "PPML\n(2)")]
+    assert column[("west\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}east", "Mean of the outcome")] == f"{trade.mean():,.2f}"
+    assert column[("In every panel", "Standard errors")] == results["trade, PPML, both"].se_type
+    logs = np.log(panel.outcome("trade")[panel.outcome("trade") > 0])
+    assert text[("ln(Trade)", "OLS\n(1)")][("Both directions", "Mean of the outcome")] == f"{logs.mean():.2f}"

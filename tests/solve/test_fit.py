@@ -67,6 +67,8 @@ def test_dense_equals_explicit_dummies(name, family, seed):
     assert got.n_obs == used.sum()
     assert got.excluded == {"separated": separated, "singleton": int((~used).sum()) - separated}
     assert got.effect_rank == rank
+    weights = np.ones(len(rows.outcome)) if rows.weights is None else rows.weights
+    assert got.mean == pytest.approx(np.average(rows.outcome[used], weights=weights[used]), rel=1e-12)
 
 
 @pytest.mark.parametrize("family", ["poisson", "gaussian"])
@@ -81,6 +83,7 @@ def test_rows_equal_dense(loops, name, family):
     assert (one.n_obs, one.excluded, one.effect_rank) == (two.n_obs, two.excluded, two.effect_rank)
     assert two.deviance == pytest.approx(one.deviance, rel=1e-8)
     assert two.total == pytest.approx(one.total, rel=1e-8)
+    assert two.mean == pytest.approx(one.mean, rel=1e-12)
     assert (one.pairs_used == two.pairs_used).all()
     sums = name in ("complete", "fixed offset", "one-sided", "one period") or (family, name) == ("poisson", "sparse")
     if name in ("fixed offset", "one-sided") and (family, loops) == ("gaussian", "compiled"):

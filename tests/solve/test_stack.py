@@ -101,6 +101,7 @@ def test_stacks_agree_with_rows(seed, name, family):
     np.testing.assert_allclose(got.meat_rows, want.meat_rows, **SCORES)
     assert got.deviance == pytest.approx(want.deviance, rel=1e-8)
     assert got.total == pytest.approx(want.total, rel=1e-12)
+    assert got.mean == pytest.approx(want.mean, rel=1e-12)
     np.testing.assert_array_equal(got.pairs_used, want.pairs_used)
     sample = got.detail[0].sample.ravel()[kept]
     assert got.effect_rank == np.linalg.matrix_rank(dummies(twin.effects)[sample])

@@ -305,6 +305,7 @@ def settle(
         notes=(*comparison.notes, *notes_of(influence, comparison.regions)),
         uncorrected=None if bias is None else tuple(map(float, found.coefficients)),
         identification=identification,
+        outcome_mean=found.mean,
     )
     k = len(kept)
     blank = Estimate(

@@ -101,6 +101,7 @@ def _regression_frame(table: RegressionTable) -> "pd.DataFrame":
                 add(panel, f"{label}, percent", [_percent(e, term) for e in estimates])
         add(panel, "Observations", ["" if e is None else f"{e.n_obs:,}" for e in estimates])
         add(panel, table.unit, ["" if e is None else f"{e.n_pairs:,}" for e in estimates])
+        add(panel, "Mean of the outcome", [_mean(e) for e in estimates])
         for reason in (*REASONS, ZERO_WEIGHT, NO_PARTNER):
             lost = [0 if e is None else e.dropped.get(reason, 0) for e in estimates]
             add(panel, f"Not used: {reason.replace('_', ' ')}", [f"{n:,}" if n else "" for n in lost])
@@ -108,10 +109,22 @@ def _regression_frame(table: RegressionTable) -> "pd.DataFrame":
     for effect, label in table.labels.items():
         marks = [YES if any(e is not None and effect in e.effects for e in column) else "" for column in every]
         add("In every panel", label, marks)
+    add("In every panel", "Standard errors", [_errors(column) for column in every])
     heads = [(h.outcome, f"{h.family}\n({n})") for n, h in enumerate(table.heads, start=1)]
     return pd.DataFrame(
         body, index=pd.MultiIndex.from_tuples(rows), columns=pd.MultiIndex.from_tuples(heads), dtype=str
     )
+
+
+def _mean(estimate: Estimate | None) -> str:
+    """Mean of the outcome, blank where it is not known."""
+    mean = np.nan if estimate is None else estimate.diagnostics.outcome_mean
+    return "" if np.isnan(mean) else number(mean, 2)
+
+
+def _errors(column: tuple[Estimate | None, ...]) -> str:
+    """What the errors of a column allow for, in all its panels."""
+    return ", ".join(dict.fromkeys(e.se_type for e in column if e is not None))
 
 
 def _coefficient(estimate: Estimate | None, term: str) -> str:

@@ -84,5 +84,6 @@ def _finish(problem: DenseProblem, found: Usable, solved: Solved, scores: Scores
         iterations=solved.steps,
         deviance=scores.deviance,
         total=scores.total,
+        mean=scores.mean,
         detail=scores.detail,
     )

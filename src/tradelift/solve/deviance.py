@@ -22,10 +22,15 @@ def poisson_deviance(outcome: Floats, fitted: Floats, weights: Floats) -> float:
     return float(2 * np.where(weights > 0, weights * terms, 0.0).sum())
 
 
+def mean_outcome(outcome: Floats, weights: Floats) -> float:
+    """Weighted mean of the outcome; NaN where nothing has weight."""
+    mass = float(weights.sum())
+    return float((weights * outcome).sum()) / mass if mass else np.nan
+
+
 def null_deviance(outcome: Floats, weights: Floats, family: str) -> float:
     """Deviance of a constant alone: a sum of squares for "gaussian"."""
-    mass = float(weights.sum())
-    mean = float((weights * outcome).sum()) / mass if mass else 0.0
+    mean = mean_outcome(outcome, weights) if weights.any() else 0.0
     if family == "poisson":
         return poisson_deviance(outcome, np.full(outcome.shape, mean), weights) if mean else 0.0
     return float((weights * (outcome - mean) ** 2).sum())

@@ -151,6 +151,8 @@ class Fit:
         Newton steps; 1 for OLS.
     deviance, total
         Deviance (sum of squared residuals for OLS), and the same with effects for nothing but a constant.
+    mean
+        Of the outcome over the observations used, weighted as they are.
     detail
         By piece, where the caller asked for it; else empty.
     """
@@ -169,4 +171,5 @@ class Fit:
     iterations: int
     deviance: float
     total: float
+    mean: float
     detail: tuple[Detail, ...] = ()

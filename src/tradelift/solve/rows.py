@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.deviance import null_deviance, poisson_deviance
+from tradelift.solve.deviance import mean_outcome, null_deviance, poisson_deviance
 from tradelift.solve.problem import Detail, Fit, RowProblem
 from tradelift.solve.rank import independent
 from tradelift.solve.row_newton import Rows, RowSolution, ordinary, poisson
@@ -116,6 +116,7 @@ def _finish(
         iterations=solution.steps,
         deviance=deviance,
         total=null_deviance(used.outcome, used.weights, problem.family),
+        mean=mean_outcome(used.outcome, used.weights),
     )
 
 

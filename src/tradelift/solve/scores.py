@@ -39,6 +39,8 @@ class Scores:
         Cross product of the regressors net of effects, shape (K, K).
     deviance, total
         Of the model, and of a constant.
+    mean
+        Of the outcome; NaN without observations.
     detail
         By piece; empty unless it was asked for.
     """
@@ -49,6 +51,7 @@ class Scores:
     information: Floats
     deviance: float
     total: float
+    mean: float
     detail: tuple[Detail, ...]
 
 
@@ -135,6 +138,7 @@ class Totals:
             information=known,
             deviance=self.deviance,
             total=_constant(self.mass, family),
+            mean=float(self.mass[1] / self.mass[0]) if self.mass[0] else np.nan,
             detail=detail,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.deviance import null_deviance, poisson_deviance
+from tradelift.solve.deviance import mean_outcome, null_deviance, poisson_deviance
 from tradelift.solve.problem import Detail, Family, Fit
 from tradelift.solve.rank import independent
 from tradelift.solve.stack_blocks import cut_blocks
@@ -173,6 +173,7 @@ def _gather(
         iterations=steps,
         deviance=deviance,
         total=null_deviance(outcome, full, problem.family),
+        mean=mean_outcome(outcome, full),
         detail=(Detail(sample=sample, fitted=fitted, net=net),),
     )
 

@@ -117,6 +117,7 @@ def _fit(problem: StreamedProblem) -> Fit:
         iterations=solved.steps,
         deviance=sums.deviance,
         total=sums.total,
+        mean=sums.mean,
     )
 
 
