@@ -10,6 +10,7 @@ from tests.report.conftest import PROVENANCE
 from tradelift.exhibits import EXHIBITS, Headline, Shown
 from tradelift.report import write_report
 from tradelift.report.document import account_table
+from tradelift.report.html import integrity
 
 TABLES = (
     "balance", "bandwidth", "concentration_bounds", "concentration_ratios", "control_types", "control_types_refused",
@@ -60,9 +61,16 @@ def test_every_table_and_figure_is_a_file_with_its_csv(report):
 
 def test_the_page_asks_the_network_for_nothing(page):
     outline = Outline(page)
-    assert not {"script", "link", "img", "iframe", "object", "base"} & set(outline.tags)
+    assert not {"link", "img", "iframe", "object", "base"} & set(outline.tags)
     policy = next(v for t, n, v in outline.attributes if t == "meta" and n == "content" and "default-src" in v)
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    scripts, styles = (
+        re.findall(r"<script>(.*?)</script>", page, re.DOTALL),
+        re.findall(r"<style>(.*?)</style>", page, re.DOTALL),
+    )
+    assert [integrity(text) in policy for text in (*scripts, *styles)] == [True, True]
+    assert not re.search(r"\sstyle=|\son\w+=", page)  # the policy would refuse them
     addresses = {v for _, n, v in outline.attributes if n in ("href", "src", "xlink:href") and not v.startswith("#")}
     assert addresses == set()
 
@@ -78,7 +86,10 @@ def test_ids_are_unique_and_labels_refer_to_them(page):
 
 def test_the_page_is_in_order_for_those_who_hear_it(page):
     outline = Outline(page)
-    assert [t for t in outline.tags if re.fullmatch(r"h\d", t)] == ["h1"] + ["h2"] * outline.tags.count("h2")
+    heads = [t for t in outline.tags if re.fullmatch(r"h\d", t)]
+    assert heads[:2] == ["h1", "h2"]
+    assert heads.count("h1") == 1
+    assert set(heads) == {"h1", "h2", "h3"}
     assert ("html", "lang", "en") in outline.attributes
     assert outline.tags.count("caption") == outline.tags.count("table")
     assert outline.tags.count("svg") == len(FIGURES) == page.count('role="img"')
@@ -88,7 +99,9 @@ def test_text_of_users_is_escaped(report, page):
     assert "East &amp; West &lt;b&gt;" in page
     assert CHINESE in page
     for path in [report / "report.html", *report.glob("tables/*.html"), *report.glob("figures/*.svg")]:
-        assert "<script" not in path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        assert "alert('x')</script>" not in text
+        assert text.count("<script") == (3 if path.name == "report.html" else 0)  # its own, and the data of two figures
     with (report / "tables" / "partners.csv").open(encoding="utf-8", newline="") as file:
         assert HOSTILE in {row["first_name"] for row in csv.DictReader(file)}
 
@@ -162,8 +175,8 @@ def test_a_section_is_titled_by_what_it_found_and_else_by_its_plain_title(tmp_pa
     shown = {"gravity": Shown(finding="Trade is 5% higher & more"), "map": Shown()}
     write_report(tmp_path, study=study(), panel=one_side(), shown=shown, absent={}, provenance={})
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert '<h2 id="sec-gravity"><small>Gravity</small> Trade is 5% higher &amp; more</h2>' in page
-    assert '<h2 id="sec-map">On the map</h2>' in page
+    assert '<p class="kicker">1 · Gravity</p>\n<h3 id="sec-gravity">Trade is 5% higher &amp; more</h3>' in page
+    assert '<h3 id="sec-map">On the map</h3>' in page
 
 
 def test_the_account_has_no_money_where_the_input_has_none():

@@ -1,41 +1,17 @@
 """The report as a document: what stands in it, and the files that it is written to."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tradelift.account import Stage
-from tradelift.exhibits import EXHIBITS, Column, DataTable, Figure, Headline, IntervalFigure, Shown, Table
+from tradelift.exhibits import EXHIBITS, Column, DataTable, Headline, Shown
 from tradelift.panel import Panel
-from tradelift.report.figures import figure_notes
-from tradelift.report.files import Files, write_files, write_text
-from tradelift.report.html import page
+from tradelift.report.files import write_files, write_text
+from tradelift.report.html import page, script, style
+from tradelift.report.sections import chapters, doubts, draw_table
 from tradelift.report.tables import table_html
 from tradelift.study import Study
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A table or figure as markup, with what stands below it."""
-
-    name: str
-    title: str
-    html: str
-    notes: tuple[str, ...]
-    is_wide: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One exhibit in the page; what it found is its heading, and where that is empty its title."""
-
-    name: str
-    title: str
-    finding: str
-    sentences: tuple[str, ...]
-    figures: tuple[Drawn, ...]
-    tables: tuple[Drawn, ...]
 
 
 def write_report(
@@ -70,49 +46,55 @@ def write_report(
     -------
     The files written. Equal input gives equal bytes.
     """
-    answer = _headline(shown)
     files = write_files(folder, shown.values(), processes=processes)
-    sections = [_section(name, exhibit, answer, files) for name, exhibit in shown.items()]
-    account = account_table(panel)
-    html = page(
-        "report.html.j2",
+    html = report_html(
         study=study,
-        headline=answer,
-        subtitle=_subtitle(panel),
-        sections=sections,
-        absent={EXHIBITS[n].title if n in EXHIBITS else n: why for n, why in absent.items()},
-        account=_draw_table(account, table_html(account)),
-        balance=_balance(panel),
-        provenance=list(_flat(provenance)),
+        panel=panel,
+        shown=shown,
+        absent=absent,
+        provenance=provenance,
+        tables=files.tables,
+        figures=files.figures,
     )
     return [write_text(folder / "report.html", html), *files.paths]
 
 
-def _section(name: str, shown: Shown, answer: Headline | None, files: Files) -> Section:
-    """Markup of one exhibit; a headline that does not stand at the top is its first sentence."""
-    own = (shown.headline.text,) if shown.headline is not None and shown.headline is not answer else ()
-    return Section(
-        name=name,
-        title=EXHIBITS[name].title if name in EXHIBITS else name,
-        finding=shown.finding,
-        sentences=(*own, *shown.sentences),
-        figures=tuple(_draw_figure(figure, files.figures[figure.name]) for figure in shown.figures),
-        tables=tuple(_draw_table(table, files.tables[table.name]) for table in shown.tables),
+def report_html(
+    *,
+    study: Study,
+    panel: Panel,
+    shown: Mapping[str, Shown],
+    absent: Mapping[str, str],
+    provenance: Mapping[str, Any],
+    tables: Mapping[str, str],
+    figures: Mapping[str, str],
+) -> str:
+    """
+    Fill the page.
+
+    Parameters
+    ----------
+    study, panel, shown, absent, provenance
+        As in `write_report`.
+    tables, figures
+        Markup of each, by name.
+    """
+    answer = _headline(shown)
+    account = account_table(panel)
+    return page(
+        "report.html.j2",
+        style=style(),
+        script=script(),
+        study=study,
+        headline=answer,
+        doubts=doubts(shown),
+        subtitle=_subtitle(panel),
+        chapters=chapters(shown, answer, tables=tables, figures=figures),
+        absent={EXHIBITS[n].title if n in EXHIBITS else n: why for n, why in absent.items()},
+        account=draw_table(account, table_html(account), may_fold=False),
+        balance=_balance(panel),
+        provenance=list(_flat(provenance)),
     )
-
-
-def _draw_figure(figure: Figure, svg: str) -> Drawn:
-    return Drawn(
-        name=figure.name,
-        title=figure.title,
-        html=svg,
-        notes=figure_notes(figure),
-        is_wide=not isinstance(figure, IntervalFigure),
-    )
-
-
-def _draw_table(table: Table, html: str) -> Drawn:
-    return Drawn(name=table.name, title=table.title, html=html, notes=table.notes)
 
 
 def _headline(shown: Mapping[str, Shown]) -> Headline | None:
