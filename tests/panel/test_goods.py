@@ -79,6 +79,15 @@ def test_rows_without_a_cell_are_counted_and_missing_categories_named(source):
     assert goods_panel(beside, [2]).column("trade").sum() == 7.0
 
 
+def test_places_and_periods_that_a_small_panel_lacks(source):
+    flows = pd.DataFrame({"origin": ["a"], "destination": ["b"], "period": ["2017-01"], "trade": [1.0]})
+    panel = tl.Panel.from_frame(flows)
+    odd = {"origin": ["a", "x", "a"], "destination": ["b", "y", "b"], "period": ["2017-01", "2017-01", "2017-09"]}
+    beside = with_goods(panel, pa.table({**odd, "category": ["food"] * 3, "trade": [1.0, 2.0, 3.0]}))
+    assert beside.goods.excluded == {NO_CELL: 2}
+    assert goods_panel(beside, [0]).column("trade").tolist() == [1.0]
+
+
 def test_what_is_known_of_categories(source):
     panel, table, _ = source
     about = pa.table({"category": ["wear", "food", "other"], "priority": [1, 0, 1], "name": ["Wear", "Food", "Other"]})

@@ -165,10 +165,11 @@ def _cells(panel: Panel, table: pa.Table) -> Ints:
     period = recode(*encode_periods(table["period"]), {label: t for t, label in enumerate(panel.periods)})
     pair_of = np.full((n, n), -1)
     pair_of[panel.pairs.origin, panel.pairs.destination] = np.arange(len(panel.pairs))
-    pair = np.where((ends[0] >= 0) & (ends[1] >= 0), pair_of[ends[0], ends[1]], -1)
+    origin, destination = (np.maximum(end, 0) for end in ends)  # an unknown place is no position
+    pair = np.where((ends[0] >= 0) & (ends[1] >= 0), pair_of[origin, destination], -1)
     cell_of = np.full((len(panel.pairs), periods), -1)
     cell_of[panel.cells.column(PAIR), panel.cells.column("period")] = np.arange(panel.n_cells)
-    return np.where((pair >= 0) & (period >= 0), cell_of[pair, period], -1)
+    return np.where((pair >= 0) & (period >= 0), cell_of[pair, np.maximum(period, 0)], -1)
 
 
 def _about(table: pa.Table, names: Sequence[str]) -> dict[str, Array]:
