@@ -60,10 +60,20 @@ def test_results_keep_no_data(estimate):
 def test_goes_into_maketables_as_it_is(estimate):
     import maketables
 
-    table = maketables.ETable([estimate, estimate.with_vcov("pair")])
-    html = table.make(type="gt").as_raw_html()
-    assert "partner" in html
-    assert f"{estimate.coefficients[0]:.3f}" in html
+    every = [estimate.with_vcov("pair"), estimate.with_vcov("two-way"), tl.Gravity(effects=[]).estimate(two_sided()[0])]
+    table = maketables.ETable(every, coef_fmt="b:.6f (se:.6f) [ci95l:.6f, ci95u:.6f]").df
+    for column, one in enumerate(every):
+        for row in one.tidy().to_dict("records"):
+            cell = f"{row['estimate']:.6f} ({row['std_error']:.6f}) [{row['conf_low']:.6f}, {row['conf_high']:.6f}]"
+            assert table.loc[("coef", row["term"])].iloc[column] == cell
+    assert (
+        table.loc[("fe", "origin^period")].tolist()
+        == table.loc[("fe", "destination^period")].tolist()
+        == ["x", "x", "-"]
+    )
+    assert table.loc[("stats", "Observations")].tolist() == [f"{one.n_obs:,}" for one in every]
+    assert table.loc[("stats", "Directed pairs")].tolist() == [f"{one.n_pairs:,}" for one in every]
+    assert table.loc[("stats", "Standard errors")].tolist() == [one.se_type for one in every]
 
 
 def test_print_says_why_an_error_is_not_known(estimate):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tradelift.covariance import Covariance, Influence, covariance
 from tradelift.diagnostics import Diagnostics
+from tradelift.display import as_html, as_text
 from tradelift.errors import DesignError
 
 if TYPE_CHECKING:
@@ -278,13 +279,24 @@ class Estimate:
         )
 
     def __str__(self) -> str:
-        head = f"{self.design}: {self.formula}\n{self.family}, {self.direction}, {self.sample}; errors: {self.se_type}"
-        table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}") if self.terms else "no terms"
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
+        """What stands above the coefficients, those, and what stands below."""
+        about = f"{self.family}, {self.direction}, {self.sample}; errors: {self.se_type}"
         lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count) or "none"
         size = f"{self.n_obs:,} observations, {self.n_pairs:,} directed pairs; dropped: {lost}"
         found = (self.diagnostics.identification, self.diagnostics.matches)
         said = [str(what) for what in found if what is not None]
-        return "\n".join([head, table, size, *said, *self.diagnostics.notes, *self._unknown()])
+        none = [] if self.terms else ["no terms"]
+        lines = "\n".join([*none, size, *said, *self.diagnostics.notes, *self._unknown()]).split("\n")
+        return [f"{self.design}: {self.formula}", about], self.tidy(), lines
 
     def _unknown(self) -> list[str]:
         """Say why a standard error is not there."""
@@ -313,7 +325,7 @@ class Estimate:
 
     @property
     def __maketables_fixef_string__(self) -> str | None:
-        return " + ".join(self.effects) or None
+        return "+".join(self.effects) or None  # maketables parts it at the sign alone, and blanks would stay
 
     @property
     def __maketables_vcov_info__(self) -> dict[str, str]:
@@ -321,7 +333,11 @@ class Estimate:
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
-        return ["N", "pairs"]
+        return ["N", "pairs", "se_type"]
+
+    @property
+    def __maketables_stat_labels__(self) -> dict[str, str]:
+        return {"pairs": "Directed pairs", "se_type": "Standard errors"}
 
     def __maketables_stat__(self, key: str) -> Any:
         return {"N": self.n_obs, "pairs": self.n_pairs, "r2": self.diagnostics.pseudo_r2}.get(key)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.designs.correlogram_fit import Curve, Variogram
+from tradelift.display import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,9 +107,18 @@ class Correlogram:
         return text.format(z=self.likeness, sure=SURE, h=self.bandwidth_km, half=half, share=SHARE, safe=safe)
 
     def __str__(self) -> str:
-        head = f"Residual correlogram: {self.outcome}, {self.direction}, {self.n_pairs:,} directed pairs"
+        return f"{self._head()}\n{self.sentence}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html([self._head()], self.frame(), [self.sentence])
+
+    def _head(self) -> str:
         lost = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items() if count)
-        return f"{head}; dropped: {lost or 'none'}\n{self.sentence}"
+        about = f"{self.outcome}, {self.direction}, {self.n_pairs:,} directed pairs"
+        return f"Residual correlogram: {about}; dropped: {lost or 'none'}"
 
     def frame(self) -> "pd.DataFrame":
         """

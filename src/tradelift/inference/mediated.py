@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.display import as_html, as_text
 from tradelift.estimate import Combination, Estimate
 from tradelift.inference.derived import derive, ratio_interval
 
@@ -151,11 +152,18 @@ class Mediated:
         return pd.DataFrame([*table.to_dict("records"), row], columns=list(table.columns))
 
     def __str__(self) -> str:
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
+        """What stands above the numbers, those, and what stands below."""
         share, low, high = self.share()
         bounds = "not bounded" if np.isinf(low) else f"{low:.2f} to {high:.2f}"
-        lines = [
-            f"{self.design}: {self.outcome} without and with {', '.join(self.mediators)} held, {self.direction}",
-            self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}"),
-            f"Mediated share {share:.2f} (95% interval {bounds}), if nothing else moves mediators and outcome.",
-        ]
-        return "\n".join(lines)
+        head = f"{self.design}: {self.outcome} without and with {', '.join(self.mediators)} held, {self.direction}"
+        said = f"Mediated share {share:.2f} (95% interval {bounds}), if nothing else moves mediators and outcome."
+        return [head], self.tidy(), [said]

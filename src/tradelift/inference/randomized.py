@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.display import as_html, as_text
 from tradelift.errors import DesignError
 from tradelift.inference.relabelling import KEEPS, WITHIN_GROUP
 
@@ -119,14 +120,22 @@ class Randomized:
         )
 
     def __str__(self) -> str:
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _shown(self) -> tuple[list[str], "pd.DataFrame", tuple[str, ...]]:
+        """What stands above the terms, those, and what stands below."""
         keeps = (KEEPS | WITHIN_GROUP)[self.scheme]
-        head = (
-            f"{self.design}, {self.outcome}: {self.family}, {self.direction}, {self.sample}\n"
-            f"{self.n_draws:,} draws by '{self.scheme}' (seed {self.seed}), which keeps {keeps}; of the "
-            f"{self.statistic}\n{self.moved:.0%} of the partner pairs move on average, {self.movable:.0%} can"
-        )
-        table = self.tidy().to_string(index=False, float_format=lambda x: f"{x:.4f}")
-        return "\n".join([head, table, *self.notes])
+        draws = f"{self.n_draws:,} draws by '{self.scheme}' (seed {self.seed})"
+        how = f"{draws}, which keeps {keeps}; of the {self.statistic}"
+        moved = f"{self.moved:.0%} of the partner pairs move on average, {self.movable:.0%} can"
+        head = [f"{self.design}, {self.outcome}: {self.family}, {self.direction}, {self.sample}", how, moved]
+        return head, self.tidy(), self.notes
 
     def _one(self) -> int:
         if len(self.terms) == 1:

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tradelift.account import Account
+from tradelift.display import as_html, as_text
 from tradelift.errors import DesignError
 from tradelift.panel.cells import ABSENT, PAIR, Cells
 from tradelift.panel.digest import Fingerprint
 from tradelift.panel.regions import Pairs, Regions
 from tradelift.panel.stored import StoredCells
+from tradelift.panel.summary import summary
 from tradelift.programme import Programme
 
 if TYPE_CHECKING:
@@ -63,6 +65,15 @@ class Panel:
     account: Account
     fingerprint: Fingerprint
     goods: "Goods | None" = None
+
+    def __str__(self) -> str:
+        return as_text(*summary(self))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*summary(self))
 
     @classmethod
     def from_frame(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradelift.designs import Finding
+from tradelift.display import as_html, as_text
 from tradelift.exhibits import Shown
 from tradelift.panel import Panel
 
@@ -66,6 +67,23 @@ class Results:
             msg = f"These results have no exhibit '{name}': {why}."
             raise KeyError(msg)
         return self.exhibits[name]
+
+    def __str__(self) -> str:
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
+        """Where the report is, what each exhibit found, and why others are not there."""
+        import pandas as pd
+
+        rows = [(name, x.shown.finding, len(x.estimates), len(x.refused)) for name, x in self.exhibits.items()]
+        table = pd.DataFrame(rows, columns=["exhibit", "finding", "estimates", "refused"])
+        return [f"{self.out / 'report.html'}"], table, [f"{name}: {why}" for name, why in self.absent.items()]
 
     @property
     def estimates(self) -> "pd.DataFrame":
