@@ -133,7 +133,7 @@ def run(
     study: StudyFile,
     out: Out = Path("out"),
     only: Annotated[list[str] | None, typer.Option(help="An exhibit to make; may be repeated.")] = None,
-    engine: Annotated[str, typer.Option(help="What sums the log: duckdb.")] = "duckdb",
+    engine: Annotated[str | None, typer.Option(help="What sums the log: duckdb or spark, else the study's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Estimate anew what an earlier run has kept.")] = False,  # noqa: FBT002
     repeat: Annotated[bool, typer.Option("--check", help="Repeat the finished run in --out and compare.")] = False,  # noqa: FBT002
     quiet: Quiet = False,  # noqa: FBT002
@@ -143,7 +143,7 @@ def run(
     from tradelift.study import read_study
 
     checked = read_study(study)
-    if repeat and (only or force or engine != "duckdb"):
+    if repeat and (only or force or engine):
         msg = "--check repeats a run as its manifest says; leave out --only, --engine and --force."
         raise StudyError(msg)
     if repeat:

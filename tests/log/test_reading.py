@@ -26,7 +26,7 @@ from tests.log.logs import (
     write_csv,
 )
 from tradelift.errors import DataError
-from tradelift.log import engine, read_log, summing
+from tradelift.log import embedded, read_log, summing
 
 
 def test_olist_lines_are_all_accounted_for(olist, tmp_path):
@@ -81,7 +81,7 @@ def test_ids_leave_neither_in_cells_nor_messages(tmp_path):
 
 def test_spilled_data_are_unreadable_and_deleted(tmp_path):
     held = []
-    with engine.Engine(tmp_path, memory_limit="30MB") as small:
+    with embedded.DuckDB(tmp_path, memory_limit="30MB") as small:
         rows = pa.table({"id": [f"SECRET{k:09d}" for k in range(400_000)]})
         big = small.memory("big", rows)
         small.gather("copy", [(None, big)] * 2, large=0)

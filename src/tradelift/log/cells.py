@@ -1,5 +1,6 @@
 """The columns of cells as the panel has them, from codes and integer sums."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -11,16 +12,18 @@ from tradelift.study.inputs import Concentration
 Floats = NDArray[np.float64]
 
 
-def published(cells: pa.Table, period: str, ids: list[str], digits: int, concentration: Concentration) -> pa.Table:
+def published(
+    cells: pa.Table, periods: Sequence[str], ids: list[str], digits: int, concentration: Concentration
+) -> pa.Table:
     """
-    Cells with ids, currency units and ratios, sorted by origin and destination (and category).
+    Cells with ids, currency units and ratios, sorted by period, origin and destination (and category).
 
     Parameters
     ----------
     cells
-        Sums of one period, as `PeriodSums` has them.
-    period
-        Its label.
+        Sums, as `PeriodSums` has them.
+    periods
+        Label of each position that a period has in the cells' numbers.
     ids
         The region of each code.
     digits
@@ -30,13 +33,13 @@ def published(cells: pa.Table, period: str, ids: list[str], digits: int, concent
     """
     cells = cells.sort_by([(name, "ascending") for name in ("cell", "category") if name in cells.column_names])
     places = pa.array(ids, pa.string())
-    pair = np.asarray(cells["cell"].to_numpy()) % (len(ids) + 1) ** 2
+    position, pair = np.divmod(np.asarray(cells["cell"].to_numpy()), (len(ids) + 1) ** 2)
     origin, destination = np.divmod(pair, len(ids) + 1)
     trade = _integers(cells, "trade_minor")
     out: dict[str, pa.Array | pa.ChunkedArray | NDArray[np.generic]] = {
         "origin": places.take(pa.array(origin)),
         "destination": places.take(pa.array(destination)),
-        "period": pa.array([period] * cells.num_rows, pa.string()),
+        "period": pa.array(periods, pa.string()).take(pa.array(position)),
     }
     if "category" in cells.column_names:
         out["category"] = cells["category"]

@@ -15,7 +15,7 @@ import ibis
 from ibis.expr.types import Table, Value
 
 from tradelift.log.contract import CODE, DOMESTIC, KEPT, SAME_SIDE, UNKNOWN
-from tradelift.log.engine import total
+from tradelift.log.engine import number, total
 
 RANKED = (KEPT, CODE[UNKNOWN], CODE[SAME_SIDE], CODE[DOMESTIC])
 """Sales that count for a city's ranking: all that are valid by themselves."""
@@ -63,15 +63,15 @@ def concentrate(rows: Table, who: str, home: str, width: int, share: Fraction, r
         "ordered": held.money.collect().sort(),
     }
     if rounding == "fraction":
-        sums["part_city"] = (ibis.coalesce(held.part, 0.0) * held.money).sum()
+        sums["part_city"] = (ibis.coalesce(held.part, number(0)) * held.money).sum()
     cells = held.group_by("flow").agg(**sums)
     cells = cells.join(totals.group_by("place").agg(count_city=totals.count()), "place")
     return cells.select(
         "flow", "count", "top_city", "count_city",
         *(["part_city"] if rounding == "fraction" else []),
         count_flow=cells["count"],
-        first=cells.ordered[cells["count"] - 1],
-        second=ibis.ifelse(cells["count"] > 1, cells.ordered[ibis.greatest(cells["count"] - 2, 0)], 0),
+        first=_at(cells.ordered, cells["count"] - 1),
+        second=ibis.ifelse(cells["count"] > 1, _at(cells.ordered, cells["count"] - 2), 0),
         **_of_flow(cells.ordered, cells["count"], share, rounding),
     )  # fmt: skip
 
@@ -79,11 +79,16 @@ def concentrate(rows: Table, who: str, home: str, width: int, share: Fraction, r
 def _of_flow(ordered: Value, count: Value, share: Fraction, rounding: str) -> dict[str, Value]:
     """The money of the largest of a flow, of their amounts in order."""
     whole = _whole(count, share, rounding)
-    out = {"top_flow": ibis.coalesce(ordered[count - whole : count].sums(), 0)}
+    top = ordered[(count - whole).cast("int32") : count.cast("int32")]
+    out = {"top_flow": ibis.coalesce(top.sums(), 0)}
     if rounding == "fraction":
-        next_one = ordered[ibis.greatest(count - whole - 1, 0)]
-        out["part_flow"] = _part(count, share) * next_one
+        out["part_flow"] = _part(count, share) * _at(ordered, count - whole - 1)
     return out
+
+
+def _at(ordered: Value, place: Value) -> Value:
+    """One amount of a list, counted from 0; the first where the place is before it."""
+    return ordered[ibis.greatest(place, 0).cast("int32")]
 
 
 def _largest(totals: Table, who: str, share: Fraction, rounding: str) -> Table:
@@ -93,14 +98,14 @@ def _largest(totals: Table, who: str, share: Fraction, rounding: str) -> Table:
     reach = _whole(places["count"], share, "ceil" if rounding == "fraction" else rounding)
     places = places.mutate(whole=whole, reach=reach, part=_part(places["count"], share))
     places = places.filter(places.reach > 0)
-    places = places.select("place", "whole", "reach", "part", least=places.ordered[places["count"] - places.reach])
+    places = places.select("place", "whole", "reach", "part", least=_at(places.ordered, places["count"] - places.reach))
     near = totals.join(places, "place")
     near = near.filter(near.total >= near.least)
     ties = near[who] if near[who].type().is_string() else near[who].cast("string")
     near = near.mutate(rank=ibis.row_number().over(ibis.window(group_by="place", order_by=[near.total.desc(), ties])))
     near = near.filter(near["rank"] < near.reach)
     inside = near["rank"] < near.whole
-    part = {"part": ibis.ifelse(inside, 0.0, near.part)} if rounding == "fraction" else {}
+    part = {"part": ibis.ifelse(inside, number(0), near.part)} if rounding == "fraction" else {}
     return near.select("place", who, whole=inside, **part)
 
 
@@ -113,4 +118,4 @@ def _whole(count: Value, share: Fraction, rounding: str) -> Value:
 def _part(count: Value, share: Fraction) -> Value:
     """Which part of the next one is in the top; there is one in a ranking, so that no sum depends on its order."""
     p, q = share.numerator, share.denominator
-    return (count * p % q).cast("float64") / float(q)
+    return (count * p % q).cast("float64") / number(q)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from ibis.expr.types import Table, Value
 
 from tradelift.log.contract import KEPT, Columns
-from tradelift.log.engine import Engine, hash_two
+from tradelift.log.engine import Engine
 from tradelift.log.quality import identifier
 
 RAW = "raw_"
@@ -40,16 +40,17 @@ class Duplicates:
     suspects: Table | None = None
 
 
-def row_hash(rows: Table, columns: Columns) -> Value:
+def row_hash(engine: Engine, rows: Table, columns: Columns) -> Value:
     """A hash that is equal for duplicates; null where an id is missing, for such rows are none."""
     if not columns.has_line_ids:
-        total = ibis.literal(0)
-        for name in columns.every:
-            total = hash_two(total, rows[name])
+        total = engine.hash_two(ibis.literal(0), rows[columns.every[0]])
+        for name in columns.every[1:]:
+            total = engine.hash_two(total, rows[name])
         return total
     transaction, line = (identifier(rows[columns.names[role]]) for role in ("transaction", "line"))
     known = transaction.notnull() & line.notnull()
-    return ibis.ifelse(known, hash_two(transaction, line), ibis.null("uint64"))
+    hashed = engine.hash_two(transaction, line)
+    return ibis.ifelse(known, hashed, ibis.null(hashed.type()))
 
 
 def find_duplicates(engine: Engine, rows: Table, columns: Columns, by_role: Callable[[Table], Table]) -> Duplicates:
@@ -64,13 +65,13 @@ def find_duplicates(engine: Engine, rows: Table, columns: Columns, by_role: Call
         From such rows to ids, money, `time` and `own_reason`, with the columns of the files beside if those tell rows
         apart, named raw_0 and so on.
     """
-    hashed = rows.select(**{HASH: row_hash(rows, columns)})
+    hashed = rows.select(**{HASH: row_hash(engine, rows, columns)})
     hashed = hashed.filter(hashed[HASH].notnull())
     counted = hashed.group_by(HASH).agg(rows=hashed.count())
     hashes = engine.keep("repeated_hashes", counted.filter(counted.rows > 1).select(HASH))
     if not engine.one(hashes.agg(rows=hashes.count()))["rows"]:
         return Duplicates()
-    some = rows.mutate(**{HASH: row_hash(rows, columns)}).semi_join(hashes, HASH).drop(HASH)
+    some = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).semi_join(hashes, HASH).drop(HASH)
     return Duplicates(hashes=hashes, suspects=engine.keep("suspects", _marked(by_role(some), columns)))
 
 
@@ -106,7 +107,7 @@ def marks(engine: Engine, found: Duplicates, spans: Sequence[tuple[datetime, dat
     rows = found.suspects.filter(found.suspects.duplicate)
     total = ibis.literal(0)
     for name in (*ORDER, "transaction", "line"):
-        total = hash_two(total, rows[name]) if name in rows.columns else total
+        total = engine.hash_two(total, rows[name]) if name in rows.columns else total
     rows = rows.select("time", hash=total.cast("decimal(38, 0)"))
     inside = rows.join(periods, [rows.time >= periods.start, rows.time < periods.end])
     counted = engine.fetch(inside.group_by("period").agg(rows=inside.count(), hash=inside.hash.sum()))

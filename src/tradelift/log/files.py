@@ -3,7 +3,7 @@
 import csv
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ class LogFile:
         Its rows, if it is Parquet; those of a CSV file are counted when they are read.
     delimiter
         Of a CSV file; None for Parquet.
+    types
+        Name to Arrow's type, if it is Parquet.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class LogFile:
     folders: Mapping[str, str]
     spans: tuple[Span, ...] = ()
     delimiter: str | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -185,7 +188,13 @@ def _parquet(path: Path, folders: Mapping[str, str], time: str) -> LogFile:
     except (pa.ArrowException, OSError):
         msg = f"The log file {path} is corrupt or truncated: its Parquet footer cannot be read. Write it anew."
         raise DataError(msg) from None
-    return LogFile(path=path, columns={f.name: _kind(f.type) for f in schema}, folders=folders, spans=spans)
+    return LogFile(
+        path=path,
+        columns={f.name: _kind(f.type) for f in schema},
+        folders=folders,
+        spans=spans,
+        types={f.name: str(f.type) for f in schema},
+    )
 
 
 KINDS: tuple[tuple[str, tuple[Any, ...]], ...] = (

@@ -1,13 +1,14 @@
 """One period at a time: sort the rows out, then sum them; reasons and sums come from the same sorted rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
 
 import ibis
 import pyarrow as pa
-from ibis.expr.types import Table
+from ibis.expr.types import Table, Value
 
 from tradelift.log.concentration import concentrate
 from tradelift.log.contract import Columns
@@ -62,7 +63,14 @@ def by_role(rows: Table, columns: Columns, rules: Rules, *, raw: bool = False) -
 
 
 def sort_out(
-    rows: Table, columns: Columns, rules: Rules, found: Duplicates, suspects: Table | None, places: Table
+    engine: Engine,
+    rows: Table,
+    columns: Columns,
+    rules: Rules,
+    found: Duplicates,
+    suspects: Table | None,
+    places: Table,
+    edges: Sequence[datetime] = (),
 ) -> Table:
     """
     Give each row its region codes and its reason.
@@ -75,21 +83,23 @@ def sort_out(
         The duplicates, and those of the suspects that are of this period.
     places
         The regions: `place`, `code`, `side`.
+    edges
+        Where a next period begins within the rows, as the log's clock shows it.
 
     Returns
     -------
-    `o`, `d` (codes or null), `amount`, `reason`, `in_panel`, and `seller`, `buyer`, `transaction`, `category` where
-    they are mapped.
+    `p` (position of the period, from 0), `o`, `d` (codes or null), `amount`, `reason`, `in_panel`, and `seller`,
+    `buyer`, `transaction`, `category` where they are mapped.
     """
     unique = ibis.literal(False)
     if found.hashes is None or suspects is None:
-        return _placed(by_role(rows, columns, rules).mutate(duplicate=unique), places, rules)
-    fresh = rows.mutate(**{HASH: row_hash(rows, columns)}).anti_join(found.hashes, HASH)
+        return _placed(by_role(rows, columns, rules).mutate(duplicate=unique), places, rules, edges)
+    fresh = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).anti_join(found.hashes, HASH)
     fresh = by_role(fresh, columns, rules).mutate(duplicate=unique)
-    return _placed(fresh.union(suspects.select(fresh.columns).cast(fresh.schema())), places, rules)
+    return _placed(fresh.union(suspects.select(fresh.columns).cast(fresh.schema())), places, rules, edges)
 
 
-def _placed(rows: Table, places: Table, rules: Rules) -> Table:
+def _placed(rows: Table, places: Table, rules: Rules, edges: Sequence[datetime]) -> Table:
     origins = places.select(origin_place=places.place, o=places.code, o_side=places.side)
     destinations = places.select(destination_place=places.place, d=places.code, d_side=places.side)
     rows = rows.left_join(origins, rows.origin == origins.origin_place)
@@ -97,21 +107,39 @@ def _placed(rows: Table, places: Table, rules: Rules) -> Table:
     rows = rows.mutate(in_panel=panel_pair(rows, two_sided=rules.two_sided, domestic=rules.domestic))
     rows = rows.mutate(reason=final_reason(rows, two_sided=rules.two_sided))
     wanted = ("o", "d", "category", "seller", "buyer", "transaction", "amount", "reason", "in_panel")
-    return rows.select(*[rows[name] for name in wanted if name in rows.columns], p=ibis.literal(0, "int64"))
+    return rows.select(*[rows[name] for name in wanted if name in rows.columns], p=position(rows.time, edges))
+
+
+def position(time: Value, edges: Sequence[datetime], first: int = 0) -> Value:
+    """How many edges a time has reached, found by halving them."""
+    if not edges:
+        return ibis.literal(first, "int64")
+    middle = len(edges) // 2
+    later = position(time, edges[middle + 1 :], first + middle + 1)
+    return ibis.ifelse(time >= ibis.literal(edges[middle]), later, position(time, edges[:middle], first))
 
 
 class Sorter:
     """
-    Sorts the rows of one period after the other, and sums them, translating the expressions only once.
+    Sorts the rows of one period after the other, or of all together, and sums them; it translates expressions once.
 
     Parameters
     ----------
-    engine, columns, rules, found, places
+    engine, columns, rules, found, places, edges
         As in `sort_out`.
     """
 
-    def __init__(self, engine: Engine, columns: Columns, rules: Rules, found: Duplicates, places: Table) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        columns: Columns,
+        rules: Rules,
+        found: Duplicates,
+        places: Table,
+        edges: Sequence[datetime] = (),
+    ) -> None:
         self._engine, self._columns, self._rules, self._found, self._places = engine, columns, rules, found, places
+        self._edges = edges
         self._sorting: dict[Any, Plan] = {}
         self._summing: dict[str, Plan] | None = None
 
@@ -139,9 +167,13 @@ class Sorter:
             suspects = self._engine.name("period_suspects", suspects.filter(inside))
         schema = rows.schema()
         if schema not in self._sorting:
-            sorted_ = sort_out(rows, self._columns, self._rules, self._found, suspects, self._places)
+            sorted_ = self._sort_out(rows, suspects)
             self._sorting[schema] = self._engine.plan(sorted_)
         return self._sorting[schema]
+
+    def _sort_out(self, rows: Table, suspects: Table | None) -> Table:
+        engine, columns, rules = self._engine, self._columns, self._rules
+        return sort_out(engine, rows, columns, rules, self._found, suspects, self._places, self._edges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,7 +184,7 @@ class PeriodSums:
     Parameters
     ----------
     cells
-        One row a cell, with region codes and integer money.
+        One row a cell, as `sum_cells` and `concentrate` give them, the cell as one number.
     by_category
         One row a cell and category, or None.
     reasons

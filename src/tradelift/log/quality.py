@@ -26,8 +26,9 @@ from tradelift.log.contract import (
     ZERO,
     Columns,
 )
+from tradelift.log.engine import number
 
-WHOLE_NUMBER = 2.0**63
+WHOLE_NUMBER = 2**63 - 2**10  # the largest float that fits into 64 bits
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DAY = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}"
 CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
@@ -50,7 +51,7 @@ def text_id(column: Value) -> Value:
     kind = column.type()
     if kind.is_floating():
         column = ibis.ifelse(column.isnan(), ibis.null(kind), column)
-        whole = (column == column.floor()) & (column.abs() < WHOLE_NUMBER)
+        whole = (column == column.floor()) & (column.abs() <= number(WHOLE_NUMBER))
         small = ibis.ifelse(whole, column, ibis.null(kind)).cast("int64")
         return ibis.coalesce(small.cast("string"), column.cast("string"))
     if not kind.is_string():
@@ -76,8 +77,8 @@ def minor_units(column: Value, digits: int) -> Value:
         text = column.strip()
         text = ibis.ifelse(text.re_search(NUMBER), text, ibis.null("string"))
         column = text.try_cast("float64")
-    product = column.cast("float64") * float(scale)
-    fits = product.abs() <= float(LARGEST)  # to engines NaN is larger than any number
+    product = column.cast("float64") * number(scale)
+    fits = product.abs() <= number(LARGEST)  # to engines NaN is larger than any number
     return ibis.ifelse(fits, product, ibis.null("float64")).round().cast("int64")
 
 

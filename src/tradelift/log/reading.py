@@ -13,7 +13,7 @@ from tradelift.log.contract import REASONS, check_roles
 from tradelift.log.files import find_files, inspect
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
-from tradelift.study.inputs import TransactionsInput
+from tradelift.study.inputs import EngineInput, TransactionsInput
 
 if TYPE_CHECKING:
     from tradelift.log.store import PeriodStore
@@ -69,6 +69,7 @@ def read_log(
     spill: Path,
     progress: Progress | None = None,
     store: "PeriodStore | None" = None,
+    engine: EngineInput | None = None,
 ) -> Log:
     """
     Sum a transaction log by origin, destination and period, one period at a time.
@@ -92,7 +93,9 @@ def read_log(
     progress
         Called as progress("log", done, total).
     store
-        Sums of periods from earlier runs; periods that have not changed are taken from there.
+        Sums of periods from earlier runs; periods that have not changed are taken from there. Only DuckDB keeps any.
+    engine
+        What sums the log; None: DuckDB.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def read_log(
         If a file, a column or a type is missing or wrong, two currencies are mixed, no row is usable, or the account
         does not balance.
     """
-    from tradelift.log.engine import Engine, EngineError
+    from tradelift.log.engine import EngineError, start
     from tradelift.log.failures import explain
     from tradelift.log.source import columns_of
     from tradelift.log.summing import sum_log
@@ -111,10 +114,10 @@ def read_log(
     files = tuple(inspect(path, folder, names["time"]) for path in paths)
     columns = columns_of(files, names)
     failure: EngineError | None = None
-    with Engine(spill) as engine:
+    with start(engine or EngineInput(), spill) as running:
         try:
             report = progress or _silent
-            sums = sum_log(engine, files, columns, spec, regions, domestic=domestic, progress=report, store=store)
+            sums = sum_log(running, files, columns, spec, regions, domestic=domestic, progress=report, store=store)
         except EngineError as error:
             failure = error
     if failure is not None:

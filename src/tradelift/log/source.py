@@ -106,7 +106,7 @@ class Source:
 
     def _read(self, files: Sequence[LogFile]) -> Table:
         """Some of the files, with the columns of all."""
-        rows = self.engine.parquet([f.path for f in files], folders=self.folders)
+        rows = self.engine.parquet(files, folders=self.folders)
         if len(files) == len(self.files):
             return rows
         if rows.schema() == self.schema:
@@ -182,7 +182,7 @@ def open_source(engine: Engine, files: tuple[LogFile, ...], columns: Columns) ->
         zoned=columns.kinds["time"] == "instant",
         rows=sum(f.rows for f in files),
         folders=folders,
-        schema=None if csv else engine.parquet([f.path for f in files], folders=folders).schema(),
+        schema=None if csv else engine.parquet(files, folders=folders).schema(),
     )
     if csv or columns.kinds["time"] == "text":
         source = copied(source)

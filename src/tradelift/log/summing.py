@@ -93,12 +93,15 @@ def sum_log(
         width=len(ids) + 1,
     )
     found = find_duplicates(engine, source.all, columns, partial(by_role, columns=columns, rules=rules, raw=True))
-    sorter = Sorter(engine, columns, rules, found, places)
-    kept = None if store is None else store.open(_definition(source, rules, ids, regions))
+    edges = [start for start, _ in bounds[1:]] if engine.at_once else []
+    sorter = Sorter(engine, columns, rules, found, places, edges)
+    kept = None if store is None or engine.at_once else store.open(_definition(source, rules, ids, regions))
     marked = {} if kept is None else marks(engine, found, bounds)
     account: dict[str, tuple[int, int]] = {}
     tables, categories = [], []
-    for k, (period, span) in enumerate(zip(periods, bounds, strict=True)):
+    spans = [rules.window] if engine.at_once else bounds
+    labels = [p.label for p in periods]
+    for k, span in enumerate(spans):
         progress("log", k, len(periods))
         rows = source.within(span)
         if rows is None:
@@ -107,11 +110,11 @@ def sum_log(
             sums = sorter.period(rows, span)
         else:
             reaching = [f for f in files if not f.spans or any(overlaps(s, span) for s in f.spans)]
-            sums = kept.sums(period.label, span, reaching, marked.get(k), partial(sorter.period, rows, span))
+            sums = kept.sums(labels[k], span, reaching, marked.get(k), partial(sorter.period, rows, span))
         _count(account, sums.reasons)
-        tables.append(published(sums.cells, period.label, ids, digits, spec.concentration))
+        tables.append(published(sums.cells, labels[k:], ids, digits, spec.concentration))
         if sums.by_category is not None:
-            categories.append(published(sums.by_category, period.label, ids, digits, spec.concentration))
+            categories.append(published(sums.by_category, labels[k:], ids, digits, spec.concentration))
     rest = source.without(rules.window)
     if rest is not None:
         _count(account, sorter.rest(rest, rules.window))
@@ -122,7 +125,7 @@ def sum_log(
         account=account,
         read_rows=read_rows,
         read_amount=read_amount,
-        periods=tuple(p.label for p in periods),
+        periods=tuple(labels),
     )
 
 

@@ -196,7 +196,14 @@ def _flows(
     from tradelift.log import read_log
 
     log = read_log(
-        study.transactions, study.folder, regions, domestic=domestic, spill=spill, progress=progress, store=store
+        study.transactions,
+        study.folder,
+        regions,
+        domestic=domestic,
+        spill=spill,
+        progress=progress,
+        store=store,
+        engine=study.engine,
     )
     return _Flows(
         cells=log.cells,

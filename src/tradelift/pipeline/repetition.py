@@ -13,7 +13,7 @@ from tradelift.pipeline.difference import describe
 from tradelift.pipeline.finished import FinishedRun, open_run
 from tradelift.pipeline.inputs import Progress, input_files
 from tradelift.pipeline.manifest import file_hash, hashes, package_versions
-from tradelift.pipeline.steps import choose, panel_in, run_in, silent
+from tradelift.pipeline.steps import choose, panel_in, run_in, silent, with_engine
 from tradelift.pipeline.workspace import MANIFEST, scratch
 from tradelift.study import Study
 
@@ -64,6 +64,7 @@ def repeat(study: Study, out: str | Path = "out", *, progress: Progress = silent
         if "exhibits" in finished.manifest:
             wanted = [n for n in (*finished.manifest["exhibits"], *finished.manifest["absent"]) if n in EXHIBITS]
             engine = str(finished.manifest["engine"])
+            study = with_engine(study, engine)
             run_in(folder, study, choose(study, wanted, engine), Path(out), engine, progress, kept=None)
         else:
             panel_in(folder, study, progress, kept=None)

@@ -25,10 +25,11 @@ from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_jso
 from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
 from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
 from tradelift.study import Study, read_study
+from tradelift.study.inputs import EngineInput
 from tradelift.threads import n_threads
 
 LARGE = 100_000  # cells of a run that takes so long that processes which draw its report are worth their start
-ENGINES = ("duckdb",)
+ENGINES = ("duckdb", "spark")
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -40,7 +41,7 @@ def run(
     out: str | Path = "out",
     *,
     only: Sequence[str] = (),
-    engine: str = "duckdb",
+    engine: str | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Results:
@@ -56,7 +57,7 @@ def run(
     only
         Names of exhibits; empty for all that the inputs allow.
     engine
-        What sums the log: "duckdb".
+        What sums the log: "duckdb" or "spark"; None: what the study says.
     force
         Estimate anew what an earlier run has kept.
     progress
@@ -67,10 +68,12 @@ def run(
     StudyError, DataError
         If the inputs are wrong.
     """
-    chosen = choose(study, only, engine)
+    study = with_engine(study, engine)
+    name = study.engine.name
+    chosen = choose(study, only, engine or name)
     _refuse_inputs_in(Path(out), study)
     with workspace(Path(out)) as folder:
-        return run_in(folder, study, chosen, Path(out), engine, progress, kept=_kept(study, folder), force=force)
+        return run_in(folder, study, chosen, Path(out), name, progress, kept=_kept(study, folder), force=force)
 
 
 def demo(
@@ -113,7 +116,7 @@ def check(study: Study, *, progress: Progress = silent) -> tuple[Panel, Mapping[
     """
     with scratch() as spill:
         panel = load(study, spill=spill, progress=progress, kept=_kept(study, spill)).panel
-    return panel, _absent(choose(study, (), "duckdb"), study, panel)
+    return panel, _absent(choose(study, (), study.engine.name), study, panel)
 
 
 def build_panel(study: Study, out: str | Path = "out", *, force: bool = False, progress: Progress = silent) -> Panel:
@@ -142,8 +145,15 @@ def panel_in(folder: Path, study: Study, progress: Progress, *, kept: Path | Non
     watch = Stopwatch()
     loaded = _load(folder, study, watch, progress, kept=kept, force=force)
     _write_account(folder, loaded.panel)
-    _write_manifest(folder, study, loaded, "duckdb", watch, {})
+    _write_manifest(folder, study, loaded, study.engine.name, watch, {})
     return loaded.panel
+
+
+def with_engine(study: Study, engine: str | None) -> Study:
+    """The study with another engine; None, or the study's own, leaves it as it is, with its settings."""
+    if engine is None or engine == study.engine.name or engine not in ENGINES:
+        return study  # what is no engine, `choose` refuses
+    return study.model_copy(update={"engine": EngineInput.model_validate({"name": engine})})
 
 
 def choose(study: Study, only: Sequence[str], engine: str) -> dict[str, Exhibit]:

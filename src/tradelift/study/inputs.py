@@ -43,6 +43,14 @@ def _zone(name: str) -> str:
     return name
 
 
+def _memory(size: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?(MB|GB|TB|MiB|GiB|TiB)", size):
+        msg = f"'{size}' is no size of memory; write it as 2GB"
+        raise ValueError(msg)
+    return size
+
+
+SPARK_URL = r"local(\[(\d+|\*)(,\d+)?\])?$|yarn$|(spark|sc|k8s)://."
 Label = Annotated[str, BeforeValidator(_label)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
@@ -80,6 +88,47 @@ class NeighboursInput(Part):
 
     file: str
     region: str = "region"
+
+
+class EngineInput(Part):
+    """
+    What sums the log.
+
+    Parameters
+    ----------
+    name
+        "duckdb", which comes with the program, or "spark".
+    memory
+        What DuckDB may hold in memory; beyond it, it writes to disk.
+    url
+        Spark's master, as local[4] or spark://host:7077, or a Spark Connect server, as sc://host:15002.
+    settings
+        Spark's own settings, as spark.driver.memory.
+    """
+
+    name: Literal["duckdb", "spark"] = "duckdb"
+    memory: Annotated[str, AfterValidator(_memory)] = "1GB"
+    url: str | None = None
+    settings: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _of_spark(self) -> Self:
+        if self.name != "spark" and (self.url is not None or self.settings):
+            msg = "url and settings are Spark's; write name: spark"
+            raise ValueError(msg)
+        if self.name == "spark" and "memory" in self.model_fields_set:
+            msg = "memory is DuckDB's; for Spark set spark.driver.memory and spark.executor.memory under settings"
+            raise ValueError(msg)
+        if self.url is not None and not re.match(SPARK_URL, self.url):
+            msg = (
+                f"'{self.url}' is no Spark master or server; write local[4], spark://host:7077, yarn or sc://host:15002"
+            )
+            raise ValueError(msg)
+        for key in self.settings:
+            if not key.startswith("spark."):
+                msg = f"'{key}' is no setting of Spark; their names begin with spark."
+                raise ValueError(msg)
+        return self
 
 
 class Window(Part):

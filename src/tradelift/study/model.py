@@ -20,6 +20,7 @@ from tradelift.study.columns import check_control, check_outcome
 from tradelift.study.inputs import (
     PERIOD_FORMS,
     CategoriesInput,
+    EngineInput,
     FlowsInput,
     Label,
     NeighboursInput,
@@ -115,6 +116,7 @@ class Study(Part):
     partners: Annotated[PartnersInput, _path_or("file")] | None = None
     neighbours: Annotated[NeighboursInput, _path_or("file")] | None = None
     transactions: Annotated[TransactionsInput, _path_or("files", many=True)] | None = None
+    engine: Annotated[EngineInput, _path_or("name")] = EngineInput()
     flows: Annotated[FlowsInput, _path_or("file")] | None = None
     categories: Annotated[CategoriesInput, _path_or("file")] | None = None
     pairs: tuple[Annotated[PairsInput, _path_or("file")], ...] = ()
