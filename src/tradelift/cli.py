@@ -209,6 +209,19 @@ def package(
     answer(as_json, {"file": str(to), "files": len(packed.names), "disclosure": disclosure}, to)
 
 
+@app.command()
+def explore(
+    folder: RunFolder,
+    port: Annotated[int | None, typer.Option(help="Where to listen on this machine; left out: a free port.")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser; print the address.")] = False,  # noqa: FBT002
+    study: StudyPlace = None,
+) -> None:
+    """Look at finished results in a browser; change outcome, design, bandwidth, controls and errors."""
+    from tradelift.explore import serve
+
+    raise typer.Exit(serve(folder, study=study, port=port, browser=not no_browser, ready=typer.echo))
+
+
 def answer(as_json: bool, content: "Mapping[str, Any]", place: Path | str) -> None:  # noqa: FBT001 - a choice passed on
     """Print what a machine reads: one JSON object, or the place of the result."""
     import json

@@ -1,0 +1,108 @@
+"""What can be chosen, and the design that a choice means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tradelift.designs import Gravity, SpatialRD
+from tradelift.exhibits.exhibit import has_coordinates
+from tradelift.exhibits.gravity import Model, gravity_design, models
+from tradelift.exhibits.labels import direction_label
+from tradelift.exhibits.spatial import model_label, rd_design
+from tradelift.panel import Panel
+from tradelift.programme import CONTROL_TYPES
+from tradelift.study import Study
+
+GRAVITY, SPATIAL_RD = "Gravity", "Spatial RD"
+ERRORS = ("dyadic", "max-two-way", "two-way", "pair", "directed-pair", "province", "robust")
+"""Schemes that need no second estimate."""
+
+TYPES = {
+    1: "1: neither region takes part",
+    2: "2: only the first side's",
+    3: "3: only the second side's",
+    4: "4: both, with others",
+}
+GRID_KM = (50.0, 500.0, 10.0)  # first, last, step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """
+    One comparison.
+
+    Parameters
+    ----------
+    design
+        `GRAVITY` or `SPATIAL_RD`.
+    model
+        Outcome and estimator.
+    direction
+        Of the panel.
+    bandwidth_km
+        Of spatial RD.
+    control_types
+        Kinds of control pair.
+    vcov
+        Of `ERRORS`.
+    """
+
+    design: str
+    model: Model
+    direction: str
+    bandwidth_km: float
+    control_types: Sequence[int]
+    vcov: str
+
+    def at(self, bandwidth_km: float) -> "Choice":
+        """The same at another bandwidth."""
+        return replace(self, bandwidth_km=bandwidth_km)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """
+    What a panel lets one choose, by what it is called.
+
+    Parameters
+    ----------
+    designs, errors
+        In order.
+    models, directions, control_types
+        Label to value.
+    bandwidth_km
+        Where the study starts.
+    """
+
+    designs: tuple[str, ...]
+    models: dict[str, Model]
+    directions: dict[str, str]
+    control_types: dict[str, int]
+    errors: tuple[str, ...]
+    bandwidth_km: float
+
+
+def choices(study: Study, panel: Panel) -> Choices:
+    """List what can be chosen on a panel."""
+    spatial = panel.programme is not None and has_coordinates(panel)
+    return Choices(
+        designs=(SPATIAL_RD, GRAVITY) if spatial else (GRAVITY,),
+        models={model_label(study, panel, model): model for model in models(study, panel)},
+        directions={direction_label(panel, d): d for d in panel.directions},
+        control_types={TYPES[kind]: kind for kind in CONTROL_TYPES} if panel.programme is not None else {},
+        errors=tuple(e for e in ERRORS if e != "province" or panel.regions.group is not None),
+        bandwidth_km=study.model.bandwidth_km,
+    )
+
+
+def design_of(study: Study, choice: Choice) -> Gravity | SpatialRD:
+    """Make the design that a choice means, under its own default errors."""
+    if choice.design == GRAVITY:
+        design = gravity_design(study, choice.model, choice.direction)
+        return replace(design, control_types=choice.control_types)
+    return rd_design(
+        study,
+        choice.model,
+        choice.direction,
+        bandwidth_km=choice.bandwidth_km,
+        control_types=choice.control_types,
+    )

@@ -1,0 +1,79 @@
+"""The page: controls on the left, what follows on the right."""
+
+import marimo
+
+app = marimo.App(width="medium", app_title="tradelift explore")
+
+
+@app.cell
+def _():
+    import marimo as mo
+
+    from tradelift.explore.page import Page
+
+    return Page, mo
+
+
+@app.cell
+def _(Page, mo):
+    page = Page.of(mo.cli_args())
+    choices = page.session.choices
+    return choices, page
+
+
+@app.cell
+def _(choices, mo, page):
+    design = mo.ui.dropdown(options=list(choices.designs), value=choices.designs[0], label="Design")
+    outcome = mo.ui.dropdown(options=choices.models, value=page.first_model, label="Outcome")
+    direction = mo.ui.dropdown(options=choices.directions, value=next(iter(choices.directions)), label="Direction")
+    bandwidth = mo.ui.slider(
+        start=page.grid[0],
+        stop=page.grid[1],
+        step=page.grid[2],
+        value=choices.bandwidth_km,
+        label="Bandwidth, km",
+        debounce=True,
+        show_value=True,
+        include_input=True,
+    )
+    types = mo.ui.multiselect(options=choices.control_types, value=list(choices.control_types), label="Control pairs")
+    errors = mo.ui.dropdown(options=list(choices.errors), value=page.first_errors, label="Errors")
+    return bandwidth, design, direction, errors, outcome, types
+
+
+@app.cell
+def _(bandwidth, design, direction, errors, mo, outcome, page, types):
+    controls = [design, outcome, direction, *([bandwidth] if page.has_bandwidth(design.value) else []), types, errors]
+    mo.vstack([mo.md(f"## {page.title}"), mo.hstack(controls, wrap=True, justify="start", align="end", gap=1.5)])
+    return
+
+
+@app.cell
+def _(bandwidth, design, direction, errors, outcome, page, types):
+    choice = page.choice(
+        design=design.value,
+        model=outcome.value,
+        direction=direction.value,
+        bandwidth_km=bandwidth.value,
+        control_types=types.value,
+        vcov=errors.value,
+    )
+    return (choice,)
+
+
+@app.cell
+def _(choice, mo, page):
+    # the curve takes as long as its bandwidths together: the page does not wait for it
+    rest = mo.lazy(lambda: mo.Html(page.curve(choice)), show_loading_indicator=True)
+    mo.hstack([mo.Html(page.answer(choice)), rest], widths=[3, 2], align="start", gap=2)
+    return
+
+
+@app.cell
+def _(choice, mo, page):
+    mo.Html(page.map(choice))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

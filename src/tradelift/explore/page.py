@@ -1,0 +1,107 @@
+"""What the notebook shows, as HTML."""
+
+import time
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from tradelift.errors import ConvergenceError, DesignError
+from tradelift.exhibits.gravity import Model
+from tradelift.exhibits.spatial import leading
+from tradelift.explore import views
+from tradelift.explore.choices import GRID_KM, SPATIAL_RD, Choice
+from tradelift.explore.session import Session
+
+STYLE = (
+    "<style>.tl-answer{font-size:1.5rem;font-weight:600;margin:.3rem 0}.tl-note{color:#5b6770;margin:.3rem 0}"
+    ".scroll{overflow-x:auto}.scroll table{border-collapse:collapse}.scroll caption{text-align:left;color:#5b6770;"
+    "font-family:monospace;padding:.4rem 0}.scroll th,.scroll td{padding:.2rem .8rem;text-align:right;"
+    "border-bottom:1px solid #e3e7ea}.scroll th:first-child,.scroll td:first-child{text-align:left}"
+    "svg{max-width:100%;height:auto}</style>"
+)
+
+
+class Page:
+    """
+    The page of one finished run.
+
+    Parameters
+    ----------
+    session
+        What it is about.
+    """
+
+    grid = GRID_KM
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> "Page":
+        """Open the run that the command line names."""
+        study = arguments.get("study")
+        return cls(Session.open(Path(str(arguments["run"])), None if study is None else Path(str(study))))
+
+    @property
+    def title(self) -> str:
+        """Of the study."""
+        return self.session.study.name
+
+    @property
+    def first_model(self) -> str | None:
+        """The label of the outcome that leads the report."""
+        lead = leading(tuple(self.session.choices.models.values()))
+        return next((words for words, model in self.session.choices.models.items() if model == lead), None)
+
+    @property
+    def first_errors(self) -> str:
+        """Those that are right for regions that meet in many pairs."""
+        return self.session.choices.errors[0]
+
+    def has_bandwidth(self, design: str) -> bool:
+        """Whether a design compares within a bandwidth."""
+        return design == SPATIAL_RD
+
+    def choice(
+        self, *, design: str, model: Model, direction: str, bandwidth_km: float, control_types: Sequence[int], vcov: str
+    ) -> Choice:
+        """Take the values of the controls together; without a kind of control pair all are meant."""
+        kinds = tuple(sorted(control_types)) or tuple(self.session.choices.control_types.values()) or (1, 2, 3, 4)
+        return Choice(
+            design=design,
+            model=model,
+            direction=direction,
+            bandwidth_km=float(bandwidth_km),
+            control_types=kinds,
+            vcov=vcov,
+        )
+
+    def answer(self, choice: Choice) -> str:
+        """The effect, its table and its sample; or why there is none."""
+        start = time.perf_counter()
+        try:
+            found = self.session.estimate(choice)
+            body = (
+                f'<p class="tl-answer" data-testid="answer">{escape(views.headline(self.session, found))}</p>'
+                f"{views.table(self.session, found)}"
+                f'<p class="tl-note">{escape(views.facts(found))}</p>'
+            )
+        except (DesignError, ConvergenceError) as error:
+            body = (
+                '<p class="tl-answer" data-testid="answer">Not estimated</p>'
+                f'<p class="tl-note">{escape(str(error))}</p>'
+            )
+        seconds = time.perf_counter() - start
+        return f'{STYLE}{body}<p class="tl-note">{seconds:.2f} s</p>'
+
+    def map(self, choice: Choice) -> str:
+        """Who is compared; nothing where nobody is."""
+        try:
+            return views.map_of(self.session, choice)
+        except DesignError:
+            return ""
+
+    def curve(self, choice: Choice) -> str:
+        """The curve over bandwidths; nothing where there is none."""
+        return views.curve(self.session, choice)

@@ -1,0 +1,129 @@
+"""The explorer's server: marimo on this machine alone, behind a token that only its user is told."""
+
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from time import monotonic, sleep
+
+from tradelift.errors import DataError
+from tradelift.pipeline.finished import FinishedRun, open_run
+
+LOOPBACK = "127.0.0.1"
+PATIENCE_SECONDS = 60.0
+QUIET = {"MARIMO_SKIP_UPDATE_CHECK": "1"}  # ask no network for a newer version
+
+
+def serve(
+    folder: str | Path,
+    *,
+    study: str | Path | None = None,
+    port: int | None = None,
+    browser: bool = True,
+    ready: Callable[[str], None],
+) -> int:
+    """
+    Show a finished run until the user ends it.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    study
+        The study file, where it no longer stands where it stood at the run.
+    port
+        On which to listen; None for a free one.
+    browser
+        Whether to open the user's browser.
+    ready
+        Called with the address, token included, when the page answers.
+
+    Returns
+    -------
+    Exit status of the server.
+
+    Raises
+    ------
+    DataError
+        If marimo is not installed, there is no finished run, or the server does not start.
+    """
+    if importlib.util.find_spec("marimo") is None:
+        msg = "The explorer needs marimo: install tradelift[explore]."
+        raise DataError(msg)
+    run = open_run(folder, study)
+    port = port or _free_port()
+    token = secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="tradelift-explore-") as place, _ended_alike():
+        server = _start(run, Path(place), port, token)
+        try:
+            _wait(server, port)
+            address = f"http://{LOOPBACK}:{port}/?access_token={token}"
+            ready(address)
+            if browser:
+                webbrowser.open(address)
+            return server.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _start(run: FinishedRun, place: Path, port: int, token: str) -> subprocess.Popen[str]:
+    """Start marimo on a copy of the notebook: what it writes beside a notebook vanishes with the folder."""
+    notebook = place / "explore.py"
+    notebook.write_text(files("tradelift.explore").joinpath("notebook.py").read_text(encoding="utf-8"))
+    options = ["--headless", "--host", LOOPBACK, "--port", str(port), "--no-sandbox"]
+    locked = ["--token", "--token-password-file", "-"]
+    arguments = ["--run", str(run.folder.absolute()), "--study", str(run.study.path)]
+    server = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        [sys.executable, "-m", "marimo", "-q", "run", str(notebook), *options, *locked, "--", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr,
+        env=os.environ | QUIET,
+        cwd=place,
+        text=True,
+    )
+    assert server.stdin is not None, "it was asked for"
+    server.stdin.write(token)  # not an argument: those are seen by every user of the machine
+    server.stdin.close()
+    return server
+
+
+@contextmanager
+def _ended_alike() -> Iterator[None]:
+    """Let a request to end work as Ctrl-C does, so that the server ends, too."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        return int(free.getsockname()[1])
+
+
+def _wait(server: subprocess.Popen[str], port: int) -> None:
+    """Until the server listens."""
+    end = monotonic() + PATIENCE_SECONDS
+    while monotonic() < end and server.poll() is None:
+        with socket.socket() as trial:
+            trial.settimeout(1)
+            if trial.connect_ex((LOOPBACK, port)) == 0:
+                return
+        sleep(0.1)
+    msg = f"The explorer did not start on port {port}. Choose another one with --port."
+    raise DataError(msg)
