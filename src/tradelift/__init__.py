@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tradelift.inference import romano_wolf as romano_wolf
     from tradelift.panel import Panel as Panel
     from tradelift.pipeline import run as run
+    from tradelift.report import table as table
     from tradelift.study import Study as Study
     from tradelift.study import read_study as read_study
 
@@ -37,6 +38,7 @@ _ROOMS = {
     "romano_wolf": "inference",
     "run": "pipeline",
     "shared_borders": "designs",
+    "table": "report",
 }
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "romano_wolf",
     "run",
     "shared_borders",
+    "table",
 ]
 
 

@@ -2,5 +2,6 @@
 
 from tradelift.report.document import write_report
 from tradelift.report.figures import figure_svg
+from tradelift.report.own import table
 
-__all__ = ["figure_svg", "write_report"]
+__all__ = ["figure_svg", "table", "write_report"]

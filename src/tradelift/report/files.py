@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from tradelift.exhibits import DataTable, Figure, RegressionTable, Shown, Table
@@ -15,6 +16,8 @@ from tradelift.report.latex import table_latex
 from tradelift.report.numbers import is_unknown
 from tradelift.report.tables import table_html
 from tradelift.report.word import table_docx
+
+TABLE_KINDS = ("html", "tex", "docx", "csv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +83,30 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _write_table(folder: Path, table: Table, html: str) -> list[Path]:
-    return [
-        write_text(folder / f"{table.name}.html", page("table.html.j2", table=table, markup=html)),
-        write_text(folder / f"{table.name}.tex", table_latex(table)),
-        _write_bytes(folder / f"{table.name}.docx", table_docx(table)),
-        _write_csv(folder / f"{table.name}.csv", table.records()),
-    ]
+def table_bytes(table: Table, kind: str, markup: str | None = None) -> bytes:
+    """
+    Write a table as the bytes of a file.
+
+    Parameters
+    ----------
+    table
+        Of an exhibit.
+    kind
+        One of `TABLE_KINDS`.
+    markup
+        In a page, where it was made before.
+    """
+    if kind == "docx":
+        return table_docx(table)
+    if kind == "csv":
+        return _csv(table.records())
+    if kind == "tex":
+        return table_latex(table).encode()
+    return page("table.html.j2", table=table, markup=table_html(table) if markup is None else markup).encode()
+
+
+def _write_table(folder: Path, table: Table, markup: str) -> list[Path]:
+    return [_write_bytes(folder / f"{table.name}.{kind}", table_bytes(table, kind, markup)) for kind in TABLE_KINDS]
 
 
 def _write_figure(folder: Path, figure: Figure, svg: str) -> list[Path]:
@@ -94,7 +114,7 @@ def _write_figure(folder: Path, figure: Figure, svg: str) -> list[Path]:
         write_text(folder / f"{figure.name}.svg", svg + "\n"),
         _write_bytes(folder / f"{figure.name}.pdf", pdf(svg)),
         _write_bytes(folder / f"{figure.name}.png", png(svg)),
-        _write_csv(folder / f"{figure.name}.csv", figure.records()),
+        _write_bytes(folder / f"{figure.name}.csv", _csv(figure.records())),
     ]
 
 
@@ -103,11 +123,11 @@ def _write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
-def _write_csv(path: Path, records: Iterable[Record]) -> Path:
+def _csv(records: Iterable[Record]) -> bytes:
     """Write records; what is not known is blank."""
     rows = list(records)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: None if is_unknown(value) else value for name, value in row.items()} for row in rows)
-    return path
+    file = StringIO(newline="")
+    writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: None if is_unknown(value) else value for name, value in row.items()} for row in rows)
+    return file.getvalue().encode()

@@ -111,9 +111,10 @@ def _regression_frame(table: RegressionTable) -> "pd.DataFrame":
         add("In every panel", label, marks)
     add("In every panel", "Standard errors", [_errors(column) for column in every])
     heads = [(h.outcome, f"{h.family}\n({n})") for n, h in enumerate(table.heads, start=1)]
-    return pd.DataFrame(
-        body, index=pd.MultiIndex.from_tuples(rows), columns=pd.MultiIndex.from_tuples(heads), dtype=str
-    )
+    index: Any = pd.MultiIndex.from_tuples(rows)
+    if tuple(table.panels) == ("",):  # the only panel has no title, and neither has what holds in every panel
+        index = index.droplevel(0)
+    return pd.DataFrame(body, index=index, columns=pd.MultiIndex.from_tuples(heads), dtype=str)
 
 
 def _mean(estimate: Estimate | None) -> str:
