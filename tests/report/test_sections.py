@@ -81,6 +81,7 @@ def long_table(rows, fold=None):
         (OPEN_ROWS, None, True, True, False),
         (OPEN_ROWS, None, False, False, False),
         (OPEN_ROWS, 5, True, False, False),  # it folds itself
+        (60, OPEN_ROWS, True, True, False),  # not enough
         (PRINTED_ROWS, None, True, True, True),
     ],
 )

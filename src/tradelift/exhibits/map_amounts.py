@@ -97,7 +97,7 @@ def traded(panel: Panel) -> Traded | None:
 def short(amount: float) -> str:
     """Write an amount with three digits or so: "45.6 million"."""
     size, word = next(((s, w) for s, w in SIZES if abs(amount) >= s), (1.0, ""))
-    digits = 0 if size == 1.0 and abs(amount) >= 1 else 1
+    digits = 0 if abs(amount) >= 100 * size or (size == 1.0 and abs(amount) >= 1) else 1
     return f"{plain(amount / size, digits)} {word}".strip()
 
 

@@ -23,6 +23,7 @@ def map_data(figure: MapFigure) -> Data:
         "kinds": [kind.label for kind in figure.kinds],
         "measures": list(figure.measures),
         "unit": figure.unit,
+        "ties": ["partner", "partners"] if all(k.weight is None for k in figure.links) else ["flow", "flows"],
         "places": [[p.name, " / ".join(p.other_names), p.group, p.kind, list(p.amounts)] for p in figure.places],
         "links": [[link.first, link.second, link.kind, list(link.amounts or ())] for link in figure.links],
     }

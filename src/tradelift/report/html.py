@@ -8,7 +8,10 @@ from importlib.resources import files
 from typing import Any
 
 from tradelift.report.explore import as_json
+from tradelift.report.svg import BLUE, VERMILION
 
+COLOURS = {"square": BLUE, "circle": VERMILION}
+"""Of places on the map, by shape."""
 COMMENT = re.compile(r"/\*.*?\*/|^\s*//.*?$| // .*?$", re.DOTALL | re.MULTILINE)
 INDENT = re.compile(r"\n\s*")
 
@@ -58,6 +61,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["COLOURS"] = COLOURS
     environment.filters["integrity"] = integrity
     environment.filters["json"] = lambda data: Markup(as_json(data))  # noqa: S704 - it escapes what ends a script
     return environment

@@ -1,19 +1,17 @@
 """The map as an SVG of its own: what the page's script finds again by the classes and numbers that stand in it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tradelift.exhibits import Link, MapFigure, PlaceKind
 from tradelift.exhibits.map_amounts import short
 from tradelift.report.basemap import outlines
-from tradelift.report.html import page
+from tradelift.report.html import COLOURS, page
 from tradelift.report.map_layout import INSET, Frame, Layout, lay_out
 from tradelift.report.paths import arc, number, outline
 
-COLOURS = {"square": "#0b62a8", "circle": "#c8500a"}
 TINTS = ("#dfeaf4", "#f9e8da")  # of the outlines of regions, by side
 LINKS = ("#6b5b95", "#9a9aa2")  # of the kinds of line
 FLOW = "#6b5b95"
@@ -22,7 +20,7 @@ BEND = 0.12  # of a line's length: arcs between the same two areas do not hide e
 SIZES = ((60, 5.0), (200, 3.6), (2000, 2.6))  # up to so many places, a mark is so many pixels to each side
 MOST_NAMES = 60  # places up to which all names are written, where there is room; else those of ...
 LARGEST = 14  # ... so many of the largest
-LETTER, WIDE_LETTER, LINE_HEIGHT = 6.4, 11.5, 13.0  # pixels
+LETTER, WIDE_LETTER, LINE_HEIGHT = 0.58, 1.05, 1.18  # of the size of names
 LEGEND_LETTER, LEGEND_LINE, LEGEND_GAP, SWATCH = 6.9, 24, 26, 26  # pixels
 
 
@@ -49,11 +47,11 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An entry of the legend: a mark or a line, where it stands, and its words."""
+    """An entry of the legend: a mark or a line, its words, and where it stands above the map."""
 
-    x: float
-    y: float
     label: str
+    x: float = 0.0
+    y: float = 0.0
     kind: PlaceKind | None = None
     colour: str = ""
     width: float = 1.4
@@ -79,7 +77,7 @@ class Line:
     dashes: str
 
 
-def map_svg(figure: MapFigure) -> str:
+def map_svg(figure: MapFigure, *, has_legend: bool = True, letters: int = 11) -> str:
     """
     Draw places and lines over the outlines of countries, or of the regions where the figure has them.
 
@@ -87,6 +85,10 @@ def map_svg(figure: MapFigure) -> str:
     ----------
     figure
         With one place or more.
+    has_legend
+        Whether the legend stands above the map; the page has its own.
+    letters
+        Size of names, pixels; larger where the map will be shown smaller than it is.
 
     Returns
     -------
@@ -96,8 +98,8 @@ def map_svg(figure: MapFigure) -> str:
     laid = _laid(figure)
     projection = laid.main.projection
     size = next((s for most, s in SIZES if len(figure.places) <= most), 2.0)
-    entries = tuple(_legend(figure, projection.width))
-    head = LEGEND_LINE * (1 + max((int(e.y) // LEGEND_LINE for e in entries), default=0))
+    entries = tuple(_placed(figure, projection.width)) if has_legend else ()
+    head = LEGEND_LINE * (1 + int(entries[-1].y) // LEGEND_LINE) if entries else 0
     svg = page(
         "map.svg.j2",
         figure=figure,
@@ -113,10 +115,25 @@ def map_svg(figure: MapFigure) -> str:
         lines=tuple(_lines(figure, laid)),
         marks=tuple(_marks(figure, laid, size)),
         size=size,
-        names=tuple(_names(figure, laid)),
-        colours=COLOURS,
+        letters=letters,
+        names=tuple(_names(figure, laid, letters)),
     )
     return svg.strip().replace("\n", "")
+
+
+def legend(figure: MapFigure) -> Iterator[Entry]:
+    """Yield the entries of the legend: kinds of places where there are several, and what lines mean."""
+    if len(figure.kinds) > 1:
+        for kind in figure.kinds:
+            yield Entry(label=kind.label, kind=kind)
+    for place, kind_of_link in enumerate(_link_kinds(figure.links)):
+        colour, dashes = _dressed(place)
+        yield Entry(label=kind_of_link, colour=colour, dashes=dashes)
+    most = max((link.weight or 0.0 for link in figure.links), default=0.0)
+    if most > 0:
+        yield Entry(label=f"{figure.link_label}:", colour="none")
+        for weight in _steps(most):
+            yield Entry(label=short(weight), colour=FLOW, width=_width(weight, most))
 
 
 def outside(figure: MapFigure) -> tuple[str, ...]:
@@ -191,30 +208,15 @@ def _mark(place: int, x: float, y: float, size: float) -> Mark:
     return Mark(place=place, x=across, y=down, left=left, top=top)
 
 
-def _legend(figure: MapFigure, width: int) -> Iterator[Entry]:
-    """Kinds of places where there are several, and what lines mean; in rows that fit the width."""
+def _placed(figure: MapFigure, width: int) -> Iterator[Entry]:
+    """Set the legend in rows that fit the width."""
     x, y = 0.0, 0.0
-    for about in _entries(figure):
-        label = str(about["label"])
-        needs = SWATCH + LEGEND_LETTER * len(label)
+    for entry in legend(figure):
+        needs = SWATCH + LEGEND_LETTER * len(entry.label)
         if x > 0 and x + needs > width:
             x, y = 0.0, y + LEGEND_LINE
-        yield Entry(x=round(x, 1), y=y, **about)
+        yield replace(entry, x=round(x, 1), y=y)
         x += needs + LEGEND_GAP
-
-
-def _entries(figure: MapFigure) -> Iterator[dict[str, Any]]:
-    if len(figure.kinds) > 1:
-        for kind in figure.kinds:
-            yield {"label": kind.label, "kind": kind}
-    for place, kind_of_link in enumerate(_link_kinds(figure.links)):
-        colour, dashes = _dressed(place)
-        yield {"label": kind_of_link, "colour": colour, "dashes": dashes}
-    most = max((link.weight or 0.0 for link in figure.links), default=0.0)
-    if most > 0:
-        yield {"label": f"{figure.link_label}:", "colour": "none"}
-        for weight in _steps(most):
-            yield {"label": short(weight), "colour": FLOW, "width": _width(weight, most)}
 
 
 def _steps(most: float) -> list[float]:
@@ -222,7 +224,7 @@ def _steps(most: float) -> list[float]:
     return [float(f"{share * most:.0e}") for share in (0.25, 0.5, 1.0)]
 
 
-def _names(figure: MapFigure, laid: Layout) -> Iterator[Name]:
+def _names(figure: MapFigure, laid: Layout, letters: int) -> Iterator[Name]:
     """Names of all places, or of the largest, where they hide no mark and no other name; insets name their own."""
     inside = set(laid.main.places)
     order = sorted(inside, key=lambda i: -figure.places[i].weight)
@@ -237,9 +239,10 @@ def _names(figure: MapFigure, laid: Layout) -> Iterator[Name]:
     taken += [(f.left, f.top, f.left + INSET[0], f.top + INSET[1]) for f in laid.insets]
     for i in order:
         name, a, b = figure.places[i].name, float(laid.x[i]), float(laid.y[i])
-        width = sum(WIDE_LETTER if ord(c) > 0x2E7F else LETTER for c in name)
-        for left, middle in ((a + 8, b), (a - 8 - width, b), (a - width / 2, b - 13), (a - width / 2, b + 13)):
-            box = (left, middle - LINE_HEIGHT / 2, left + width, middle + LINE_HEIGHT / 2)
+        width = letters * sum(WIDE_LETTER if ord(c) > 0x2E7F else LETTER for c in name)
+        high = letters * LINE_HEIGHT
+        for left, middle in ((a + 8, b), (a - 8 - width, b), (a - width / 2, b - high), (a - width / 2, b + high)):
+            box = (left, middle - high / 2, left + width, middle + high / 2)
             fits = box[0] >= 0 and box[1] >= 0 and box[2] <= projection.width and box[3] <= projection.height
             if fits and not any(_overlap(box, other) for other in taken):
                 taken.append(box)

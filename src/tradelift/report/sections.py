@@ -10,10 +10,12 @@ from tradelift.report.chapters import DOUBTS, chapter_of
 from tradelift.report.compact import compact_svg, compact_table
 from tradelift.report.explore import Data, curve_data, map_data
 from tradelift.report.figures import figure_notes
+from tradelift.report.map import Entry, legend, map_svg
 
 OPEN_ROWS = 16  # a table with more rows is folded where a figure stands before it
 PRINTED_ROWS = 90
 FIRST_SENTENCES = 4  # of a section stand open; more are folded
+PAGE_LETTERS = 15  # the page shows the map at two thirds of its width
 ROW = re.compile(r"<tr\b")
 
 
@@ -34,6 +36,8 @@ class Drawn:
         Whether a table opens at a click, and whether it has too many rows to be printed.
     data
         What the page's script needs, where a figure answers.
+    legend
+        Of a map, which stands above it.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Drawn:
     is_folded: bool = False
     is_long: bool = False
     data: Data | None = None
+    legend: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +140,13 @@ def _figure(figure: Figure, svg: str) -> Drawn:
     return Drawn(
         name=figure.name,
         title=figure.title,
-        html=svg if isinstance(figure, MapFigure) else compact_svg(svg),
+        html=map_svg(figure, has_legend=False, letters=PAGE_LETTERS)
+        if isinstance(figure, MapFigure)
+        else compact_svg(svg),
         notes=figure_notes(figure),
         is_wide=not isinstance(figure, IntervalFigure),
         data=_data(figure),
+        legend=tuple(legend(figure)) if isinstance(figure, MapFigure) else (),
     )
 
 
@@ -162,13 +170,14 @@ def draw_table(table: Table, html: str, *, may_fold: bool) -> Drawn:
         Whether a long table is folded.
     """
     rows = len(ROW.findall(html))
+    is_open = len(ROW.findall(html.partition("<details")[0]))
     return Drawn(
         name=table.name,
         title=table.title,
         html=compact_table(html),
         notes=table.notes,
         rows=rows,
-        is_folded=may_fold and rows > OPEN_ROWS and "<details" not in html,
+        is_folded=may_fold and is_open > OPEN_ROWS,
         is_long=rows > PRINTED_ROWS,
     )
 

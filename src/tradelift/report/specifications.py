@@ -3,11 +3,11 @@
 from typing import Any
 
 from tradelift.exhibits import SpecificationFigure
-from tradelift.report.svg import CONFIG, INK, LINE, MUTED
+from tradelift.report.svg import BLUE, CONFIG, INK, LINE, MUTED, VERMILION
 
 WIDTH, HEIGHT = 760, 240
 ROW = 17
-COLOUR, MAIN = "#1f4e9c", "#c0392b"
+PALE = "#8fbfdd"
 CLEAR, UNCLEAR = "interval leaves out 0", "interval holds 0"
 OUTLYING = 3.0  # times the extent of most intervals: an end beyond it is cut off
 
@@ -51,7 +51,7 @@ def _curve(figure: SpecificationFigure, records: list[dict[str, Any]], x: Any) -
 
     data = alt.InlineData(values=[{**r, "kind": _kind(r)} for r in records])
     kinds = [k for k in (CLEAR, UNCLEAR) if any(_kind(r) == k for r in records)]
-    shades = {CLEAR: COLOUR, UNCLEAR: "#9db2d3"}
+    shades = {CLEAR: BLUE, UNCLEAR: PALE}
     colour = alt.Color(
         "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[shades[k] for k in kinds])
     )
@@ -70,7 +70,7 @@ def _curve(figure: SpecificationFigure, records: list[dict[str, Any]], x: Any) -
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
         base.mark_point(filled=True, size=22, opacity=1).encode(x=x, y=y, color=colour),
         base.transform_filter("datum.is_main == 1")
-        .mark_point(filled=True, shape="diamond", size=110, color=MAIN, opacity=1)
+        .mark_point(filled=True, shape="diamond", size=110, color=VERMILION, opacity=1)
         .encode(x=x, y=y),
     ]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
@@ -117,7 +117,7 @@ def _dashboard(figure: SpecificationFigure, records: list[dict[str, Any]], x: An
         tick = base.mark_tick(thickness=2, height=ROW - 7, orient="vertical", color=INK).encode(x=x, y=y)
         own = (
             base.transform_filter("datum.is_main == 1")
-            .mark_point(filled=True, shape="diamond", size=60, color=MAIN, opacity=1)
+            .mark_point(filled=True, shape="diamond", size=60, color=VERMILION, opacity=1)
             .encode(x=x, y=y)
         )
         blocks.append(alt.layer(tick, own).properties(width=WIDTH, height=ROW * len(names)))

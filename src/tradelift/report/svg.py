@@ -6,6 +6,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 IDS = re.compile(r'\bid="([^"]+)"')
 INK, MUTED, LINE = "#1b2a38", "#5b6770", "#e3e7ea"
+# told apart also by those who confuse red and green (Okabe and Ito 2008)
+GREY, BLUE, VERMILION, GREEN = "#8a949c", "#0072b2", "#d55e00", "#009e73"
 FONT = "Helvetica, Arial, sans-serif"
 
 CONFIG: dict[str, Any] = {

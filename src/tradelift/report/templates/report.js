@@ -18,7 +18,7 @@
 
   /* The map: pointing at a place shows its lines; choosing it, by a click or in the list, shows its numbers. */
   function map(figure, data) {
-    const svg = figure.querySelector("svg");
+    const svg = figure.querySelector(".canvas svg");
     const ground = svg.querySelector(".cities");
     const arcs = svg.querySelector(".arcs").children;
     const canvas = figure.querySelector(".canvas");
@@ -72,12 +72,18 @@
     function call(i) {
       if (!marks.has(i)) return;
       const { x, y } = marks.get(i);
-      const isRight = x > svg.viewBox.baseVal.width * 0.75;
+      const isRight = x > svg.viewBox.baseVal.width * 0.8;
       const name = called.appendChild(document.createElementNS(SVG, "text"));
       name.textContent = data.places[i][0];
       name.setAttribute("x", isRight ? x - 8 : x + 8);
       name.setAttribute("y", y + 4);
       name.setAttribute("text-anchor", isRight ? "end" : "start");
+      const box = name.getBBox();
+      const hides = (other) => {
+        const o = other.getBBox();
+        return o.x < box.x + box.width && box.x < o.x + o.width && o.y < box.y + box.height && box.y < o.y + o.height;
+      };
+      if ([...called.children].some((other) => other !== name && hides(other))) name.remove();
     }
 
     function choose(i) {
@@ -92,7 +98,7 @@
       }
       const [name, others, group, kind, amounts] = data.places[i];
       const of = ties[i].length;
-      said.textContent = `${both(data.places[i])}: ${of === 1 ? "1 line" : `${of} lines`} on the map.`;
+      said.textContent = `${both(data.places[i])}: ${of} ${data.ties[of === 1 ? 0 : 1]} on the map.`;
       add(about, "p", name, { class: "name" });
       if (others) add(about, "p", others, { class: "other" });
       add(about, "p", [group, data.kinds[kind]].filter((part) => part && part !== name).join(", "));
