@@ -8,6 +8,7 @@ from tests.exhibits.goods import about, whole
 from tests.exhibits.small import estimated, two_sides
 from tradelift.designs.advantage import balassa
 from tradelift.exhibits import EXHIBITS, missing
+from tradelift.exhibits.careful import careful
 from tradelift.exhibits.category_tables import slope_on
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import signed
@@ -35,7 +36,7 @@ def shown(panel, found):
 def test_each_category_and_the_groups_are_planned(panel):
     tasks = EXHIBIT.plan(about(), panel)
     assert len(tasks) == 3 * (4 + 2 * 2)  # directions: two designs by two estimators; two groupings by PPML
-    design = tl.SpatialRD(outcome="trade", family="poisson", bandwidth_km=200, direction="both")
+    design = careful(tl.SpatialRD(outcome="trade", family="poisson", bandwidth_km=200, direction="both"))
     assert tasks["by category, spatial RD, trade, PPML, both"] == Parted(design=design, by="category")
     groups = tasks["by priority, spatial RD, trade, PPML, both"].groups
     assert groups == {"priority of the programme": ("food", "wear"), "other categories": ("toys",)}
@@ -50,7 +51,7 @@ def test_the_table_holds_each_category_by_itself(panel, found, shown):
     for row in rows:
         if (row["design"], row["estimator"], row["direction"]) != ("gravity", "PPML", "west->east"):
             continue
-        alone = tl.Gravity(direction="west->east").estimate(
+        alone = careful(tl.Gravity(direction="west->east", family="poisson")).estimate(
             goods_panel(panel, [panel.goods.names.index(row["category"])])
         )
         tidy = numbers(alone.tidy(), "partner")

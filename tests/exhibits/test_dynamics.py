@@ -106,7 +106,8 @@ def test_sentences_say_change_and_course(found, shown):
 def test_event_studies_are_shown_where_starts_vary(staggered):
     tasks = EXHIBIT.plan(about(breaks={}), staggered)
     key = "time since the start, gravity, trade, PPML, both"
-    assert tasks[key] == EventStudy(design=tl.Gravity(family="poisson"), every=1, before=4, after=8)
+    design = tl.Gravity(family="poisson", vcov="max-two-way")
+    assert tasks[key] == EventStudy(design=design, every=1, before=4, after=8)
     found = estimated("dynamics", staggered, about(breaks={}))
     shown = EXHIBIT.show(about(breaks={}), staggered, found)
     rows = list(next(t for t in shown.tables if t.name == "dynamics_starts").records())

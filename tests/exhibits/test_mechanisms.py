@@ -9,6 +9,7 @@ from tests.designs.panels import one_sided
 from tests.exhibits.mechanisms import KILOMETRES, asked, world
 from tests.exhibits.small import attempted, estimated, one_side, study, two_sides
 from tradelift.exhibits import EXHIBITS, missing
+from tradelift.exhibits.careful import careful
 from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import plain, signed
 from tradelift.exhibits.mediator_names import awareness_mediators, flight_mediators, migration_mediators
@@ -54,7 +55,7 @@ def test_mediators_find_their_exhibit_by_their_names(panel):
 def test_every_mediator_is_held_alone_and_with_the_others_and_is_an_outcome(panel):
     tasks = EXHIBITS["migration"].plan(asked(), panel)
     rd = tl.SpatialRD(family="gaussian", bandwidth_km=KILOMETRES, direction="west->east")
-    gravity = tl.Gravity(outcome="trade", family="poisson", direction="west->east")
+    gravity = careful(tl.Gravity(outcome="trade", family="poisson", direction="west->east"))
     assert tasks["spatial RD, log(trade), OLS, west->east, migration held"] == Mediation(
         design=rd, mediators=("migration",)
     )
@@ -94,7 +95,7 @@ def test_mediators_that_move_are_also_held_as_they_were_a_period_before(panel, f
     tasks = EXHIBITS["awareness"].plan(asked(), panel)
     key = "gravity, log(trade), OLS, both, search of the period before held"
     assert tasks[key] == Mediation(
-        design=tl.Gravity(outcome="log(trade)", family="gaussian"), mediators=("search",), lag=1
+        design=careful(tl.Gravity(outcome="log(trade)", family="gaussian")), mediators=("search",), lag=1
     )
     rows = list(shown["awareness"].tables[0].records())
     assert [row["design"] for row in rows] == ["spatial RD"] * 9 + ["gravity"] * 9
@@ -179,7 +180,8 @@ def test_the_figures_show_both_effects_and_what_an_unseen_cause_would_leave(foun
 
 def test_spending_is_planned_and_shown_by_month(panel, found, shown):
     tasks = EXHIBITS["spending"].plan(asked(), panel)
-    assert tasks["gravity, trade, PPML, both"] == SpendingMonths(design=tl.Gravity(outcome="trade", family="poisson"))
+    design = careful(tl.Gravity(outcome="trade", family="poisson"))
+    assert tasks["gravity, trade, PPML, both"] == SpendingMonths(design=design)
     rows = list(shown["spending"].tables[0].records())
     assert len(rows) == 2 * 2 * 3
     for row in rows:
@@ -214,7 +216,7 @@ def test_words_of_spending_follow_the_joint_test(panel, found):
 
 def test_flights_are_an_outcome_and_a_mediator(panel, found, shown):
     tasks = EXHIBITS["flights"].plan(asked(), panel)
-    assert tasks["gravity, flights, PPML, both"] == tl.Gravity(outcome="flights", family="poisson")
+    assert tasks["gravity, flights, PPML, both"] == careful(tl.Gravity(outcome="flights", family="poisson"))
     assert tasks["spatial RD, flights, OLS, both"].family == "gaussian"
     assert [t.name for t in shown["flights"].tables] == ["flights_outcome", "flights_held"]
     for row in shown["flights"].tables[0].records():

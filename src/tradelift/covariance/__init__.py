@@ -2,6 +2,7 @@
 
 from tradelift.covariance.dyads import Dyads, codes_of
 from tradelift.covariance.jackknife import Deleted, without_each
+from tradelift.covariance.leverage import left_out
 from tradelift.covariance.observed import check_problem
 from tradelift.covariance.schemes import (
     SCHEMES,
@@ -27,6 +28,7 @@ __all__ = [
     "check_scheme",
     "codes_of",
     "covariance",
+    "left_out",
     "weidner_zylkin",
     "without_each",
 ]

@@ -1,7 +1,7 @@
 """Covariances from the influence of directed pairs: one function a scheme, arrays only."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ Ints = NDArray[Any]
 SCHEMES = (
     "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province", "spatial", "jackknife",
 )  # fmt: skip
-CORRECTIONS = ("none", "clusters", "full", "weidner-zylkin")
+CORRECTIONS = ("none", "clusters", "full", "leverage", "weidner-zylkin")
+NO_PAIRS = ("none", "robust", "jackknife")  # schemes that are not made of the influence of pairs
 ROUNDING = 1e-10  # of the robust variance: below it, sums by cluster are zero but for rounding and convergence
 
 
@@ -67,6 +68,8 @@ class Influence:
         The estimates without each region, where "jackknife" was asked for.
     corrected
         The leverage-corrected covariance, where "weidner-zylkin" was asked for.
+    left_out
+        Influence of each directed pair as if it had not been fitted, where "leverage" was asked for, shape (P, K).
     """
 
     pairs: Floats
@@ -77,6 +80,7 @@ class Influence:
     rank: int
     deleted: Deleted | None = None
     corrected: Corrected | None = None
+    left_out: Floats | None = None
 
 
 def check_scheme(scheme: str, correction: str) -> None:
@@ -98,6 +102,9 @@ def check_scheme(scheme: str, correction: str) -> None:
     if correction == "weidner-zylkin" and scheme != "directed-pair":
         msg = f"correction='weidner-zylkin' is for vcov='directed-pair'; found '{scheme}'. Use one with the other."
         raise DesignError(msg)
+    if correction == "leverage" and scheme in NO_PAIRS:
+        msg = f"correction='leverage' is for errors made of the scores of pairs; found '{scheme}'. Use 'pair', say."
+        raise DesignError(msg)
 
 
 def check_columns(columns: Sequence[str], correction: str) -> None:
@@ -110,8 +117,9 @@ def check_columns(columns: Sequence[str], correction: str) -> None:
         Saying what a string and what a list mean.
     """
     check_scheme("directed-pair", correction)
-    if correction == "weidner-zylkin":
-        msg = "correction='weidner-zylkin' is for vcov='directed-pair'; found columns. Use one with the other."
+    if correction in ("leverage", "weidner-zylkin"):
+        fit = "a named scheme, as 'pair'" if correction == "leverage" else "vcov='directed-pair'"
+        msg = f"correction='{correction}' is for {fit}; found columns. Use one with the other."
         raise DesignError(msg)
     if not 1 <= len(columns) <= 2:
         msg = f"vcov takes one or two columns to cluster by; found {len(columns)}."
@@ -131,13 +139,14 @@ def covariance(influence: Influence, scheme: str, correction: str) -> Covariance
         as "spatial(union, uniform, 400)", or "jackknife".
     correction
         "none"; "clusters": G/(G-1), with several dimensions the smallest G, for "dyadic" and "spatial" the regions;
-        "full": also (N-1)/(N-K). "weidner-zylkin" for directed pairs. "none" and "jackknife" have their own factors.
+        "full": also (N-1)/(N-K); "leverage": also each pair's scores as if it had not been fitted (see `left_out`).
+        "weidner-zylkin" for directed pairs. "none" and "jackknife" have their own factors.
 
     Raises
     ------
     DesignError
-        If the scheme is unknown, the regions lack groups for "province" or coordinates for "spatial", or "jackknife" or
-        "weidner-zylkin" were not asked for when the data were at hand.
+        If the scheme is unknown, the regions lack groups for "province" or coordinates for "spatial", or "jackknife",
+        "leverage" or "weidner-zylkin" were not asked for when the data were at hand.
 
     References
     ----------
@@ -147,6 +156,8 @@ def covariance(influence: Influence, scheme: str, correction: str) -> Covariance
     check_scheme(scheme, correction)
     if correction == "weidner-zylkin":
         return _corrected(influence)
+    if correction == "leverage":
+        influence = _left_out(influence)
     spatial = read_spatial(scheme)
     if spatial is not None:
         meat = spatial_meat(influence.pairs, influence.dyads, spatial)
@@ -240,6 +251,14 @@ def _jackknife(influence: Influence, _: str) -> Covariance:
         raise DesignError(msg)
     count = len(influence.deleted.coefficients)
     return Covariance(matrix=jackknife(influence.deleted), dof=count - 1, clusters=(count,))
+
+
+def _left_out(influence: Influence) -> Influence:
+    """The same with each pair's influence as if it had not been fitted."""
+    if influence.left_out is None:
+        msg = "correction='leverage' needs the data: estimate again with correction='leverage'."
+        raise DesignError(msg)
+    return replace(influence, pairs=influence.left_out)
 
 
 def _corrected(influence: Influence) -> Covariance:

@@ -71,7 +71,7 @@ def weidner_zylkin(problem: DenseProblem | RowProblem, found: Fit, dyads: Dyads)
         c, m = shared_terms(data) if data.is_shared else pair_terms(data)
         bias = bread @ bias_of(data)
     a = pair_sums(data.net * data.score, data.pair)
-    b, alone = _inflated(c, m, bread)
+    b, alone = inflated_scores(c, m, bread)
     meat = a.T @ b
     count = len(a)
     matrix = bread @ (meat + meat.T) @ bread / 2 * count / max(count - 1, 1)
@@ -136,9 +136,18 @@ def _leverage(mass: Floats, first: Ints, second: Ints) -> Floats:
     return np.asarray(mass * (own[i] + np.diag(inverse)[j] - 2 * spread[i, j]))
 
 
-def _inflated(c: Floats, m: Floats, bread: Floats) -> tuple[Floats, int]:
+def inflated_scores(c: Floats, m: Floats, bread: Floats, *, power: float = 1.0) -> tuple[Floats, int]:
     """
     Add the leverage of the regressors: H (H - M)^+ c for each pair, H the inverse of the bread (Woodbury).
+
+    Parameters
+    ----------
+    c, m
+        Scores and information of pairs, inflated by the leverage of the effects, shapes (P, K) and (P, K, K).
+    bread
+        Shape (K, K).
+    power
+        Of the inflation; 1/2 for its square root.
 
     Returns
     -------
@@ -150,5 +159,5 @@ def _inflated(c: Floats, m: Floats, bread: Floats) -> tuple[Floats, int]:
     own = root.T @ m @ root
     values, vectors = np.linalg.eigh((own + own.transpose(0, 2, 1)) / 2)
     factor = larger(1 - values)
-    turned = np.einsum("pkl,pk->pl", vectors, c @ root) * factor
+    turned = np.einsum("pkl,pk->pl", vectors, c @ root) * factor**power
     return np.einsum("pkl,pl->pk", vectors, turned) @ np.linalg.inv(root), int((factor == 0).any(axis=1).sum())

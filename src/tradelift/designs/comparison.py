@@ -260,7 +260,8 @@ def fitted(comparison: Comparison, design: Design, *, detail: bool = False) -> F
     corrects = design.correction == "weidner-zylkin"
     if corrects:
         check_problem(comparison.problem, comparison.dyads)
-    return fit(comparison.problem, groups=comparison.clusters, detail=detail or corrects)
+    detail = detail or corrects or design.correction == "leverage"
+    return fit(comparison.problem, groups=comparison.clusters, detail=detail)
 
 
 def settle(

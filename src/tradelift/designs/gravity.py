@@ -61,8 +61,9 @@ class Gravity:
         "none", "robust", "directed-pair", "pair", "two-way", "dyadic", "max-two-way", "province", "jackknife" or
         "spatial", this also as "spatial(union, uniform, 400)"; or a list of one or two columns.
     correction
-        "none"; "clusters": G/(G-1); "full": also (N-1)/(N-K); or "weidner-zylkin", with vcov="directed-pair" for PPML:
-        errors with two-way effects, errors and coefficients with pair effects too.
+        "none"; "clusters": G/(G-1); "full": also (N-1)/(N-K); "leverage": also each pair's scores as if it had not been
+        fitted, for effects by period; or "weidner-zylkin", with vcov="directed-pair" for PPML: errors with two-way
+        effects, errors and coefficients with pair effects too.
 
     References
     ----------

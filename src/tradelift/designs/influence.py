@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tradelift.covariance import Dyads, Influence, weidner_zylkin, without_each
+from tradelift.covariance import Dyads, Influence, left_out, weidner_zylkin, without_each
 from tradelift.solve import DenseProblem, Fit, RowProblem
 from tradelift.solve.stack import StackProblem
 
@@ -21,7 +21,7 @@ def influence_of(
     Parameters
     ----------
     found
-        The fit; with detail for "weidner-zylkin".
+        The fit; with detail for "leverage" and "weidner-zylkin".
     problem
         What was fitted.
     dyads
@@ -47,6 +47,7 @@ def influence_of(
         rank=rank,
         deleted=without_each(problem, used, found.kept) if vcov == "jackknife" else None,
         corrected=corrected,
+        left_out=left_out(problem, found) if correction == "leverage" else None,
     )
 
 

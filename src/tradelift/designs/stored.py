@@ -14,7 +14,7 @@ from tradelift.solve import DenseProblem
 from tradelift.solve.streaming import Part, StreamedProblem, fit_streamed
 
 LOAD = "Read the files into a frame and build the panel with Panel.from_frame."
-REFITS = ("jackknife", "weidner-zylkin")  # what needs more of a fit than the scores of the pairs
+REFITS = ("jackknife", "leverage", "weidner-zylkin")  # what needs more of a fit than the scores of the pairs
 
 
 class Comparing(Protocol):

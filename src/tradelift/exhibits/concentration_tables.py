@@ -108,7 +108,7 @@ def ratio_table(study: Study, panel: Panel, found: Findings, margins: Margins) -
 def _ratio_notes(found: Findings, margins: Margins) -> Iterator[str]:
     yield (
         "flow: sellers (buyers) ranked within the flow; city: by all that they sell (buy) from (in) their city. "
-        "Errors: dyadic for gravity, max-two-way for spatial RD."
+        "Errors: max-two-way."
     )
     yield (
         f"Within: effects beyond this are rejected at 5% (90% interval). Detectable: found four times in five. "

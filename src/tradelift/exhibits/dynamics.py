@@ -1,6 +1,7 @@
 """The effect over time: by month, quarter and year, around breaks, and by time since the start where starts vary."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from tradelift.designs import Finding, Gravity, Task
@@ -93,6 +94,7 @@ def _units(panel: Panel) -> list[str]:
 
 def _with_pair_effects(panel: Panel, a: Approach, design: Gravity, direction: str) -> dict[str, Task]:
     """Event studies, and one effect with pair effects, which is the same in all periods and for all cohorts."""
+    design = replace(design, correction="clusters")  # leverage is of effects within a period
     every = 1 if len(panel.periods) <= MANY else len(panel.periods) // (MANY // 2)
     study_of = partial(EventStudy, design=design, every=every, before=STEPS_BEFORE, after=STEPS_AFTER)
     effects = ("origin^period", "destination^period", "origin^destination")

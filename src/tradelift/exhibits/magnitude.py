@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tradelift.designs import Finding, Task
+from tradelift.exhibits.careful import careful
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import OLS, PPML, Model, gravity_design
@@ -50,8 +51,9 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
     for direction in panel.directions:
         for model in MODELS:
             if near:
-                tasks[_key(SPATIAL, model, direction)] = Magnitude(design=rd_design(study, model, direction))
-            tasks[_key(GRAVITY, model, direction)] = Magnitude(design=gravity_design(study, model, direction))
+                tasks[_key(SPATIAL, model, direction)] = Magnitude(design=careful(rd_design(study, model, direction)))
+            gravity = careful(gravity_design(study, model, direction), stored=panel.stored)
+            tasks[_key(GRAVITY, model, direction)] = Magnitude(design=gravity)
     return tasks
 
 

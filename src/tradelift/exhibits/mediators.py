@@ -6,6 +6,7 @@ from typing import Any
 
 from tradelift.designs import Finding, Gravity, SpatialRD, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.careful import careful
 from tradelift.exhibits.gravity import OLS, Model, gravity_design, models
 from tradelift.exhibits.mediator_names import every_mediator
 from tradelift.exhibits.spatial import leading_flow, rd_design
@@ -149,8 +150,8 @@ def designs_of(panel: Panel) -> dict[str, Callable[[Study, Model, str], Gravity 
     """The designs that a panel allows, by name: spatial RD where there are coordinates, and gravity."""
     found: dict[str, Callable[[Study, Model, str], Any]] = {}
     if panel.regions.longitude is not None:
-        found[RD] = rd_design
-    found[GRAVITY] = gravity_design
+        found[RD] = lambda *wanted: careful(rd_design(*wanted))
+    found[GRAVITY] = lambda *wanted: careful(gravity_design(*wanted), stored=panel.stored)
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.careful import careful
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, more, span
 from tradelift.exhibits.gravity import PPML, Model, gravity_design, models
@@ -52,7 +53,7 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
         for model in leading_flow(found):
             for kind in (NEAR, BOTH):
                 tasks[_exposed_key(model, direction, kind)] = Exposure(
-                    design=gravity_design(study, model, direction),
+                    design=careful(gravity_design(study, model, direction)),
                     kind="near" if kind == NEAR else "both",
                     within_km=km,
                 )

@@ -8,6 +8,7 @@ import numpy as np
 from tradelift.designs import Finding, Gravity, SpatialRD
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
+from tradelift.exhibits.careful import careful
 from tradelift.exhibits.exhibit import has_coordinates
 from tradelift.exhibits.gravity import Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, numbers
@@ -30,6 +31,7 @@ class Approach:
 
     design: str
     model: Model
+    stored: bool = False
 
     def key(self, what: str, direction: str) -> str:
         """Name of a column of estimates, as in estimates.csv."""
@@ -43,15 +45,15 @@ class Approach:
     def make(self, study: Study, direction: str, **options: object) -> Gravity | SpatialRD:
         """Make the design that a study means."""
         if self.design == RD:
-            return rd_design(study, self.model, direction, **options)
+            return careful(rd_design(study, self.model, direction, **options))
         design = gravity_design(study, self.model, direction)
-        return replace(design, **options) if options else design  # type: ignore[arg-type]
+        return careful(replace(design, **options) if options else design, stored=self.stored)  # type: ignore[arg-type]
 
 
 def approaches(panel: Panel, of_models: Sequence[Model]) -> list[Approach]:
     """Both designs with each model; gravity alone where no coordinates are known."""
     designs = (GRAVITY, RD) if has_coordinates(panel) else (GRAVITY,)
-    return [Approach(design=design, model=model) for design in designs for model in of_models]
+    return [Approach(design=d, model=m, stored=panel.stored) for d in designs for m in of_models]
 
 
 def flow_approaches(study: Study, panel: Panel) -> list[Approach]:

@@ -145,6 +145,7 @@ def _in_order(estimate: Estimate, treatment: Sequence[str]) -> Estimate:
     wanted = [*treatment, *others]
     at = [estimate.terms.index(term) for term in wanted]
     own = replace(estimate.influence, deleted=None, corrected=None)
+    left_out = None if own.left_out is None else own.left_out[:, at]
     square = np.ix_(at, at)
     return replace(
         estimate,
@@ -152,7 +153,9 @@ def _in_order(estimate: Estimate, treatment: Sequence[str]) -> Estimate:
         coefficients=estimate.coefficients[at],
         covariance=estimate.covariance[square],
         treatment=tuple(treatment),
-        influence=replace(own, pairs=own.pairs[:, at], robust=own.robust[square], iid=own.iid[square]),
+        influence=replace(
+            own, pairs=own.pairs[:, at], robust=own.robust[square], iid=own.iid[square], left_out=left_out
+        ),
     )
 
 

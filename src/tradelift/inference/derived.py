@@ -33,9 +33,10 @@ def derive(estimate: Estimate, terms: Sequence[str], values: Floats, gradient: F
         Shape (K, J), J the coefficients of the estimate.
     """
     unknown = np.full((len(terms), len(terms)), np.nan)
+    own = estimate.influence
     influence = replace(
-        estimate.influence, pairs=estimate.influence.pairs @ gradient.T, robust=unknown, iid=unknown,
-        deleted=None, corrected=None,
+        own, pairs=own.pairs @ gradient.T, robust=unknown, iid=unknown, deleted=None, corrected=None,
+        left_out=None if own.left_out is None else own.left_out @ gradient.T,
     )  # fmt: skip
     blank = replace(
         estimate,

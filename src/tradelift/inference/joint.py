@@ -79,6 +79,8 @@ def _stacked(estimates: Mapping[str, Estimate], kept: Mapping[str, list[int]]) -
     first = every[0].dyads
     used = np.logical_or.reduce([i.dyads.used for i in every])
     pairs = np.concatenate([estimates[name].influence.pairs[:, ks] for name, ks in kept.items()], axis=1)
+    apart = [(estimates[name].influence.left_out, ks) for name, ks in kept.items()]
+    left_out = [values[:, ks] for values, ks in apart if values is not None]
     unknown = np.full((pairs.shape[1], pairs.shape[1]), np.nan)
     return Influence(
         pairs=pairs,
@@ -96,6 +98,7 @@ def _stacked(estimates: Mapping[str, Estimate], kept: Mapping[str, list[int]]) -
         iid=unknown,
         n_obs=sum(i.n_obs for i in every),
         rank=sum(i.rank for i in every),
+        left_out=np.concatenate(left_out, axis=1) if len(left_out) == len(every) else None,
     )
 
 

@@ -12,8 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tradelift.panel import Panel
+from tradelift.panel.goods import with_goods
 from tradelift.worlds.dirt import Tally
 from tradelift.worlds.flows import MonthFlows, draw_flows
+from tradelift.worlds.goods import CATEGORIES, PRIORITY
 from tradelift.worlds.intensities import World, draw_world
 from tradelift.worlds.mediators import Mediators, draw_mediators
 from tradelift.worlds.scale import Scale
@@ -49,6 +51,8 @@ class PanelDraw:
         What is known of them.
     regions, partners
         Frames, as `Panel.from_frame` takes them.
+    world
+        What the flows were drawn from: truths of sets that `truth` does not list are made of it.
     """
 
     panel: Panel
@@ -56,6 +60,12 @@ class PanelDraw:
     truth: Truth
     regions: pa.Table
     partners: pa.Table
+    world: World
+
+    def with_goods(self) -> Panel:
+        """Put the flows by category and the programme's priorities beside the panel, as a study's files do."""
+        priority = [float(name in PRIORITY) for name in CATEGORIES]
+        return with_goods(self.panel, self.goods, pa.table({"category": list(CATEGORIES), "priority": priority}))
 
     def by_category(self) -> Panel:
         """Build the panel by category, its absent cells zero."""
@@ -96,6 +106,7 @@ def draw_panel(scale: Scale = REDUCED, *, seed: int, overshoot: float | None = N
         truth=truth_of(world, _kept(months), {}),
         regions=regions,
         partners=partners,
+        world=world,
     )
 
 
