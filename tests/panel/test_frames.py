@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import tradelift as tl
+from tradelift.errors import DataError
 from tradelift.panel.frames import as_text, encode, encode_periods, numbers_or_text, period_labels, to_arrow
 
 RNG = np.random.default_rng(1)
@@ -113,3 +114,23 @@ def test_columns_of_the_same_name_are_refused(names):
     frame = pd.DataFrame([["a", 1.0, 2.0]], columns=names)
     with pytest.raises(tl.DataError, match=f"The flows: 2 columns are called '{names[-1]}'; rename all but one"):
         tl.Panel.from_frame(frame)
+
+
+def test_a_column_that_is_called_like_an_index_of_pandas_is_a_column():
+    frame = pd.DataFrame({"__index_level_0__": ["x", "y"], "a": [1, 2]}, index=[5, 6])
+    assert to_arrow(frame, "The flows").to_pydict() == {"__index_level_0__": ["x", "y"], "a": [1, 2]}
+
+
+def test_whole_numbers_beyond_64_bits_are_ids_as_they_are_written():
+    column = pa.chunked_array([[1e300, 2.0, float("nan")]])
+    assert as_text(column).to_pylist() == ["1e+300", "2", None]
+
+
+@pytest.mark.parametrize(
+    "values", [pa.array([{"a": 1}]), pa.array([[1]]), pa.array([b"\xff"])], ids=["mapping", "list", "bytes"]
+)
+def test_values_that_are_no_text_are_refused(values):
+    with pytest.raises(DataError, match="cannot be read as text where ids or labels are wanted"):
+        as_text(pa.chunked_array([values]))
+    with pytest.raises(DataError, match="column 'x' is of type .*, which is neither a number nor text"):
+        numbers_or_text(pa.chunked_array([values]), "x", "The flows")

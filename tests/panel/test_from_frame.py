@@ -296,3 +296,10 @@ def test_an_infinite_flow_is_no_outcome():
     panel = tl.Panel.from_frame(f.assign(trade=f["trade"].where(f.index != 3, np.inf)), regions=regions())
     with pytest.raises(tl.DesignError, match="infinite in 1 cells"):
         panel.outcome("trade")
+
+
+def test_regions_that_are_unknown_beside_few_that_are_known():
+    flows = {"origin": ["b", "a", None, "c"], "destination": ["b", "c", "a", "d"], "trade": [1.0, 2.0, 3.0, 4.0]}
+    panel = tl.Panel.from_frame(pa.table(flows), regions=pa.table({"region": ["b"]}))
+    assert panel.column("trade").tolist() == [1.0]
+    assert {e.reason: e.rows for e in panel.account.stages[0].exclusions} == {"null key": 1, "unknown region": 2}

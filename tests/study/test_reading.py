@@ -97,6 +97,11 @@ MISTAKES = {
     ),
     "tag": (("seed: 7", "seed: !!python/object:os.system x"), "study.yaml:2:7  the tag"),
     "alias": (("seed: 7", "seed: &a 7\nquestion: *a"), "study.yaml:3:11  an alias is not allowed"),
+    "merge": (("seed: 7", "<<: {seed: 7}"), "study.yaml:2:1  the merge key << is not allowed"),
+    "surrogate": (
+        ("seed: 7", 'question: "\\ud800"'),
+        "study.yaml:2:11  half of a character (a surrogate) is not allowed",
+    ),
     "duplicate key": (("seed: 7", "seed: 7\nseed: 8"), "study.yaml:3:1  this is no valid YAML"),
     "broken": (("seed: 7", "seed: [7"), "this is no valid YAML"),
     "tab": (("seed: 7", "\tseed: 7"), "this is no valid YAML"),

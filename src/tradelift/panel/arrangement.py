@@ -158,7 +158,8 @@ def _slot_tables(grid: Grid, codes: RowCodes) -> tuple[Ints, ...]:
     step, first, column = grid.tables
     if "category" in codes.tables:
         return step, first, column
-    origin, destination = codes.tables["origin"], codes.tables["destination"]
+    # no row of a null or unknown region is kept, so that any position does for these
+    origin, destination = (np.maximum(codes.tables[role], 0) for role in ("origin", "destination"))
     return step[origin], first[origin], column[destination]
 
 

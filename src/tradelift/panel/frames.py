@@ -62,7 +62,7 @@ def _from_pandas(frame: Any, what: str) -> pa.Table:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         msg = f"{what}: {'; '.join(map(str, error.args))}. Give each column one type."
         raise DataError(msg) from None
-    columns = {name: rest[name] for name in rest.column_names if not name.startswith("__index_level_")} | own
+    columns = {n: rest[n] for n in rest.column_names if n in names or not n.startswith("__index_level_")} | own
     return pa.table({name: columns.pop(name) for name in names} | columns)
 
 
@@ -82,7 +82,11 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
-    return _whole(column).cast(pa.string())
+    try:
+        return _whole(column).cast(pa.string())
+    except pa.ArrowException:
+        msg = f"Values of type {kind} cannot be read as text where ids or labels are wanted; give text or numbers."
+        raise DataError(msg) from None
 
 
 def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -92,7 +96,7 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
     with suppress(pa.ArrowInvalid):
         return column.cast(pa.int64())
     column = pc.if_else(pc.is_nan(column), None, column)
-    whole = pc.equal(column, pc.floor(column))
+    whole = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2.0**63))
     return column if pc.all(whole).as_py() is False else column.cast(pa.int64())
 
 
@@ -125,8 +129,12 @@ def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] |
     array = _one(column)
     if array.null_count == len(array):
         return None
-    limits = pc.min_max(array)
-    smallest, largest = limits["min"].as_py(), limits["max"].as_py()
+    if array.null_count:
+        limits = pc.min_max(array)
+        smallest, largest = limits["min"].as_py(), limits["max"].as_py()
+    else:
+        values = array.to_numpy()
+        smallest, largest = int(values.min()), int(values.max())  # a third of the time of Arrow's
     low = 0 if smallest >= 0 and largest < SMALL_SPAN else smallest
     span = largest - low + 1
     if span > max(SMALL_SPAN, len(array)) or largest >= 2**63:
@@ -204,7 +212,7 @@ def numbers_or_text(column: pa.ChunkedArray, name: str, what: str) -> Array:
         return np.full(len(column), np.nan)
     try:
         codes, texts = encode(column)
-    except pa.ArrowInvalid:
+    except (pa.ArrowException, DataError):
         msg = f"{what}: column '{name}' is of type {kind}, which is neither a number nor text."
         raise DataError(msg) from None
     return np.array([*(text or "" for text in texts), ""], dtype=np.str_)[codes]

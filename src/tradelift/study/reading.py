@@ -64,10 +64,9 @@ def _load(path: Path, text: str) -> CommentedMap:
     """Parse YAML that has neither tags nor aliases, and positions for every key."""
     try:
         for event in YAML().parse(text):
-            tag = getattr(event, "tag", None)
-            if type(event).__name__ == "AliasEvent" or (tag is not None and not _is_core(str(tag))):
+            what = _not_allowed(event)
+            if what is not None:
                 mark = event.start_mark
-                what = f"the tag {tag}" if tag is not None else "an alias"
                 msg = f"{path}:{mark.line + 1}:{mark.column + 1}  {what} is not allowed; write plain values."
                 raise StudyError(msg)
         document = YAML().load(text)
@@ -88,6 +87,20 @@ def _load(path: Path, text: str) -> CommentedMap:
         msg = f"{path}:1:1  a study is a mapping of keys to values; found {_kind(document)}."
         raise StudyError(msg)
     return document
+
+
+def _not_allowed(event: Any) -> str | None:
+    """What a study may not hold: it is to mean what it seems to mean, and to run nothing."""
+    tag, value = getattr(event, "tag", None), str(getattr(event, "value", ""))
+    if tag is not None and not _is_core(str(tag)):
+        return f"the tag {tag}"
+    if type(event).__name__ == "AliasEvent":
+        return "an alias"
+    if value == "<<" and event.style is None:
+        return "the merge key <<"
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        return "half of a character (a surrogate)"
+    return None
 
 
 def _is_core(tag: str) -> bool:
