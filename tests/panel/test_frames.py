@@ -132,5 +132,5 @@ def test_whole_numbers_beyond_64_bits_are_ids_as_they_are_written():
 def test_values_that_are_no_text_are_refused(values):
     with pytest.raises(DataError, match="cannot be read as text where ids or labels are wanted"):
         as_text(pa.chunked_array([values]))
-    with pytest.raises(DataError, match="column 'x' is of type .*, which is neither a number nor text"):
+    with pytest.raises(DataError, match=r"column 'x' is of type .*, which is neither a number nor text"):
         numbers_or_text(pa.chunked_array([values]), "x", "The flows")
