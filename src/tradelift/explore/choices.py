@@ -22,7 +22,7 @@ TYPES = {
     3: "3: only the second side's",
     4: "4: both, with others",
 }
-GRID_KM = (50.0, 500.0, 10.0)  # first, last, step
+STEP_KM, LAST_KM = 10.0, 500.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,8 @@ class Choices:
         In order.
     models, directions, control_types
         Label to value.
-    bandwidth_km
-        Where the study starts.
+    bandwidth_km, bandwidths_km
+        Where the study starts, and all that can be chosen, ascending.
     """
 
     designs: tuple[str, ...]
@@ -79,6 +79,7 @@ class Choices:
     control_types: dict[str, int]
     errors: tuple[str, ...]
     bandwidth_km: float
+    bandwidths_km: tuple[float, ...]
 
 
 def choices(study: Study, panel: Panel) -> Choices:
@@ -91,7 +92,16 @@ def choices(study: Study, panel: Panel) -> Choices:
         control_types={TYPES[kind]: kind for kind in CONTROL_TYPES} if panel.programme is not None else {},
         errors=tuple(e for e in ERRORS if e != "province" or panel.regions.group is not None),
         bandwidth_km=study.model.bandwidth_km,
+        bandwidths_km=_bandwidths(study),
     )
+
+
+def _bandwidths(study: Study) -> tuple[float, ...]:
+    """Round ones up to the widest of the study, and those of the study."""
+    own = {float(study.model.bandwidth_km), *map(float, study.grid_km)}
+    last = max(LAST_KM, *own)
+    step = STEP_KM * max(1, round(last / (2 * LAST_KM)))
+    return tuple(sorted({*(step * k for k in range(1, int(last / step) + 1)), *own}))
 
 
 def design_of(study: Study, choice: Choice) -> Gravity | SpatialRD:

@@ -27,14 +27,11 @@ def _(choices, mo, page):
     outcome = mo.ui.dropdown(options=choices.models, value=page.first_model, label="Outcome")
     direction = mo.ui.dropdown(options=choices.directions, value=next(iter(choices.directions)), label="Direction")
     bandwidth = mo.ui.slider(
-        start=page.grid[0],
-        stop=page.grid[1],
-        step=page.grid[2],
+        steps=choices.bandwidths_km,
         value=choices.bandwidth_km,
         label="Bandwidth, km",
         debounce=True,
         show_value=True,
-        include_input=True,
     )
     types = mo.ui.multiselect(options=choices.control_types, value=list(choices.control_types), label="Control pairs")
     errors = mo.ui.dropdown(options=list(choices.errors), value=page.first_errors, label="Errors")

@@ -10,7 +10,7 @@ from tradelift.errors import ConvergenceError, DesignError
 from tradelift.exhibits.gravity import Model
 from tradelift.exhibits.spatial import leading
 from tradelift.explore import views
-from tradelift.explore.choices import GRID_KM, SPATIAL_RD, Choice
+from tradelift.explore.choices import SPATIAL_RD, Choice
 from tradelift.explore.session import Session
 
 STYLE = (
@@ -31,8 +31,6 @@ class Page:
     session
         What it is about.
     """
-
-    grid = GRID_KM
 
     def __init__(self, session: Session) -> None:
         self.session = session

@@ -1,6 +1,7 @@
 """A finished run in memory, and what was estimated on it since."""
 
-from collections.abc import Iterator
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from tradelift.designs import task_json
@@ -55,16 +56,33 @@ class Session:
             raise found
         return found.with_vcov(choice.vcov)
 
-    def curve(self, choice: Choice) -> Iterator[tuple[float, Estimate]]:
+    def curve(self, choice: Choice, seconds: float) -> tuple[dict[float, Estimate], tuple[float, ...]]:
         """
-        Yield estimates along the study's grid of bandwidths, and at the bandwidth that was chosen.
+        Estimate along the study's grid of bandwidths and at the one that was chosen, the nearest first.
 
-        Bandwidths where there is none are left out.
+        Parameters
+        ----------
+        choice
+            Of spatial RD; gravity has no bandwidth.
+        seconds
+            After these nothing more is estimated: a page that answers waits for nothing.
+
+        Returns
+        -------
+        Estimates by bandwidth, without those that there are not; and the bandwidths that were not looked at.
         """
         if choice.design == GRAVITY:
-            return
-        for km in sorted({*self.study.grid_km, self.study.model.bandwidth_km, choice.bandwidth_km}):
-            try:
-                yield km, self.estimate(choice.at(km))
-            except (DesignError, ConvergenceError):
+            return {}, ()
+        start = time.perf_counter()
+        found, left = {}, []
+        grid = {*self.study.grid_km, self.study.model.bandwidth_km, choice.bandwidth_km}
+        for km in sorted(grid, key=lambda km: abs(km - choice.bandwidth_km)):
+            if not self._knows(choice.at(km)) and time.perf_counter() - start > seconds:
+                left.append(km)
                 continue
+            with suppress(DesignError, ConvergenceError):
+                found[km] = self.estimate(choice.at(km))
+        return dict(sorted(found.items())), tuple(sorted(left))
+
+    def _knows(self, choice: Choice) -> bool:
+        return task_json(design_of(self.study, choice)) in self._found

@@ -17,6 +17,7 @@ from tradelift.report.figures import figure_svg
 from tradelift.report.tables import table_html
 
 Ints = NDArray[Any]
+CURVE_SECONDS = 0.6  # the curve then follows a choice within a second
 
 
 def headline(session: Session, estimate: Estimate) -> str:
@@ -68,9 +69,10 @@ def facts(estimate: Estimate) -> str:
 
 
 def curve(session: Session, choice: Choice) -> str:
-    """Estimates over bandwidths, as SVG; empty where the design has no bandwidth, or nothing is estimated."""
+    """Estimates over bandwidths, as HTML; empty where the design has no bandwidth, or nothing is estimated."""
     points = []
-    for km, estimate in session.curve(choice):
+    found, left = session.curve(choice, CURVE_SECONDS)
+    for km, estimate in found.items():
         size = size_of(estimate)
         low, high = (size.low, size.high) if size.is_known else (None, None)
         points.append(
@@ -79,7 +81,8 @@ def curve(session: Session, choice: Choice) -> str:
     if not points:
         return ""
     name = label(session.study, session.panel, choice.model.outcome, short=True)
-    return figure_svg(
+    waiting = f"Not estimated yet: {', '.join(f'{km:g}' for km in left)} km. They follow with the next choice."
+    svg = figure_svg(
         CurveFigure(
             name="explored-curve",
             title=f"{name}, by bandwidth",
@@ -91,6 +94,7 @@ def curve(session: Session, choice: Choice) -> str:
             words={choice.direction: panel_title(session.panel, choice.direction)},
         )
     )
+    return f'{svg}<p class="tl-note">{waiting}</p>' if left else svg
 
 
 def map_of(session: Session, choice: Choice) -> str:

@@ -1,0 +1,95 @@
+"""The explorer in a real browser, driven as a user drives it."""
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+import tradelift as tl
+from tests.explore.test_page import WIDE
+from tests.pipeline.studies import write_study
+from tests.report.test_page import ARGUMENTS, CHROMIUM
+from tradelift.pipeline import build_panel
+
+TRADELIFT = str(Path(sys.executable).with_name("tradelift"))
+ANSWER = "[data-testid=answer]"
+CHANGED = f"before => document.querySelector('{ANSWER}')?.innerText !== before"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The explorer's page, served by the command; its home and temporary folder are looked at afterwards."""
+    folder = tmp_path_factory.mktemp("explore")
+    build_panel(tl.read_study(write_study(folder / "mine", WIDE, periods=4)), folder / "out")
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
+    own = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
+    command = [TRADELIFT, "explore", str(folder / "out"), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | own, cwd=folder) as server:
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+            assert server.wait(timeout=60) == 0
+    assert list((folder / "tmp").iterdir()) == []  # the server ended, and took what it wrote along
+
+
+@pytest.mark.browser
+def test_a_choice_changes_what_follows(address):
+    from playwright.sync_api import sync_playwright
+
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    requests, complaints, answers = [], [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("websocket", lambda socket: requests.append(socket.url))
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        page.locator(ANSWER).wait_for(timeout=60_000)
+        answers.append(page.locator(ANSWER).inner_text())
+        assert "95% interval" in answers[0]
+        page.locator("svg[aria-labelledby^='fig-explored-curve']").wait_for()
+        assert page.locator("svg[aria-labelledby^='fig-explored-map']").is_visible()
+
+        page.get_by_role("slider").press("End")
+        answers.append(_next(page, answers))
+        page.get_by_label("Outcome").select_option(label="Trade, PPML")
+        answers.append(_next(page, answers))
+        page.get_by_label("Direction").select_option(index=1)
+        answers.append(_next(page, answers))
+        page.get_by_label("Errors").select_option("pair")
+        answers.append(_next(page, answers))
+        page.get_by_label("Design").select_option("Gravity")
+        answers.append(_next(page, answers))
+        shown = page.content()
+        browser.close()
+    assert len(set(answers)) == 6
+    assert {urlsplit(url).hostname for url in requests if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+    assert complaints == []
+    assert "tradelift.explore.page" not in shown  # the code stays in the house
+
+
+def _next(page, answers):
+    page.wait_for_function(CHANGED, arg=answers[-1], timeout=30_000)
+    return page.locator(ANSWER).inner_text()
+
+
+@pytest.mark.browser
+def test_without_the_token_there_is_no_page(address):
+    bare = address.split("?")[0]
+    for url in (bare, f"{bare}?access_token=guess"):
+        with urllib.request.urlopen(url) as answer:
+            text = answer.read().decode()
+        assert "/auth/login" in answer.url
+        assert "marimo-code" not in text
+    with pytest.raises(urllib.error.HTTPError, match="40"):
+        urllib.request.urlopen(f"{bare}api/status/connections")

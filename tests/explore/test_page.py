@@ -1,0 +1,144 @@
+"""What the explorer shows is what the run found, and nothing of its rows."""
+
+import importlib.util
+import re
+
+import numpy as np
+import pytest
+
+import tradelift as tl
+from tests.pipeline.studies import STUDY, write_study
+from tradelift.explore import serve
+from tradelift.explore.choices import GRAVITY, SPATIAL_RD, choices
+from tradelift.explore.page import Page
+from tradelift.explore.session import Session
+from tradelift.pipeline import build_panel, check
+
+WIDE = STUDY + "model: {bandwidth_km: 900}\nexhibits: {bandwidth: {grid_km: [600, 900, 1500]}}\n"
+SAME = 1e-9  # the same cells, read back from Parquet: what is fixed may be summed in another order
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """A run, its panel before it was written, and the page on it."""
+    folder = tmp_path_factory.mktemp("explore")
+    study = tl.read_study(write_study(folder / "mine", WIDE, periods=4))
+    build_panel(study, folder / "out")
+    return folder, check(study)[0], Page(Session.open(folder / "out"))
+
+
+def choose(page, design=SPATIAL_RD, outcome="log(trade)", direction="both", km=900.0, types=(), vcov="dyadic"):
+    model = next(m for m in page.session.choices.models.values() if m.outcome == outcome)
+    return page.choice(design=design, model=model, direction=direction, bandwidth_km=km, control_types=types, vcov=vcov)
+
+
+@pytest.mark.parametrize("vcov", ["dyadic", "two-way"])
+@pytest.mark.parametrize("direction", ["both", "west->east"])
+@pytest.mark.parametrize(
+    ("design", "outcome", "made"),
+    [
+        (GRAVITY, "trade", lambda d, v: tl.Gravity(direction=d, vcov=v)),
+        (
+            SPATIAL_RD,
+            "log(deals)",
+            lambda d, v: tl.SpatialRD(outcome="log(deals)", bandwidth_km=1500, direction=d, vcov=v),
+        ),
+    ],
+)
+def test_an_estimate_is_that_of_the_run(opened, design, outcome, made, direction, vcov):
+    _, panel, page = opened
+    found = page.session.estimate(choose(page, design, outcome, direction, 1500, vcov=vcov))
+    expected = made(direction, vcov).estimate(panel)
+    np.testing.assert_allclose(found.coefficients, expected.coefficients, rtol=SAME)
+    np.testing.assert_allclose(found.std_errors, expected.std_errors, rtol=SAME)
+    assert found.n_obs == expected.n_obs
+
+
+@pytest.mark.parametrize(
+    ("model", "n", "last"),
+    [("", 50, 500), ("model: {bandwidth_km: 155.5}\n", 51, 500), ("model: {bandwidth_km: 4000}\n", 100, 4000)],
+)
+def test_bandwidths_hold_those_of_the_study(tmp_path, model, n, last):
+    study = tl.read_study(write_study(tmp_path, STUDY + model))
+    found = choices(study, check(study)[0])
+    assert {found.bandwidth_km, *study.grid_km} <= set(found.bandwidths_km)
+    assert (len(found.bandwidths_km), found.bandwidths_km[-1]) == (n, last)
+
+
+def test_a_choice_is_estimated_once(opened, monkeypatch):
+    _, _, page = opened
+    choice = choose(page, km=1234.0)
+    page.session.estimate(choice)
+    monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *_: pytest.fail("estimated again"))
+    page.session.estimate(choose(page, km=1234.0, vcov="pair"))
+
+
+def test_the_answer_says_effect_table_and_sample(opened):
+    _, _, page = opened
+    html = page.answer(choose(page))
+    effect = page.session.estimate(choose(page)).percent().set_index("term").loc["partner", "percent"]
+    assert f"{effect:+.1f}%".replace("-", "\u2212") in html
+    assert "group^period" in html
+    assert "observations" in html
+
+
+def test_what_cannot_be_estimated_is_said(opened):
+    _, _, page = opened
+    html = page.answer(choose(page, km=0.001))
+    assert "Not estimated" in html
+    assert "No partner pair has a near control" in html
+    assert page.map(choose(page, km=0.001)) == ""
+    assert page.curve(choose(page, GRAVITY)) == ""
+
+
+def test_the_curve_has_the_grid_and_the_choice(opened):
+    _, _, page = opened
+    found, left = page.session.curve(choose(page, km=1000.0), 60.0)
+    assert (list(found), left) == ([600.0, 900.0, 1000.0, 1500.0], ())
+    assert page.curve(choose(page, km=1000.0)).startswith("<svg")
+
+
+def test_the_curve_does_not_keep_one_waiting(opened):
+    _, panel, page = opened
+    fresh = Session(page.session.study, panel)
+    choice = choose(page, km=1000.0, direction="east->west")
+    fresh.estimate(choice)
+    found, left = fresh.curve(choice, 0.0)
+    assert (list(found), left) == ([1000.0], (600.0, 900.0, 1500.0))
+
+
+def test_the_map_shows_who_is_compared(opened):
+    _, _, page = opened
+    wide, narrow = (page.map(choose(page, km=km)) for km in (1500.0, 300.0))
+    assert "<svg" in wide
+    assert narrow != wide
+    assert "4 partnerships, 10 regions compared" in page.map(choose(page, GRAVITY))
+
+
+def test_without_a_programme_there_is_gravity(tmp_path):
+    study = write_study(tmp_path / "mine", WIDE.replace("partners: partners.csv\n", ""))
+    build_panel(tl.read_study(study), tmp_path / "out")
+    page = Page(Session.open(tmp_path / "out"))
+    assert page.session.choices.designs == (GRAVITY,)
+    choice = choose(page, GRAVITY, "trade")
+    assert "No effect of partnership is in this design" in page.answer(choice)
+    assert (page.map(choice), page.curve(choice)) == ("", "")
+
+
+def test_names_of_a_study_are_no_markup(tmp_path):
+    study = write_study(tmp_path / "mine", WIDE + "labels: {partner: <script>alert(1)</script>}\n")
+    build_panel(tl.read_study(study), tmp_path / "out")
+    page = Page(Session.open(tmp_path / "out"))
+    for html in (page.answer(choose(page)), page.map(choose(page)), page.curve(choose(page))):
+        assert not re.search(r"<script", html)
+
+
+def test_a_missing_marimo_names_its_extra(opened, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(tl.DataError, match=r"install tradelift\[explore\]"):
+        serve(opened[0] / "out", ready=lambda _: pytest.fail("started"))
+
+
+def test_no_run_no_server(tmp_path):
+    with pytest.raises(tl.DataError, match="holds no finished run"):
+        serve(tmp_path, ready=lambda _: pytest.fail("started"))
