@@ -12,6 +12,7 @@ from tradelift.designs.terms import Column
 from tradelift.panel import Panel
 from tradelift.panel.cells import Block
 from tradelift.solve import DenseProblem, Piece, RowProblem
+from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -140,12 +141,19 @@ def _piece(parts: Parts, block: Block, third: Ints | None) -> Piece:
     empty = np.empty((0, 1, *pair.shape))
     return Piece(
         outcome=block.tensor(parts.outcome),
-        regressors=np.stack(tensors) if tensors else empty,
+        regressors=_stacked(tensors) if tensors else empty,
         weights=weights,
         offset=None if parts.offset is None else block.tensor(parts.offset),
         pair=pair,
         group=None if third is None else third[pair],  # where the panel has no pair, nothing is observed
     )
+
+
+def _stacked(tensors: Sequence[Floats]) -> Floats:
+    """Tensors in one array, shape (K, T, I, J), each copied in a thread."""
+    out = np.empty((len(tensors), *tensors[0].shape))
+    side_by_side(np.copyto, out.size, out, tensors)
+    return out
 
 
 def _numbers(values: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def screen(sample: Bools, masks: Mapping[str, Sequence[Bools]]) -> Screened:
     counts = {}
     for reason, found in masks.items():
         lost = [mask for mask in found if mask.any()]
-        bad = left & np.logical_or.reduce(lost) if lost else None
+        bad = left & reduce(np.logical_or, lost) if lost else None
         counts[reason] = 0 if bad is None else int(np.count_nonzero(bad))
         if bad is not None:
             left &= ~bad

@@ -107,11 +107,11 @@ def transform(outcome: Outcome, values: Floats) -> tuple[Floats, Bools]:
     """
     not_positive = np.zeros(values.shape, dtype=bool)
     if outcome.function == "log":
-        not_positive = values <= 0
         logs = np.empty(values.shape)
 
         def put(start: int) -> None:
             part = slice(start, start + STRETCH)
+            np.less_equal(values[part], 0, out=not_positive[part])
             with np.errstate(divide="ignore", invalid="ignore"):
                 np.log(values[part], out=logs[part])
             logs[part][not_positive[part]] = 0.0

@@ -46,7 +46,7 @@ def directed_pairs(
     return Pairs(
         origin=origin,
         destination=destination,
-        dyad=positions(distinct([dyad], n * n, len(dyad)), dyad, n * n),
+        dyad=positions(distinct(dyad, n * n), dyad, n * n),
         partnership=np.full(len(origin), -1) if programme is None else programme.lookup(origin, destination),
         control_type=None if programme is None else programme.control_type(origin, destination, regions.side),
         columns=columns,

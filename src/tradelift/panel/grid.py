@@ -122,9 +122,9 @@ def lay_out(triples: Ints, shape: tuple[int, int, int], side: Ints | None) -> Gr
     n = int(component.max()) + 1
     group = category * n + component
     # regions by the block in which they export, and by that in which they import
-    size, n_keys = n * n_categories * r, len(triples)
-    exports = distinct([group * r + origin], size, n_keys)
-    imports = distinct([group * r + destination], size, n_keys)
+    size = n * n_categories * r
+    exports = distinct(group * r + origin, size)
+    imports = distinct(group * r + destination, size)
     groups, heights = np.unique(exports // r, return_counts=True)
     widths = np.unique(imports // r, return_counts=True)[1]
     block, row, column = (np.zeros((n_categories, r), dtype=np.int64) for _ in range(3))

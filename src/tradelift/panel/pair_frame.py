@@ -85,7 +85,7 @@ def match(
     n, t = len(regions), len(periods) if moves else 1
     keys = _key(a[good], b[good], period[good], n, t, directed=directed)
     size = n * n * t
-    if len(distinct([keys], size, len(keys))) < len(keys):
+    if len(distinct(keys, size)) < len(keys):
         ordered = np.sort(keys)
         key = ordered[1:][ordered[1:] == ordered[:-1]][0] // t
         msg = (

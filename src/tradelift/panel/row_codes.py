@@ -1,11 +1,13 @@
 """The keys of rows as codes, looked up a part of the rows at a time, so that what is made on the way stays small."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -61,12 +63,16 @@ class RowCodes:
 
     def part(self, start: int, keep: NDArray[np.bool_] | None = None) -> tuple[Ints, dict[str, Ints]]:
         """Give the part that begins at a row, as `parts` yields it."""
+        rows = np.arange(start, min(start + PART, self.n_rows))
+        return rows if keep is None else rows[keep[start : start + PART]], self.part_codes(start, keep)
+
+    def part_codes(self, start: int, keep: NDArray[np.bool_] | None = None) -> dict[str, Ints]:
+        """Give the columns' own codes by role of the part that begins at a row."""
         part = {role: column[start : start + PART] for role, column in self.columns.items()}
-        rows = np.arange(start, start + len(part["origin"]))
         if keep is None:
-            return rows, part
+            return part
         kept = keep[start : start + PART]
-        return rows[kept], {role: values[kept] for role, values in part.items()}
+        return {role: values[kept] for role, values in part.items()}
 
     def take(self, rows: Ints) -> dict[str, Ints]:
         """Look up the codes of some rows."""
@@ -91,24 +97,34 @@ def fits(size: int, n_rows: int) -> bool:
     return size <= ROOM * n_rows + 2**16
 
 
-def distinct(keys: Iterable[Ints], size: int, n_rows: int) -> Ints:
+def distinct(keys: Ints, size: int) -> Ints:
+    """Find the distinct keys, ascending; they are below a size."""
+    return distinct_parts(lambda _: keys, range(1), size, len(keys))
+
+
+def distinct_parts(keys_at: Callable[[int], Ints], starts: Sequence[int], size: int, n_rows: int) -> Ints:
     """
-    Find the distinct keys of many rows, ascending.
+    Find the distinct keys of many rows, ascending, some parts in other threads.
 
     Parameters
     ----------
-    keys
-        Of a part of the rows after another.
+    keys_at
+        Gives the keys of the part that begins at a row.
+    starts
+        Where the parts begin.
     size
         Keys are below it.
     n_rows
         How many rows there are.
     """
     if not fits(size, n_rows):
-        return np.unique(np.concatenate([np.unique(part) for part in keys]))
+        return np.unique(np.concatenate([np.unique(keys_at(start)) for start in starts]))
     seen = np.zeros(size, dtype=bool)
-    for part in keys:
-        seen[part] = True
+
+    def see(start: int) -> None:
+        seen[keys_at(start)] = True
+
+    side_by_side(see, n_rows, starts)
     return np.flatnonzero(seen)
 
 

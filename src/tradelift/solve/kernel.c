@@ -37,7 +37,7 @@ typedef int64_t count;
 /* Goes up when a function or the struct below changes: kernel.py leaves a library of another number alone. */
 PUBLIC int tl_interface(void)
 {
-    return 1;
+    return 2;
 }
 
 /* Some periods of a piece. */
@@ -46,7 +46,7 @@ typedef struct {
     const double *outcome;  /* (t, I, J), not yet times the weights */
     const double *weights;  /* (t, I, J), or NULL where all are 1 */
     const uint8_t *mask;    /* (t, I, J): the sample, or NULL for all */
-    const double *index;    /* (I, J): the part of the linear index that does not move */
+    const double *index;    /* (I, J): the part of the linear index that does not move, or NULL for 0 */
     const double *kernel;   /* (I, J): its exponential where nothing moves, else NULL */
     const double *offset;   /* (t, I, J): an offset that moves, or NULL */
     const double *const *x; /* K regressors, (I, J) or (t, I, J) */
@@ -125,7 +125,8 @@ INLINE void turn_out(const double *restrict x, double *restrict out, count n, co
 INLINE void index_row(const Slab *s, count t, count i, double *restrict out)
 {
     const count J = s->J, at = (t * s->I + i) * J;
-    memcpy(out, s->index + i * J, (size_t)J * sizeof(double));
+    if (s->index) memcpy(out, s->index + i * J, (size_t)J * sizeof(double));
+    else memset(out, 0, (size_t)J * sizeof(double));
     if (s->offset) add(out, 1.0, s->offset + at, J);
     for (count k = 0; k < s->K; k++)
         if (s->moves[k]) add(out, s->beta[k], row_of(s, k, t, i), J);
@@ -168,15 +169,58 @@ INLINE void expected_row(const Slab *s, count t, count i, double *restrict out, 
         for (count j = 0; j < J; j++) out[j] *= w[j];
 }
 
-/* out += W' R (W x) for K right sides, x and out (K, J) */
+/* Rows and right sides that are taken together: their sums stay in registers, and what is read serves several times. */
+enum { TOGETHER = 4 };
+
+/* sums[r][k] = W x: R rows of w (R, J) times K right sides x (K, J); R and K are known where this is compiled. */
+INLINE void multiply_rows(const count R, const count K, const double *restrict w, const double *restrict x,
+                          double sums[TOGETHER][TOGETHER], count J)
+{
+    for (count r = 0; r < R; r++)
+        for (count k = 0; k < K; k++) sums[r][k] = 0.0;
+    for (count j = 0; j < J; j++)
+        for (count r = 0; r < R; r++)
+            for (count k = 0; k < K; k++) sums[r][k] += w[r * J + j] * x[k * J + j];
+}
+
+/* out (K, J) += W' sums */
+INLINE void spread_rows(const count R, const count K, const double *restrict w, double sums[TOGETHER][TOGETHER],
+                        double *restrict out, count J)
+{
+    for (count j = 0; j < J; j++)
+        for (count k = 0; k < K; k++) {
+            double total = 0.0;
+            for (count r = 0; r < R; r++) total += sums[r][k] * w[r * J + j];
+            out[k * J + j] += total;
+        }
+}
+
+INLINE void normal_rows(const count R, const count K, const double *restrict w, const double *restrict row_inverse,
+                        const double *restrict x, double *restrict out, count J)
+{
+    double sums[TOGETHER][TOGETHER];
+    multiply_rows(R, K, w, x, sums, J);
+    for (count r = 0; r < R; r++)
+        for (count k = 0; k < K; k++) sums[r][k] *= row_inverse[r];
+    spread_rows(R, K, w, sums, out, J);
+}
+
+INLINE void normal_few(const count K, const double *restrict w, const double *restrict row_inverse,
+                       const double *restrict x, double *restrict out, count I, count J)
+{
+    count i = 0;
+    for (; i + TOGETHER <= I; i += TOGETHER) normal_rows(TOGETHER, K, w + i * J, row_inverse + i, x, out, J);
+    for (; i < I; i++) normal_rows(1, K, w + i * J, row_inverse + i, x, out, J);
+}
+
+/* out = W' R (W x) for K right sides, x and out (K, J) */
 INLINE void normal(const double *restrict w, const double *restrict row_inverse, const double *restrict x,
                    double *restrict out, count I, count J, count K)
 {
     memset(out, 0, (size_t)(J * K) * sizeof(double));
-    for (count i = 0; i < I; i++) {
-        const double *row = w + i * J;
-        for (count k = 0; k < K; k++) add(out + k * J, row_inverse[i] * dot(row, x + k * J, J), row, J);
-    }
+    for (; K >= 3; K -= 3, x += 3 * J, out += 3 * J) normal_few(3, w, row_inverse, x, out, I, J);
+    if (K == 2) normal_few(2, w, row_inverse, x, out, I, J);
+    if (K == 1) normal_few(1, w, row_inverse, x, out, I, J);
 }
 
 /* Origin and destination effects of one period by conjugate gradients on the Schur complement on the destinations;
@@ -372,64 +416,133 @@ WIDE PUBLIC int tl_step(const Slab *s, const double *rows, const double *columns
     return slow;
 }
 
-/* Adds V values of a row (V, J), times weights w, to the row's sums (V,), the sums by column (V, J) and the cross
- * products (V, V). */
-INLINE void measure_row(const double *restrict w, const double *restrict values, double *restrict rows,
-                        double *restrict columns, double *restrict cross, count J, count V)
+/* Adds V values of a row, x[n] (J,) each, times weights w, to the sums by column (V, P) and to those of absolute values
+ * (V, P), and gives the row's sums (V,). V is known where this is compiled. */
+INLINE void sum_row(const count V, const double *restrict w, const double *const *x, double *restrict rows,
+                    double *restrict columns, double *restrict sizes, count J, count P)
 {
-    for (count n = 0; n < V; n++) {
-        const double *restrict x = values + n * J;
-        double *restrict by_column = columns + n * J, total = 0.0;
-        for (count j = 0; j < J; j++) {
-            const double part = w[j] * x[j];
-            by_column[j] += part;
-            total += part;
+    double totals[TOGETHER] = {0.0};
+#pragma GCC ivdep
+    for (count j = 0; j < J; j++)
+        for (count n = 0; n < V; n++) {
+            const double part = w[j] * x[n][j];
+            columns[n * P + j] += part;
+            sizes[n * P + j] += fabs(part);
+            totals[n] += part;
         }
-        rows[n] = total;
-        for (count m = 0; m <= n; m++) cross[n * V + m] += dot3(x, values + m * J, w, J);
+    for (count n = 0; n < V; n++) rows[n] = totals[n];
+}
+
+/* The same for the values net of effects u (V,) and v (V, P), and their cross products (V, V). */
+INLINE void measure_row(const count V, const double *restrict w, const double *const *x, const double *restrict u,
+                        const double *restrict v, double *restrict rows, double *restrict columns,
+                        double *restrict cross, count J, count P)
+{
+    double totals[TOGETHER] = {0.0}, products[TOGETHER][TOGETHER] = {{0.0}};
+#pragma GCC ivdep
+    for (count j = 0; j < J; j++) {
+        double net[TOGETHER];
+        for (count n = 0; n < V; n++) {
+            net[n] = x[n][j] - u[n] - v[n * P + j];
+            const double part = w[j] * net[n];
+            columns[n * P + j] += part;
+            totals[n] += part;
+            for (count m = 0; m < V; m++) /* with a bound that is known, this becomes vectors */
+                if (m <= n) products[n][m] += part * net[m];
+        }
+    }
+    for (count n = 0; n < V; n++) {
+        rows[n] = totals[n];
+        for (count m = 0; m <= n; m++) cross[n * V + m] += products[n][m];
     }
 }
 
-/* OLS on a slab: regressors and, last, the outcome net of two-way effects, in
- * rounds until the sums that should vanish do. Gives their cross products (V, V), V = K + 1, and the effects: rows
- * (t, I, V) and columns (t, J, V). 1 without memory, 2 where the effects cannot be told apart. */
+/* The two for as many values as there are; many are taken one by one, by way of what is net of effects, nets (V, P). */
+INLINE void sum_values(count V, const double *w, const double *const *x, double *rows, double *columns, double *sizes,
+                       count J, count P)
+{
+    switch (V) {
+    case 2: sum_row(2, w, x, rows, columns, sizes, J, P); break;
+    case 3: sum_row(3, w, x, rows, columns, sizes, J, P); break;
+    default:
+        for (count n = 0; n < V; n++) sum_row(1, w, x + n, rows + n, columns + n * P, sizes + n * P, J, P);
+    }
+}
+
+INLINE void measure_values(count V, const double *restrict w, const double *const *x, const double *u, const double *v,
+                           double *rows, double *columns, double *cross, double *restrict nets, count J, count P)
+{
+    switch (V) {
+    case 1: measure_row(1, w, x, u, v, rows, columns, cross, J, P); break;
+    case 2: measure_row(2, w, x, u, v, rows, columns, cross, J, P); break;
+    case 3: measure_row(3, w, x, u, v, rows, columns, cross, J, P); break;
+    case 4: measure_row(4, w, x, u, v, rows, columns, cross, J, P); break;
+    default:
+        for (count n = 0; n < V; n++) {
+            double *restrict net = nets + n * P, *restrict by_column = columns + n * P, total = 0.0;
+            for (count j = 0; j < J; j++) {
+                net[j] = x[n][j] - u[n] - v[n * P + j];
+                by_column[j] += w[j] * net[j];
+                total += w[j] * net[j];
+            }
+            rows[n] = total;
+            for (count m = 0; m <= n; m++) cross[n * V + m] += dot3(net, nets + m * P, w, J);
+        }
+    }
+}
+
+/* Where the values of a row begin: regressors, and last the outcome less an offset, which is made in spare (2, J). */
+INLINE void values_row(const Slab *s, count t, count i, const double **x, double *restrict spare)
+{
+    const count J = s->J, K = s->K;
+    const double *restrict y = s->outcome + (t * s->I + i) * J;
+    for (count k = 0; k < K; k++) x[k] = row_of(s, k, t, i);
+    x[K] = y;
+    if (!s->index && !s->offset) return;
+    index_row(s, t, i, spare);
+    for (count j = 0; j < J; j++) spare[J + j] = y[j] - spare[j];
+    x[K] = spare + J;
+}
+
+/* OLS on a slab: regressors and, last, the outcome net of two-way effects, in rounds until the sums that should vanish do. Gives their cross products (V, V), V = K + 1, and the effects: rows
+ * (t, I, V) and columns (t, J, V). The coefficients are 0 here. 1 without memory, 2 where the effects cannot be told
+ * apart. */
 WIDE PUBLIC int tl_least_squares(const Slab *s, double exact, double near, double flat, count most, count rounds,
                                  double *rows, double *columns, double *cross)
 {
     const count I = s->I, J = s->J, K = s->K, V = K + 1, P = padded(J);
     /* what stands beyond the columns is 0, and stays 0 */
-    double *own = calloc((size_t)((V + 1) * I * P + P + I + 3 * V * I + 8 * V * P + 5 * V + V * V), sizeof(double));
+    double *own = calloc((size_t)(I * P + P + I + 3 * V * I + 8 * V * P + 6 * V + V * V + 2 * J), sizeof(double));
+    const double **x = malloc((size_t)V * sizeof(double *));
     int failed = 0;
-    if (!own) return 1;
-    double *nets = own, *w = nets + V * I * P, *mass = w + I * P, *row_inverse = mass + P;
-    double *r = row_inverse + I, *u = r + V * I, *all_u = u + V * I, *c = all_u + V * I, *v = c + V * P;
-    double *all_v = v + V * P, *scale = all_v + V * P, *enough = scale + V, *sums = enough + V;
-    double *products = sums + V, *scratch = products + V * V;
+    if (!own || !x) {
+        free(own);
+        free(x);
+        return 1;
+    }
+    double *w = own, *mass = w + I * P, *row_inverse = mass + P, *r = row_inverse + I, *u = r + V * I;
+    double *all_u = u + V * I, *c = all_u + V * I, *v = c + V * P, *all_v = v + V * P, *nets = all_v + V * P;
+    double *scale = nets + V * P, *enough = scale + V, *sums = enough + V, *levels = sums + V, *products = levels + V;
+    double *spare = products + V * V, *scratch = spare + 2 * J;
     for (count i = 0; i < I; i++)
         for (count j = 0; j < J; j++) w[i * P + j] = 1.0;
     memset(cross, 0, (size_t)(V * V) * sizeof(double));
     for (count t = 0; t < s->t && !failed; t++) {
-        int done = 0;
         memset(mass, 0, (size_t)P * sizeof(double));
         memset(c, 0, (size_t)(V * P) * sizeof(double));
         memset(v, 0, (size_t)(V * P) * sizeof(double)); /* for now, the sums of absolute values */
         memset(products, 0, (size_t)(V * V) * sizeof(double));
         for (count i = 0; i < I; i++) {
-            const double *restrict y = s->outcome + (t * I + i) * J;
-            double *restrict g = w + i * P, *restrict row = nets + i * V * P, *restrict last = row + K * P;
+            double *restrict g = w + i * P, total = 0.0;
             const double *given = weights_row(s, t, i, g);
             if (given && given != g) memcpy(g, given, (size_t)J * sizeof(double));
-            for (count k = 0; k < K; k++) memcpy(row + k * P, row_of(s, k, t, i), (size_t)J * sizeof(double));
-            index_row(s, t, i, last); /* the offset: the coefficients are 0 here */
-            for (count j = 0; j < J; j++) last[j] = y[j] - last[j];
-            add(mass, 1.0, g, P);
-            row_inverse[i] = inverse(sum(g, P));
-            for (count n = 0; n < V; n++) {
-                const double *restrict x = row + n * P;
-                double *restrict size = v + n * P;
-                for (count j = 0; j < P; j++) size[j] += g[j] * fabs(x[j]);
+            for (count j = 0; j < P; j++) {
+                mass[j] += g[j];
+                total += g[j];
             }
-            measure_row(g, row, sums, c, products, P, V);
+            row_inverse[i] = inverse(total);
+            values_row(s, t, i, x, spare);
+            sum_values(V, g, x, sums, c, v, J, P);
             for (count n = 0; n < V; n++) r[n * I + i] = sums[n];
         }
         for (count n = 0; n < V; n++) {
@@ -439,7 +552,7 @@ WIDE PUBLIC int tl_least_squares(const Slab *s, double exact, double near, doubl
         memset(all_u, 0, (size_t)(V * I) * sizeof(double));
         memset(all_v, 0, (size_t)(V * P) * sizeof(double));
         for (count round = 0;; round++) {
-            done = 1;
+            int done = round > 0; /* the cross products are those of a pass over what is net of effects */
             failed = 0;
             for (count n = 0; n < V; n++) {
                 const double of_rows = largest(r + n * I, I), of_columns = largest(c + n * P, P);
@@ -450,21 +563,16 @@ WIDE PUBLIC int tl_least_squares(const Slab *s, double exact, double near, doubl
             if (done || round == rounds) break; /* after the last round it is as exact as these weights allow */
             memset(v, 0, (size_t)(V * P) * sizeof(double));
             project(w, row_inverse, mass, r, c, u, v, enough, near, flat, most, scratch, I, P, V);
+            add(all_u, 1.0, u, V * I);
+            add(all_v, 1.0, v, V * P);
             memset(c, 0, (size_t)(V * P) * sizeof(double));
             memset(products, 0, (size_t)(V * V) * sizeof(double));
             for (count i = 0; i < I; i++) {
-                double *restrict row = nets + i * V * P;
-                for (count n = 0; n < V; n++) {
-                    double *restrict net = row + n * P;
-                    const double *restrict away = v + n * P;
-                    const double level = u[n * I + i];
-                    for (count j = 0; j < P; j++) net[j] -= level + away[j];
-                }
-                measure_row(w + i * P, row, sums, c, products, P, V);
+                values_row(s, t, i, x, spare);
+                for (count n = 0; n < V; n++) levels[n] = all_u[n * I + i];
+                measure_values(V, w + i * P, x, levels, all_v, sums, c, products, nets, J, P);
                 for (count n = 0; n < V; n++) r[n * I + i] = sums[n];
             }
-            add(all_u, 1.0, u, V * I);
-            add(all_v, 1.0, v, V * P);
         }
         turn_out(all_u, rows + t * I * V, I, V);
         for (count n = 0; n < V; n++)
@@ -472,6 +580,7 @@ WIDE PUBLIC int tl_least_squares(const Slab *s, double exact, double near, doubl
         add(cross, 1.0, products, V * V);
     }
     mirror(cross, V);
+    free(x);
     free(own);
     return failed ? 2 : 0;
 }
@@ -510,20 +619,6 @@ WIDE PUBLIC int tl_flows(const Slab *s, double *rows, double *columns, double *p
             *with_offset += dot(y, index, J);
         }
     free(spare);
-    return 0;
-}
-
-/* Values (t, I, J) times multipliers (t, I), (t, J) and (I, J), in place. */
-WIDE PUBLIC int tl_multiply(count t, count I, count J, const double *a, const double *b, const double *third,
-                            double *values)
-{
-    for (count n = 0; n < t; n++)
-        for (count i = 0; i < I; i++) {
-            double *restrict row = values + (n * I + i) * J;
-            const double *restrict bt = b + n * J, *restrict f = third + i * J;
-            const double own = a[n * I + i];
-            for (count j = 0; j < J; j++) row[j] *= own * bt[j] * f[j];
-        }
     return 0;
 }
 
@@ -595,10 +690,11 @@ WIDE PUBLIC int tl_sweep(count t, count I, count J, const double *kernel, const 
 }
 
 /* Weighted sums of K values: by row (t, I, K), by column (t, J, K) and by pair (K, I, J); and of the weights
- * themselves, (t, I), (t, J) and (I, J). values are (I, J) or (t, I, J), as `moves` says. 1 without memory. */
-WIDE PUBLIC int tl_sums(count t, count I, count J, count K, const double *weights, const double *const *values,
-                        const count *moves, double *rows, double *columns, double *pairs, double *row_mass,
-                        double *mass, double *pair_mass)
+ * themselves, (t, I), (t, J) and (I, J). values are (I, J) or (t, I, J), as `moves` says. The weights are first
+ * multiplied in place by a (t, I), b (t, J) and third (I, J), unless these are NULL. 1 without memory. */
+WIDE PUBLIC int tl_sums(count t, count I, count J, count K, double *weights, const double *a, const double *b,
+                        const double *third, const double *const *values, const count *moves, double *rows,
+                        double *columns, double *pairs, double *row_mass, double *mass, double *pair_mass)
 {
     double *c = malloc((size_t)(K * J + 1) * sizeof(double));
     if (!c) return 1;
@@ -608,9 +704,13 @@ WIDE PUBLIC int tl_sums(count t, count I, count J, count K, const double *weight
     for (count n = 0; n < t; n++) {
         memset(c, 0, (size_t)(K * J) * sizeof(double));
         for (count i = 0; i < I; i++) {
-            const double *restrict w = weights + (n * I + i) * J;
+            double *restrict w = weights + (n * I + i) * J;
             double *restrict by_pair = pair_mass + i * J, *restrict by_column = mass + n * J;
             double total = 0.0;
+            if (a) {
+                const double own_a = a[n * I + i], *restrict bt = b + n * J, *restrict f = third + i * J;
+                for (count j = 0; j < J; j++) w[j] *= own_a * bt[j] * f[j];
+            }
             for (count j = 0; j < J; j++) {
                 total += w[j];
                 by_pair[j] += w[j];
@@ -619,8 +719,8 @@ WIDE PUBLIC int tl_sums(count t, count I, count J, count K, const double *weight
             row_mass[n * I + i] = total;
             for (count k = 0; k < K; k++) {
                 const double *restrict x = values[k] + n * moves[k] + i * J;
-                double *restrict own_pair = pairs + (k * I + i) * J, *restrict own_column = c + k * J;
-                double own = 0.0;
+                double *restrict own_pair = pairs + (k * I + i) * J;
+                double *restrict own_column = c + k * J, own = 0.0;
                 for (count j = 0; j < J; j++) {
                     const double part = w[j] * x[j];
                     own += part;

@@ -7,6 +7,7 @@ The compiled inner loops (kernel.c), one call a slab; they hold no lock of the i
 import ctypes
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -22,7 +23,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-INTERFACE = 1  # of kernel.c
+INTERFACE = 2  # of kernel.c
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
 
@@ -122,7 +123,7 @@ def least_squares(slab: "Slab", limits: tuple[float, float, float, int, int]) ->
     """
     (t, rows, columns), k = slab.shape, len(slab.regressors)
     out = np.empty((t, rows, k + 1)), np.empty((t, columns, k + 1)), np.empty((k + 1, k + 1))
-    held, own = _held(slab, np.zeros(k))
+    held, own = _held(slab)
     exact, near, flat, most, rounds = limits
     status = _call(
         "tl_least_squares",
@@ -141,7 +142,7 @@ def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
     """Sums of the outcome by row (t, I), column (t, J) and pair (I, J), each regressor (K,) and the offset."""
     (t, rows, columns), k = slab.shape, len(slab.regressors)
     out = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns)), np.empty(k), np.empty(1)
-    held, own = _held(slab, np.zeros(k))
+    held, own = _held(slab)
     _done(_call("tl_flows", ctypes.byref(own), *map(_in_place, out)))
     del held
     return *out[:4], float(out[4][0])
@@ -155,16 +156,11 @@ def expected(slab: "Slab", beta: Floats, out: Floats) -> Floats:
     return out
 
 
-def multiply(values: Floats, a: Floats, b: Floats, third: Floats) -> None:
-    """Multiply values (t, I, J) in place by (t, I), (t, J) and (I, J)."""
-    _call("tl_multiply", *map(ctypes.c_int64, values.shape), *map(_at, (a, b, third)), _in_place(values))
-
-
 def net_step(slab: "Slab", fitted: Floats, p: Floats, q: Floats, third: Floats | None) -> tuple[Floats, Floats]:
     """Score (K,) and information (K, K) of a slab, from effects (t, I, K), (t, J, K) and (K, I, J)."""
     k = len(slab.regressors)
     score, information = np.empty(k), np.empty((k, k))
-    held, own = _held(slab, np.zeros(k))
+    held, own = _held(slab)
     given = map(_at, (fitted, p, q, third))
     _done(_call("tl_net_step", ctypes.byref(own), *given, *map(_in_place, (score, information))))
     del held
@@ -213,17 +209,30 @@ def scores(
     return pairs, outer, information, sums
 
 
-def sweep(kernel: Floats, factors: Floats, sums: tuple[Floats, Floats], a: Floats, b: Floats) -> tuple[Floats, float]:
-    """Fit rows (t, I) and columns (t, J) of a slab in place; what is fitted by pair (I, J), and how far b moved."""
+def sweep(kernel: Floats, factors: Floats, sums: tuple[Floats, Floats], a: Floats, b: Floats) -> "Ready":
+    """
+    Fit rows (t, I) and columns (t, J) of a slab in place, whenever the result is called.
+
+    Returns
+    -------
+    What gives, in the same memory at each call, what is fitted by pair (I, J), and how far b moved (1,).
+    """
     pairs, moved = np.empty(kernel.shape[1:]), np.empty(1)
-    out = (*map(_in_place, (a, b, pairs, moved)),)
-    _done(_call("tl_sweep", *map(ctypes.c_int64, kernel.shape), *map(_at, (kernel, factors, *sums)), *out))
-    return pairs, float(moved[0])
+    return _ready("tl_sweep", kernel.shape, (kernel, factors, *sums), (a, b), (pairs, moved))
 
 
-def sums(values: Sequence[Floats], weights: Floats) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, ...]]:
+def sums(
+    values: Sequence[Floats], weights: Floats, multipliers: tuple[Floats, Floats, Floats] | None = None
+) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, ...]]:
     """
     Sum up weighted values (I, J) or (t, I, J), and the weights (t, I, J).
+
+    Parameters
+    ----------
+    values, weights
+        K values, and their weights.
+    multipliers
+        By which the weights are multiplied before, in place: (t, I), (t, J) and (I, J); None for none.
 
     Returns
     -------
@@ -235,7 +244,8 @@ def sums(values: Sequence[Floats], weights: Floats) -> tuple[tuple[Floats, Float
     of_values = np.empty((t, rows, k)), np.empty((t, columns, k)), np.empty((k, rows, columns))
     of_weights = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns))
     shape = map(ctypes.c_int64, (t, rows, columns, k))
-    _done(_call("tl_sums", *shape, *map(_at, (weights, x, moves)), *map(_in_place, (*of_values, *of_weights))))
+    given = map(_at, (*(multipliers or (None,) * 3), x, moves))
+    _done(_call("tl_sums", *shape, _in_place(weights), *given, *map(_in_place, (*of_values, *of_weights))))
     return of_values, of_weights
 
 
@@ -246,19 +256,27 @@ def turn(
     masses: tuple[Floats, Floats],
     p: Floats,
     q: Floats,
-) -> tuple[Floats, Floats]:
+) -> "Ready":
     """
-    Update the effects of rows (t, I, K) and columns (t, J, K) of a slab in place, given those of the pairs (K, I, J).
+    Update the effects of rows (t, I, K) and columns (t, J, K) of a slab in place, whenever the result is called.
+
+    Parameters
+    ----------
+    weights, third
+        Of the slab (t, I, J), and the effects of the pairs (K, I, J), read anew at each call.
+    sums, masses
+        Of the values and of the weights, by row and by column.
+    p, q
+        The effects.
 
     Returns
     -------
-    Weighted sums of both effects by pair (K, I, J), and how far those of the columns moved (K,).
+    What gives, in the same memory at each call, weighted sums of both effects by pair (K, I, J), and how far those of
+    the columns moved (K,).
     """
     pairs, moved = np.empty(third.shape), np.empty(len(third))
-    shape = map(ctypes.c_int64, (*weights.shape, len(third)))
-    given = map(_at, (weights, third, *sums, *masses))
-    _done(_call("tl_turn", *shape, *given, *map(_in_place, (p, q, pairs, moved))))
-    return pairs, moved
+    given = (weights, third, *sums, *masses)
+    return _ready("tl_turn", (*weights.shape, len(third)), given, (p, q), (pairs, moved))
 
 
 def by_code(out: Floats, codes: Ints, values: Floats) -> None:
@@ -357,6 +375,46 @@ def _call(name: str, *arguments: Any) -> int:
     return int(getattr(library, name)(*arguments))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ready:
+    """
+    A call that is made again and again, and gives the same memory each time.
+
+    To make its arguments takes as long as a tenth of a slab, and holds the lock that the other threads wait for.
+
+    Parameters
+    ----------
+    name, arguments
+        The function, and what it is called with.
+    held
+        Arrays that must live as long.
+    found
+        Its last two outputs.
+    """
+
+    name: str
+    arguments: tuple[Any, ...]
+    held: tuple[Floats, ...]
+    found: tuple[Floats, Floats]
+
+    def __call__(self) -> tuple[Floats, Floats]:
+        """Call the loops."""
+        _done(_call(self.name, *self.arguments))
+        return self.found
+
+
+def _ready(
+    name: str,
+    shape: Sequence[int],
+    given: tuple[Floats, ...],
+    changed: tuple[Floats, ...],
+    found: tuple[Floats, Floats],
+) -> Ready:
+    """Make the arguments: the shape, what is read, what is changed in place, and what is found."""
+    arguments = *map(ctypes.c_int64, shape), *map(_at, given), *map(_in_place, (*changed, *found))
+    return Ready(name=name, arguments=arguments, held=(*given, *changed), found=found)
+
+
 def _done(status: int) -> None:
     if status:
         raise NoMemoryError
@@ -386,25 +444,30 @@ def _by_regressor(parts: Floats | None) -> Floats | None:
     return None if parts is None else np.ascontiguousarray(np.moveaxis(parts, -1, 0))
 
 
-def _held(slab: "Slab", beta: Floats, *, multiplies: bool = False) -> tuple[list[Any], _Slab]:
-    """A slab as the loops read it, for PPML with what effects multiply; and the arrays that must outlive the call."""
+def _held(slab: "Slab", beta: Floats | None = None, *, multiplies: bool = False) -> tuple[list[Any], _Slab]:
+    """
+    A slab as the loops read it, and the arrays that must outlive the call.
+
+    Without coefficients the index is the offset alone. What stands still of it is left out where that is nothing, so
+    that the loops need not read it; for PPML there is also what effects multiply.
+    """
     t, rows, columns = slab.shape
     regressors = [np.ascontiguousarray(x, dtype=np.float64) for x in slab.regressors]
-    index = np.zeros((rows, columns))
+    coefficients = np.zeros(len(regressors)) if beta is None else np.ascontiguousarray(beta, dtype=np.float64)
     moving_offset = None
+    still = [] if beta is None else [b * x for b, x in zip(beta, regressors, strict=True) if x.ndim == 2]
     if slab.offset is not None and slab.offset.ndim == 2:
-        index += slab.offset
+        still.append(slab.offset)
     elif slab.offset is not None:
         moving_offset = np.ascontiguousarray(slab.offset, dtype=np.float64)
-    for b, x in zip(beta, regressors, strict=True):
-        if x.ndim == 2:
-            index += b * x
     moves = np.array([rows * columns * (x.ndim == 3) for x in regressors], dtype=np.int64)
-    kernel = np.exp(index) if multiplies and moving_offset is None and not moves.any() else None
+    index = np.sum(still, axis=0) if still else None
+    kernel = None
+    if multiplies and moving_offset is None and not moves.any():
+        kernel = np.ones((rows, columns)) if index is None else np.exp(index)
     outcome = np.ascontiguousarray(slab.raw, dtype=np.float64)
     weights = None if slab.given is None else np.ascontiguousarray(slab.given, dtype=np.float64)
     mask = None if slab.mask is None else np.ascontiguousarray(slab.mask)
-    coefficients = np.ascontiguousarray(beta, dtype=np.float64)
     x = _pointers(regressors)
     held = [outcome, weights, mask, index, kernel, moving_offset, x, moves, coefficients]
-    return [*held, regressors], _Slab(t, rows, columns, len(beta), *(_at(v).value for v in held))
+    return [*held, regressors], _Slab(t, rows, columns, len(regressors), *(_at(v).value for v in held))

@@ -12,7 +12,7 @@ from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import FLAT, MAX_ITERATIONS, solve_effects
-from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums
+from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums, spread_of
 from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
@@ -120,7 +120,7 @@ def solve(cuts: Sequence[Cut]) -> Solved | None:
     The solution, or None where Newton's method does not settle.
     """
     k = len(cuts[0].regressors)
-    spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
+    spread = spread_of(cuts)
     state, start = start_of(cuts, k), np.zeros(k)
     thin = [[slice(t, t + 1) for t in range(0, len(c.piece.outcome), COARSE)] for c in cuts]
     if k and max(len(t) for t in thin) > 1:

@@ -106,7 +106,7 @@ class Totals:
 
     def add(self, pair: Ints, parts: Sequence[SlabScores]) -> None:
         """Add the slabs of a piece with these directed pairs, shape (I, J)."""
-        own, held = np.zeros((len(self.score), *pair.shape)), pair >= 0
+        own = np.zeros((len(self.score), *pair.shape))
         for part in parts:
             own += part.pairs
             self.rows += part.rows
@@ -116,7 +116,11 @@ class Totals:
             for g, sums in enumerate(part.groups):
                 self.groups[g] += sums
         self.score += own.sum(axis=(1, 2))
-        self.pairs[pair[held]] += own[:, held].T
+        pairs, sums = pair.ravel(), own.reshape(len(own), pair.size)
+        held = pairs >= 0
+        if not held.all():
+            pairs, sums = pairs[held], sums[:, held]
+        self.pairs[pairs] += sums.T
 
     def scores(self, family: Family, information: Floats | None = None, detail: tuple[Detail, ...] = ()) -> Scores:
         """

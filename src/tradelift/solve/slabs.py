@@ -161,10 +161,19 @@ def cut(pieces: Sequence[Piece], samples: Sequence[Bools | None], kept: Sequence
         Positions of the regressors.
     """
     means = [_mean([p.regressors[k] for p in pieces]) for k in kept]
+    values = [p.regressors[k] for p in pieces for k in kept]
+    centred = side_by_side(_centre, sum(v.size for v in values), values, means * len(pieces))
     return [
-        Cut(piece=p, sample=s, regressors=tuple(_centre(p.regressors[k], m) for k, m in zip(kept, means, strict=True)))
-        for p, s in zip(pieces, samples, strict=True)
+        Cut(piece=p, sample=s, regressors=tuple(centred[n * len(kept) : (n + 1) * len(kept)]))
+        for n, (p, s) in enumerate(zip(pieces, samples, strict=True))
     ]
+
+
+def spread_of(cuts: Sequence[Cut]) -> Floats:
+    """Largest absolute value of each regressor, shape (K,)."""
+    values = [x for c in cuts for x in c.regressors]
+    found = side_by_side(_largest, sum(v.size for v in values), values)
+    return np.asarray(np.reshape(found, (len(cuts), len(cuts[0].regressors))).max(axis=0))
 
 
 def _mean(values: Sequence[Floats]) -> float:
@@ -177,8 +186,12 @@ def _centre(values: Floats, mean: float) -> Floats:
     """Shape (I, J) where values do not move, else (T, I, J)."""
     if len(values) == 1 or bool((values[1] == values[0]).all() and (values == values[:1]).all()):
         return np.asarray(values[0] - mean)
-    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
-    return np.asarray(values - mean) if abs(mean) > largest / 8 else values
+    return np.asarray(values - mean) if abs(mean) > _largest(values) / 8 else values
+
+
+def _largest(values: Floats) -> float:
+    """Largest absolute value, without an array of them."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
 def periods(piece: Piece) -> list[slice]:

@@ -47,11 +47,11 @@ def usable_with_third(problem: DenseProblem) -> Usable | None:
     samples = positive = [full_sample(s, p) for s, p in zip(given, pieces, strict=True)]
     if problem.family == "poisson":
         refuse_negative([p.outcome for p in pieces], given)
-        positive = [s & (p.outcome > 0) for s, p in zip(samples, pieces, strict=True)]
+        positive = [p.outcome > 0 if g is None else g & (p.outcome > 0) for g, p in zip(given, pieces, strict=True)]
     if not _plainly_independent(pieces, positive):  # else no combination that separates has regressors in it
         return None
     if problem.family == "poisson":
-        samples = _not_separated(pieces, trading(pieces, samples))
+        samples = _not_separated(pieces, samples, positive)
     counted = not_alone(pieces, samples)
     rank = sum(effect_rank(s) for s in counted) + _group_rank(pieces, counted)
     return Usable(
@@ -63,25 +63,26 @@ def usable_with_third(problem: DenseProblem) -> Usable | None:
     )
 
 
-def _not_separated(pieces: Sequence[Piece], samples: list[Bools]) -> list[Bools]:
+def _not_separated(pieces: Sequence[Piece], samples: list[Bools], positive: Sequence[Bools]) -> list[Bools]:
     """
-    Leave out what the effects separate.
+    Leave out what the effects separate; `positive` are the flows above 0 in the samples.
 
     First what two of them separate: the third cannot bring it back, and more groups may be empty then.
     """
+    samples = trading(pieces, samples, positive)
     while True:
-        apart = [separated_by_effects(s & (p.outcome > 0), s) for s, p in zip(samples, pieces, strict=True)]
+        apart = [separated_by_effects(s & y, s) for s, y in zip(samples, positive, strict=True)]
         if all(a is None for a in apart):
             break
-        samples = trading(pieces, [s if a is None else s & ~a for s, a in zip(samples, apart, strict=True)])
-    known = determined(pieces, samples)
+        together = [s if a is None else s & ~a for s, a in zip(samples, apart, strict=True)]
+        samples = trading(pieces, together, positive)
+    known = determined(samples, positive)
     if not any((s & ~k).any() for s, k in zip(samples, known, strict=True)):
         return samples
-    positive, there = (
-        np.concatenate([mask[s] for mask, s in zip(masks, samples, strict=True)])
-        for masks in ([p.outcome > 0 for p in pieces], known)
+    flows, there = (
+        np.concatenate([mask[s] for mask, s in zip(masks, samples, strict=True)]) for masks in (positive, known)
     )
-    found = separated_rows(positive, np.zeros((len(positive), 0)), codes_of(pieces, samples), there)
+    found = separated_rows(flows, np.zeros((len(flows), 0)), codes_of(pieces, samples), there)
     out, ends = [], np.cumsum([int(np.count_nonzero(s)) for s in samples])
     for s, own in zip(samples, np.split(found, ends[:-1]), strict=True):
         left = s.copy()
@@ -116,7 +117,7 @@ def _independent_in(pieces: Sequence[Piece], masks: Sequence[Bools], n: int) -> 
     return bool(np.linalg.eigvalsh(cross / np.sqrt(np.outer(total, total)))[0] > PLAIN)
 
 
-def trading(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
+def trading(pieces: Sequence[Piece], samples: Sequence[Bools], positive: Sequence[Bools]) -> list[Bools]:
     """
     Keep the observations whose origin, destination and pair all trade, again and again until nothing changes.
 
@@ -124,8 +125,8 @@ def trading(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
     ----------
     pieces
         With a third effect.
-    samples
-        Observations, shape (T, I, J).
+    samples, positive
+        Observations, and flows above 0, shape (T, I, J).
 
     Returns
     -------
@@ -133,11 +134,14 @@ def trading(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
     """
     left = list(samples)
     while True:
-        positive = [s & (p.outcome > 0) for s, p in zip(left, pieces, strict=True)]
-        there = _by_code(pieces, [np.asarray(y.any(axis=0)) for y in positive]) > 0
+        flows = [s & y for s, y in zip(left, positive, strict=True)]
+        by_region = [counts(y) for y in flows]
+        there = _by_code(pieces, [np.asarray(y.any(axis=0)) for y in flows]) > 0
+        if there.all() and all((rows > 0).all() and (columns > 0).all() for rows, columns in by_region):
+            return left
         keep = [
-            np.asarray(y.any(axis=2))[:, :, None] & np.asarray(y.any(axis=1))[:, None, :] & there[p.group]
-            for y, p in zip(positive, pieces, strict=True)
+            (rows > 0)[:, :, None] & (columns > 0)[:, None, :] & there[p.group]
+            for (rows, columns), p in zip(by_region, pieces, strict=True)
         ]
         if not any((s & ~k).any() for s, k in zip(left, keep, strict=True)):
             return left
@@ -148,17 +152,20 @@ def not_alone(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
     """Keep the observations that share each of their three effects with another, shape (T, I, J) each."""
     left = list(samples)
     while True:
-        single = _by_code(pieces, [s.sum(axis=0) for s in left]) == 1
-        bad = []
-        for s, p in zip(left, pieces, strict=True):
-            rows, columns = counts(s)
-            bad.append((rows == 1)[:, :, None] | (columns == 1)[:, None, :] | single[p.group])
+        single = _by_code(pieces, [s.sum(axis=0, dtype=np.int32) for s in left]) == 1
+        by_region = [counts(s) for s in left]
+        if not single.any() and not any((rows == 1).any() or (columns == 1).any() for rows, columns in by_region):
+            return left
+        bad = [
+            (rows == 1)[:, :, None] | (columns == 1)[:, None, :] | single[p.group]
+            for (rows, columns), p in zip(by_region, pieces, strict=True)
+        ]
         if not any((s & b).any() for s, b in zip(left, bad, strict=True)):
             return left
         left = [s & ~b for s, b in zip(left, bad, strict=True)]
 
 
-def determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]:
+def determined(samples: Sequence[Bools], positive: Sequence[Bools]) -> list[Bools]:
     """
     Find zero flows at which the effects follow from those at positive flows, so that they cannot be separated.
 
@@ -168,21 +175,19 @@ def determined(pieces: Sequence[Piece], samples: Sequence[Bools]) -> list[Bools]
 
     Parameters
     ----------
-    pieces
-        With a third effect.
-    samples
-        Observations, shape (T, I, J); groups without trade are gone.
+    samples, positive
+        Observations, and flows above 0, shape (T, I, J); groups without trade are gone.
 
     Returns
     -------
     Positive flows and those that follow from them, shape (T, I, J) each.
     """
     rng = np.random.default_rng(SEED)
-    return [_determined(p.outcome, s, rng) for p, s in zip(pieces, samples, strict=True)]
+    return [_determined(y, s, rng) for y, s in zip(positive, samples, strict=True)]
 
 
-def _determined(outcome: Floats, sample: Bools, rng: np.random.Generator) -> Bools:
-    known = sample & (outcome > 0)
+def _determined(positive: Bools, sample: Bools, rng: np.random.Generator) -> Bools:
+    known = sample & positive
     still_open = sample & ~known
     if kernel.loaded():  # corners anywhere serve where most are known, and cost little where they are not
         kernel.cubes(known, still_open, EASY, SEED)

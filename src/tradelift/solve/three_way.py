@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tradelift.solve import kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import EXPLICIT, Flows, Solved, cross, flows_of, net_step
-from tradelift.solve.slabs import Cut, Slab, by_row, each
+from tradelift.solve.slabs import Cut, Slab, by_row, each, spread_of
 from tradelift.solve.three_way_turns import Job, Projected, SlowError, State, balance, job_of, project, start_of
 
 Floats = NDArray[Any]
@@ -116,7 +116,7 @@ def poisson(cuts: Sequence[Cut]) -> Solved | None:
     """
     job, k = job_of(cuts), len(cuts[0].regressors)
     state = start_of(cuts, job, k)
-    spread = np.array([max(np.abs(c.regressors[i]).max(initial=0.0) for c in cuts) for i in range(k)])
+    spread = spread_of(cuts)
     flows = each(flows_of, job.slabs)
     traded = job.by_code([sums.pairs for sums in flows])
     for slab, sums in zip(job.slabs, flows, strict=True):
@@ -153,7 +153,8 @@ class Tied:
         try:
             balance(job, state, beta, self.flows, self.traded, enough)
             settle = enough <= EXPLICIT or not kernel.loaded()
-            projected = project(job, state, [list(s.regressors) for s in job.slabs], enough, settle=settle)
+            values = [list(s.regressors) for s in job.slabs]
+            projected = project(job, state, values, enough, settle=settle, balanced=True)
         except SlowError:
             return None
         # compiled, net regressors cost no more than sums, and what the effects are off by enters to second order

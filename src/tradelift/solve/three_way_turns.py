@@ -1,6 +1,6 @@
 """Turns over three effects, the third of which ties the periods together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -78,13 +78,12 @@ class Job:
         """Sums of the slabs' pair sums (K, I, J) or (I, J) by code, shape (K, G) or (G,)."""
         out = np.zeros((*pairs[0].shape[:-2], self.n_codes))
         flat = out.reshape(-1, self.n_codes)
-        if compiled.loaded():
-            for values, slab in zip(pairs, self.slabs, strict=True):
-                compiled.by_code(flat, self.codes[slab.piece], values)
-            return out
         for n, codes in enumerate(self.codes):
-            total = self._sum(pairs, n).reshape(-1, codes.size)
-            for k, values in enumerate(total):
+            total = self._sum(pairs, n)  # first, for to add them up is faster than to look up their codes
+            if compiled.loaded():
+                compiled.by_code(flat, codes, total)
+                continue
+            for k, values in enumerate(total.reshape(-1, codes.size)):
                 flat[k] += np.bincount(codes.ravel(), weights=values, minlength=self.n_codes)
         return out
 
@@ -123,22 +122,34 @@ def start_of(cuts: Sequence[Cut], job: Job, k: int) -> State:
 
 
 def balance(job: Job, state: State, beta: Floats, flows: Sequence[Flows], traded: Floats, enough: float) -> None:
-    """Proportional fitting of the multipliers to the sums; the fitted outcomes stay in the state."""
-    kernels = each(partial(_kernel, beta), job.slabs, state.weights or [np.empty(s.shape) for s in job.slabs])
+    """
+    Proportional fitting of the multipliers to the sums.
+
+    What flows are apart from the multipliers stays in the state's weights; `project` makes fitted outcomes of it.
+    """
+    memory = state.weights or [np.empty(s.shape) for s in job.slabs]
+    state.weights = kernels = each(partial(_kernel, beta), job.slabs, memory)
     last, total = np.full(1, np.inf), max(float(traded.sum()), 1e-300)
+    factors = [np.empty(codes.shape) for codes in job.codes]
+    sweeps = [_sweep(state, factors, *own) for own in zip(job.slabs, flows, kernels, strict=True)]
     for _ in range(MAX_SWEEPS):
-        factors = [state.group[codes] for codes in job.codes]
-        swept = each(partial(_sweep, state, factors), job.slabs, flows, kernels)
+        for own, codes in zip(factors, job.codes, strict=True):
+            np.take(state.group, codes, out=own, mode="clip")  # which needs no copy
+        swept = each(_run, job.slabs, sweeps)
         scale = ratio(traded, job.by_code([pairs for pairs, _ in swept]))
         state.group = state.group * scale**OVER
         # on what is traded, for a code of little trade matters as little
-        moved = traded @ np.where(traded > 0, scale - 1, 0.0) ** 2 + sum(change for _, change in swept)
+        moved = traded @ np.where(traded > 0, scale - 1, 0.0) ** 2 + sum(float(change[0]) for _, change in swept)
         change = np.sqrt(np.atleast_1d(moved / total))
         left, last = _to_go(change, last), change
         if left[0] <= enough:
-            state.weights = each(partial(_fitted, job, state), job.slabs, kernels)
             return
     raise SlowError
+
+
+def _run(_: Slab, call: Callable[[], tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Make a call that is ready."""
+    return call()
 
 
 def _to_go(change: Floats, last: Floats) -> Floats:
@@ -152,31 +163,24 @@ def _kernel(beta: Floats, slab: Slab, out: Floats) -> Floats:
     return compiled.expected(slab, beta, out) if compiled.loaded() else slab.expected(beta)
 
 
-def _fitted(job: Job, state: State, slab: Slab, kernel: Floats) -> Floats:
-    """Fitted outcomes of a slab, in place of its kernel."""
+def _sweep(
+    state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, kernel: Floats
+) -> Callable[[], tuple[Floats, Floats]]:
+    """Prepare what fits one slab in place, and gives its fitted sums by pair, and how far the columns moved."""
     n, at = slab.piece, slab.periods
+    a, b = state.rows[n][at], state.columns[n][at]
     if compiled.loaded():
-        compiled.multiply(kernel, state.rows[n][at], state.columns[n][at], state.group[job.codes[n]])
-        return kernel
-    kernel *= state.group[job.codes[n]]
-    kernel *= state.rows[n][at][:, :, None]
-    kernel *= state.columns[n][at][:, None, :]
-    return kernel
+        return compiled.sweep(kernel, factors[n], (flows.rows, flows.columns), a, b)
 
+    def plain() -> tuple[Floats, Floats]:
+        tied, before = kernel * factors[n], b.copy()
+        a[...] = ratio(flows.rows, np.matmul(tied, b[..., None])[..., 0])
+        tied *= a[:, :, None]
+        b[...] = ratio(flows.columns, tied.sum(axis=1))
+        moved = flows.columns * (ratio(b, before) - (flows.columns > 0)) ** 2
+        return np.asarray(np.einsum("tij,tj->ij", tied, b)), np.array([moved.sum()])
 
-def _sweep(state: State, factors: Sequence[Floats], slab: Slab, flows: Flows, kernel: Floats) -> tuple[Floats, float]:
-    """Fit one slab's rows and columns in place; its fitted sums by pair, and how far the columns moved."""
-    n, at = slab.piece, slab.periods
-    before = state.columns[n][at]
-    if compiled.loaded():
-        return compiled.sweep(kernel, factors[n], (flows.rows, flows.columns), state.rows[n][at], before)
-    tied = kernel * factors[n]
-    a = ratio(flows.rows, np.matmul(tied, before[..., None])[..., 0])
-    tied *= a[:, :, None]
-    b = ratio(flows.columns, tied.sum(axis=1))
-    state.rows[n][at], state.columns[n][at] = a, b
-    moved = flows.columns * (ratio(b, before) - (flows.columns > 0)) ** 2
-    return np.asarray(np.einsum("tij,tj->ij", tied, b)), float(moved.sum())
+    return plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -200,7 +204,13 @@ class Projected:
 
 
 def project(
-    job: Job, state: State, values: Sequence[Sequence[Floats]], enough: float, *, settle: bool = True
+    job: Job,
+    state: State,
+    values: Sequence[Sequence[Floats]],
+    enough: float,
+    *,
+    settle: bool = True,
+    balanced: bool = False,
 ) -> Projected | None:
     """
     Find the effects in values, from those that were found before, by turns.
@@ -211,6 +221,8 @@ def project(
         Slabs, their effects (changed in place), K values each, and how near the effects are wanted.
     settle
         Whether the other effects follow the last move of the third.
+    balanced
+        Whether the weights have just been balanced, and become fitted outcomes here: in the pass that sums them up.
 
     Returns
     -------
@@ -221,20 +233,25 @@ def project(
     SlowError
         If the effects mix too slowly.
     """
+    thirds = [state.group[codes] for codes in job.codes] if balanced else None
+    sums = each(partial(_sums, state, thirds), job.slabs, values, state.weights)
     if not len(state.group_parts):
         return None
-    sums = each(_sums, job.slabs, values, state.weights)
     target, mass = job.by_code([s.pairs for s in sums]), job.by_code([s.pair_mass for s in sums])
     size = np.sqrt(np.maximum((mass * (target * inverse(mass)) ** 2).sum(axis=1), 1e-300))
     last = np.full(len(size), np.inf)
+    parts = job.by_pair(state.group_parts)
+    turns = [_turn(state, parts, *own) for own in zip(job.slabs, sums, state.weights, strict=True)]
     for _ in range(MAX_SWEEPS):
-        turns = each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
-        moved = _relax(state, target, job.by_code([pairs for pairs, _ in turns]), mass)
-        change = np.sqrt(moved + np.sum([far for _, far in turns], axis=0))
+        turned = each(_run, job.slabs, turns)
+        moved = _relax(state, target, job.by_code([pairs for pairs, _ in turned]), mass)
+        change = np.sqrt(moved + np.sum([far for _, far in turned], axis=0))
+        for own, codes in zip(parts, job.codes, strict=True):
+            np.take(state.group_parts, codes, axis=1, out=own, mode="clip")
         left, last = _to_go(change, last), change
         if np.all(left <= enough * size):
             if settle:
-                each(partial(_turn, state, job.by_pair(state.group_parts)), job.slabs, sums, state.weights)
+                each(_run, job.slabs, turns)
             return Projected(sums=sums, by_code=target, mass=mass)
     raise SlowError
 
@@ -248,33 +265,50 @@ def _relax(state: State, target: Floats, others: Floats, mass: Floats) -> Floats
     return np.asarray((mass * way**2).sum(axis=1))
 
 
-def _sums(_: Slab, values: Sequence[Floats], w: Floats) -> Sums:
+def _sums(state: State, thirds: Sequence[Floats] | None, slab: Slab, values: Sequence[Floats], w: Floats) -> Sums:
+    """Sum up a slab; its weights are first multiplied in place where the third effect is given, by pair."""
+    n, at = slab.piece, slab.periods
+    by = None if thirds is None else (state.rows[n][at], state.columns[n][at], thirds[n])
     if compiled.loaded():
-        (rows, columns, pairs), (row_mass, mass, pair_mass) = compiled.sums(values, w)
-    else:
-        rows = np.stack([by_row(w, x) for x in values], axis=-1)
-        columns = np.stack([by_column(w, x) for x in values], axis=-1)
-        pairs = np.stack([np.einsum("tij,ij->ij" if x.ndim == 2 else "tij,tij->ij", w, x) for x in values])
-        row_mass, mass, pair_mass = row_sums(w), w.sum(axis=1), w.sum(axis=0)
-    return Sums(rows=rows, columns=columns, pairs=pairs, row_mass=row_mass, mass=mass, pair_mass=pair_mass)
+        (rows, columns, pairs), (row_mass, mass, pair_mass) = compiled.sums(values, w, by)
+        return Sums(rows=rows, columns=columns, pairs=pairs, row_mass=row_mass, mass=mass, pair_mass=pair_mass)
+    if by is not None:
+        w *= by[2]
+        w *= by[0][:, :, None]
+        w *= by[1][:, None, :]
+    k = len(values)
+    return Sums(
+        rows=np.stack([by_row(w, x) for x in values], axis=-1) if k else np.zeros((*w.shape[:2], 0)),
+        columns=np.stack([by_column(w, x) for x in values], axis=-1) if k else np.zeros((*w.shape[::2], 0)),
+        pairs=np.array([np.einsum("tij,ij->ij" if x.ndim == 2 else "tij,tij->ij", w, x) for x in values]),
+        row_mass=row_sums(w),
+        mass=w.sum(axis=1),
+        pair_mass=w.sum(axis=0),
+    )
 
 
-def _turn(state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, w: Floats) -> tuple[Floats, Floats]:
+def _turn(
+    state: State, thirds: Sequence[Floats], slab: Slab, sums: Sums, w: Floats
+) -> Callable[[], tuple[Floats, Floats]]:
     """
-    Update one slab's other effects in place, given the third by pair, shape (K, I, J).
+    Prepare what updates one slab's other effects in place, given the third by pair, shape (K, I, J).
 
     Returns
     -------
-    Weighted sums of both by pair (K, I, J), and how far those of the destinations moved (K,).
+    What gives weighted sums of both by pair (K, I, J), and how far those of the destinations moved (K,).
     """
     n, at = slab.piece, slab.periods
-    p, q = state.row_parts[n][at], state.column_parts[n][at]
+    p, q, third = state.row_parts[n][at], state.column_parts[n][at], thirds[n]
     if compiled.loaded():
-        return compiled.turn(w, thirds[n], (sums.rows, sums.columns), (sums.row_mass, sums.mass), p, q)
-    third, before = thirds[n], q.copy()
-    p[...] = (sums.rows - np.einsum("tij,kij->tik", w, third) - np.matmul(w, q)) * inverse(sums.row_mass)[..., None]
-    by_destination = np.einsum("tij,kij->tjk", w, third) + np.matmul(w.swapaxes(1, 2), p)
-    q[...] = (sums.columns - by_destination) * inverse(sums.mass)[..., None]
-    moved = (sums.mass[..., None] * (q - before) ** 2).sum(axis=(0, 1))
-    pairs = np.einsum("tij,tik->kij", w, p) + np.einsum("tij,tjk->kij", w, q)
-    return pairs, np.asarray(moved)
+        return compiled.turn(w, third, (sums.rows, sums.columns), (sums.row_mass, sums.mass), p, q)
+
+    def plain() -> tuple[Floats, Floats]:
+        before = q.copy()
+        by_origin = np.einsum("tij,kij->tik", w, third) + np.matmul(w, q)
+        p[...] = (sums.rows - by_origin) * inverse(sums.row_mass)[..., None]
+        by_destination = np.einsum("tij,kij->tjk", w, third) + np.matmul(w.swapaxes(1, 2), p)
+        q[...] = (sums.columns - by_destination) * inverse(sums.mass)[..., None]
+        moved = (sums.mass[..., None] * (q - before) ** 2).sum(axis=(0, 1))
+        return np.einsum("tij,tik->kij", w, p) + np.einsum("tij,tjk->kij", w, q), np.asarray(moved)
+
+    return plain
