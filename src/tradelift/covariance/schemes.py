@@ -311,7 +311,7 @@ def _regions(dyads: Dyads) -> int:
 
 
 def _counts(dyads: Dyads, codes: Sequence[Ints]) -> tuple[int, ...]:
-    return tuple(len(np.unique(c[dyads.used])) for c in codes)
+    return tuple(int(np.count_nonzero(np.bincount(c[dyads.used]))) for c in codes)
 
 
 def _full(influence: Influence, correction: str) -> float:
