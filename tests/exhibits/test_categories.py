@@ -125,7 +125,9 @@ def test_it_is_absent_without_categories():
 def test_the_title_sets_priority_categories_beside_the_others(shown):
     wanted = {"grouping": "priority", "direction": "both", "design": "spatial RD"}
     one, other, gap = (r for r in shown.tables[2].records() if wanted.items() <= r.items())
-    start = f"Priority categories both ways {signed(one['percent'])}%, others {signed(other['percent'])}% (difference p"
+    start = (
+        f"Priority categories {signed(one['percent'])}%, others {signed(other['percent'])}% (both ways; difference p"
+    )
     assert shown.finding.startswith(start)
     assert gap["p_value"] < 0.001
     assert shown.finding.endswith("< 0.001)")
@@ -134,4 +136,4 @@ def test_the_title_sets_priority_categories_beside_the_others(shown):
 def test_without_priorities_the_title_says_the_largest_effect(panel, found):
     each = {k: x for k, x in found.items() if k.startswith("by category")}
     title = EXHIBIT.show(about(), panel, each).finding
-    assert title.startswith("Effects differ between categories both ways (p < 0.001); Food is largest, +")
+    assert title.startswith("Effects differ between categories (both ways; p < 0.001); Food is largest, +")

@@ -107,7 +107,10 @@ def test_no_effect_is_said_only_where_it_is_shown(panel, found):
     assert "no effect that matters" not in said["tight"]
     assert said["tight"].count("that there is none is not shown") == 6
     e = found["sellers held, spatial RD, seller_concentration_flow, OLS, both"]
-    assert f"the number of sellers held {e.coefficients[0]:+.2f} (95% interval" in said["tight"]
+    assert (
+        f"the number of sellers held, in points: both directions {e.coefficients[0]:+.2f} (95% interval"
+        in said["tight"]
+    )
 
 
 def test_figures_hold_the_leading_ratio_and_the_money(found, shown):

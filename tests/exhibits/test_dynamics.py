@@ -10,6 +10,7 @@ from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import plain
 from tradelift.inference import EventStudy, Parted, joint
+from tradelift.report.figures import figure_svg
 
 EXHIBIT = EXHIBITS["dynamics"]
 START = ["2018-12", "2019-01", "2019-02", "2019-03"]
@@ -141,3 +142,13 @@ def test_without_a_break_the_title_says_whether_the_effect_changes(panel, found)
     first, last = (r for r in years if (r["direction"], r["design"], r["estimator"]) == ("both", "spatial RD", "OLS"))
     ends = f"{plain(first['percent'])}% in 2018 and {plain(last['percent'])}% in 2019"
     assert re.fullmatch(rf"No change of the effect is seen by year \(p = 0\.\d+\): {re.escape(ends)}", shown.finding)
+
+
+def test_the_time_axis_is_labelled_by_years(shown):
+    figure = next(f for f in shown.figures if f.name == "dynamics")
+    assert figure.title == "Effect by month, OLS"
+    assert figure.ticks == {0.0: "2018", 2.0: "2019"}
+    svg = figure_svg(figure)
+    assert ">2018<" in svg
+    assert ">2019<" in svg
+    assert {p.column for p in figure.points} == set(figure.words) - {"both", "east->west", "west->east"}

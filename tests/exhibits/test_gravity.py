@@ -90,7 +90,7 @@ def test_randomization_of_another_model_is_not_shown(panel, results):
     """Where PPML could not be estimated OLS leads, and the draws of PPML are not its own."""
     ols = {key: x for key, x in results.items() if "PPML" not in key or "randomization" in key}
     shown = GRAVITY.show(study(), panel, ols)
-    assert shown.tables[1].title.endswith("in log(trade), OLS")
+    assert shown.tables[1].title.endswith("in ln(Trade), OLS")
     assert "randomization" not in {r["errors"] for r in shown.tables[1].records()}
     assert "randomization" not in shown.headline.text
 

@@ -297,7 +297,9 @@ def test_titles_say_the_effect_with_the_mediator_held(shown):
         table = next(t for t in shown[name].tables if t.name == f"{name}_held")
         row = next(r for r in table.records() if r["direction"] == "both" and r["estimator"] == "OLS")
         held, total = (f"{plain(100 * np.expm1(row[k]))}%" for k in ("direct", "total"))
-        assert shown[name].finding.startswith(f"With {mediator} held the effect both ways is {held}, else {total}")
+        assert shown[name].finding.startswith(
+            f"With {mediator} held the effect is {held} instead of {total} (both ways)"
+        )
         clear = not row["conf_low"] <= 0 <= row["conf_high"]
         assert ("not told from 0" in shown[name].finding) == (not clear)
 

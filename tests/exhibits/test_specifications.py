@@ -125,8 +125,8 @@ def test_reasons_stand_once_with_their_count(world):
     refused = {"spatial RD; both": "No group.", "gravity; both": "Why.", "spatial RD: PPML; both": "No group."}
     said = SPECIFICATIONS.shown(study(), world, {}, refused).sentences
     assert said == (
-        "Not estimated: spatial RD; both and 1 more: No group.",
-        "Not estimated: gravity; both: Why.",
+        "Not estimated: spatial RD; both directions and 1 more: No group.",
+        "Not estimated: gravity; both directions: Why.",
     )
 
 

@@ -97,9 +97,10 @@ def test_figures_and_sentences_say_the_same_numbers(found, shown):
     assert [f.name for f in shown.figures] == ["traits_both", "traits_east_to_west", "traits_west_to_east"]
     line = shown.figures[0].intervals[0]
     e = found["gdp_gap in halves, spatial RD, log(trade), OLS, both"]
-    percent = numbers(e.percent(), "partner[low]")["percent"]
-    assert line.value == pytest.approx(percent)
-    assert f"low {percent:+.1f}%".replace("-", "\N{MINUS SIGN}") in shown.sentences[0]
+    assert line.value == pytest.approx(numbers(e.percent(), "partner[low]")["percent"])
+    high, low = (e.coefficients[e.terms.index(f"partner[{part}]")] for part in ("high", "low"))
+    gap = f"{100 * np.expm1(high - low):+.1f}%".replace("-", "\N{MINUS SIGN}")
+    assert f"gdp_gap {gap} (" in shown.sentences[0]
     assert "Allowing for 2 traits, " in shown.sentences[1]
     assert "gdp_gap is parted at" in " ".join(shown.tables[0].notes)
 

@@ -88,10 +88,10 @@ def _table(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> DataTab
         Column(name="controls", label="Near pairs", kind="number", significant=4),
         Column(name="everywhere", label="From all others", kind="number", digits=3),
         Column(name="near", label="From near pairs", kind="number", digits=3),
-        Column(name="near_error", label="(error)", kind="number", digits=3),
+        Column(name="near_error", label="Std. error", kind="number", digits=3),
         Column(name="near_p", label="p", kind="number", digits=3),
         Column(name="net", label="Net of regions", kind="number", digits=3),
-        Column(name="net_error", label="(error)", kind="number", digits=3),
+        Column(name="net_error", label="Std. error", kind="number", digits=3),
         Column(name="net_p", label="p", kind="number", digits=3),
         Column(name="missing", label="Unknown", kind="count"),
     )
@@ -126,7 +126,10 @@ def _notes(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> Iterato
         f"region, as spatial RD compares flows. Differences are in units of the covariate's spread (the root of the "
         f"mean of both variances)."
     )
-    yield f"Errors: {first.se_type}. Each pair counts once, whatever it trades."
+    yield (
+        f"Errors: {first.se_type}. Each pair counts once, whatever it trades. In fixest, for each covariate, on the "
+        f"rows of the stack with their weights: feols({first.estimate.formula})."
+    )
     if any(c.absorbed for b in found.values() for c in b.covariates):
         yield "Blank: region effects explain what is known of a region alone, so that it cannot differ."
     constant = dict.fromkeys(_name(study, panel, n) for b in found.values() for n in b.constant)

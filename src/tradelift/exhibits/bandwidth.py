@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tradelift.designs import Correlogram, Finding, SpatialRD, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import Model, models
@@ -137,9 +138,17 @@ def _table(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate
             "Term: in the distance from the partner pair, one slope a side. Beyond: nearer controls are left out, km.",
             SUPPORT,
             "Blank: not estimated, for the reason above.",
+            *_leading(study, panel, lead, found),
         ),
         fold=first if first < len(rows) else None,
     )
+
+
+def _leading(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Iterator[str]:
+    """What stands behind the study's own bandwidth."""
+    own = found.get(_key(lead, panel.directions[0], study.model.bandwidth_km, NONE))
+    if own is not None:
+        yield about_column(panel, own, model_label(study, panel, lead), own.formula, own.dropped)
 
 
 def _support(estimate: Estimate | None) -> tuple[Value, ...]:

@@ -13,7 +13,9 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, span, way
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.labels import direction_label, plain, signed
+from tradelift.exhibits.leading import leading_notes
 from tradelift.exhibits.shown import Figure, IntervalFigure, Shown
+from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import spoken
 from tradelift.exhibits.split import (
     Approach,
@@ -35,6 +37,10 @@ from tradelift.study import Study
 
 EACH = "by category"
 LEVEL = 0.05
+WHAT = {
+    "priority": "categories with priority in the programme",
+    "advantage": "categories in which the second side has a comparative advantage",
+}
 SHORT = {"priority": ("Priority categories", "others"), "advantage": ("Categories with an advantage", "others")}
 GROUPS = {
     "priority": ("priority of the programme", "other categories"),
@@ -66,7 +72,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     known = _categories(panel)
     groups = {name: list(estimates_by(results, found, f"by {name}", panel.directions)) for name in GROUPS}
     tables = (
-        category_table(panel, each, known),
+        category_table(panel, each, known, tuple(leading_notes(study, panel, each, lead))),
         equality_table(panel, each, known),
         group_table(panel, groups, GROUPS),
     )
@@ -133,7 +139,8 @@ def _figures(
     for direction in panel.directions:
         own = [(a, e) for d, a, e in each if d == direction and a.model == lead.model]
         found = [(a.design, sizes(e)) for a, e in own]
-        parts = dict.fromkeys(part for _, of in found for part in of)
+        nearest = found[-1][1] if found else {}
+        parts = sorted(dict.fromkeys(p for _, of in found for p in of), key=lambda p: -_value(nearest, p))
         lines = [line(part, design, of[part]) for part in parts for design, of in found if part in of]
         if not lines:
             continue
@@ -157,14 +164,14 @@ def _finding(
 ) -> str:
     """What priority categories, else those with advantage, gain beside others; else the largest effect."""
     direction = panel.directions[0]
-    where = f" {way(panel, direction)}" if way(panel, direction) else ""
+    where = f"{way(panel, direction)}; " if way(panel, direction) else ""
     for name, (one, other) in SHORT.items():
         for d, a, e in groups[name]:
             if d == direction and a.design == lead.design and len(e.treatment) == 2:
                 first, second = sizes(e).values()
                 numbers = [f"{signed(s.value)}{s.unit}" for s in (first, second)]
                 gap = p_words(p_of(difference(e, *e.treatment)))
-                return fitting(f"{one}{where} {numbers[0]}, {other} {numbers[1]} (difference {gap})")
+                return fitting(f"{one} {numbers[0]}, {other} {numbers[1]} ({where}difference {gap})")
     own = next((e for d, a, e in each if d == direction and a == lead), None)
     if own is None or len(own.treatment) < 2:
         return ""
@@ -172,8 +179,13 @@ def _finding(
     apart = "Effects differ between categories" if test.p_value < LEVEL else "No difference between categories is seen"
     name, size = max(sizes(own).items(), key=lambda x: x[1].value)
     largest = f"{known[name].label} is largest, {signed(size.value)}{size.unit} ({span(size)})" if size.is_known else ""
-    start = f"{apart}{where} ({p_words(test.p_value)})"
+    start = f"{apart} ({where}{p_words(test.p_value)})"
     return fitting(f"{start}; {largest}" if largest else start, start)
+
+
+def _value(of: Mapping[str, Size], part: str) -> float:
+    """An effect to sort by; the least where it is not known."""
+    return of[part].value if part in of else -np.inf
 
 
 def _sentences(
@@ -205,19 +217,19 @@ def _of_groups(
     panel: Panel, groups: Mapping[str, list[tuple[str, Approach, Estimate]]], lead: Approach
 ) -> Iterator[str]:
     """Categories with priority, or advantage, beside the others."""
-    for estimates in groups.values():
+    for name, estimates in groups.items():
         parts = []
         for direction, a, e in estimates:
             if a.design != lead.design or len(e.treatment) < 2:
                 continue
-            (one, first), (other, second) = sizes(e).items()
+            first, second = sizes(e).values()
             gap = difference(e, *e.treatment)
             parts.append(
-                f"{direction_label(panel, direction)} {one} {first.brief}, {other} {second.brief}, difference "
+                f"{direction_label(panel, direction)} {first.brief}, others {second.brief}, difference "
                 f"{p_words(p_of(gap))}"
             )
         if parts:
-            yield f"Money of the categories together ({lead.design} by PPML): {'; '.join(parts)}."
+            yield f"Money of {WHAT[name]} and of the others ({lead.design} by PPML): {'; '.join(parts)}."
 
 
 def _coverage(panel: Panel) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tradelift.estimate import Estimate
+from tradelift.exhibits.labels import direction_label
 from tradelift.exhibits.shown import Column, DataTable, Value
 from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values
 from tradelift.exhibits.split import (
@@ -50,7 +51,9 @@ class Category:
     priority: float | None
 
 
-def category_table(panel: Panel, each: Estimates, known: Mapping[str, Category]) -> DataTable:
+def category_table(
+    panel: Panel, each: Estimates, known: Mapping[str, Category], more: tuple[str, ...] = ()
+) -> DataTable:
     """One row a category, design and estimator, by direction; with p-values that allow for how many there are."""
     rows: list[tuple[Value, ...]] = []
     for direction, approach, e in each:
@@ -77,7 +80,7 @@ def category_table(panel: Panel, each: Estimates, known: Mapping[str, Category])
         rows=tuple(rows),
         label="category",
         group="direction",
-        notes=(*_notes(panel), *_refused(each)),
+        notes=(*_notes(panel), *_refused(panel, each), *more),
         fold=40,
     )
 
@@ -98,12 +101,12 @@ def _notes(panel: Panel) -> Iterator[str]:
         )
 
 
-def _refused(each: Estimates) -> Iterator[str]:
+def _refused(panel: Panel, each: Estimates) -> Iterator[str]:
     """Categories that could not be estimated, with the reason."""
     for direction, approach, e in each:
         for note in e.diagnostics.notes:
             if note.startswith("Not estimated"):
-                yield f"{approach.words[:1].upper()}{approach.words[1:]}, {direction}: {note}"
+                yield f"{approach.words[:1].upper()}{approach.words[1:]}, {direction_label(panel, direction)}: {note}"
 
 
 def equality_table(panel: Panel, each: Estimates, known: Mapping[str, Category]) -> DataTable:

@@ -15,9 +15,10 @@ from tradelift.exhibits.concentration_words import finding, sentences
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.gravity import OLS, PPML, Model
 from tradelift.exhibits.labels import label
+from tradelift.exhibits.leading import leading_notes
 from tradelift.exhibits.shown import Figure, IntervalFigure, Shown
 from tradelift.exhibits.spatial import direction_words, interval, spoken
-from tradelift.exhibits.split import approaches, lacking, line, sizes
+from tradelift.exhibits.split import approaches, lacking, leading_approach, line, sizes
 from tradelift.inference import Bounded, HeldLog, Presence, SelectionBounds, SideBySide
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -67,7 +68,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     points, percent = study.concentration_margins
     margins = Margins(points=points, percent=percent)
     tables = (
-        ratio_table(study, panel, found, margins),
+        ratio_table(study, panel, found, margins, tuple(_leading(study, panel, found))),
         sellers_table(panel, found, margins),
         bounds_table(study, panel, found),
     )
@@ -77,6 +78,14 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         sentences=(*sentences(study, panel, found, margins), *absent, *lacking(panel)),
         finding=finding(study, panel, found, margins),
     )
+
+
+def _leading(study: Study, panel: Panel, found: Findings) -> Iterator[str]:
+    """What stands behind the first ratio, by spatial RD where there is one."""
+    each = [(d, a, e) for (_, held, a, d), e in found.ratios.items() if held == "none"]
+    lead = leading_approach([a for _, a, _ in each])
+    if lead is not None:
+        yield from leading_notes(study, panel, each, lead)
 
 
 def _ratios(panel: Panel, who: str) -> list[Model]:

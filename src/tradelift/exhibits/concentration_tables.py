@@ -73,7 +73,7 @@ def top_less_rest(estimate: Estimate) -> Estimate:
     return difference(estimate, top, rest)
 
 
-def ratio_table(study: Study, panel: Panel, found: Findings, margins: Margins) -> DataTable:
+def ratio_table(study: Study, panel: Panel, found: Findings, margins: Margins, more: tuple[str, ...] = ()) -> DataTable:
     """Effects on ratios in percentage points, and how large they can be."""
     outcomes = list(dict.fromkeys(o for o, *_ in found.ratios))
     rows: list[tuple[Value, ...]] = []
@@ -101,7 +101,7 @@ def ratio_table(study: Study, panel: Panel, found: Findings, margins: Margins) -
         rows=tuple(rows),
         label="direction",
         group="outcome",
-        notes=tuple(_ratio_notes(found, margins)),
+        notes=(*_ratio_notes(found, margins), *more),
     )
 
 

@@ -52,22 +52,21 @@ def _design(found: Findings) -> str:
 
 
 def _ratios(study: Study, panel: Panel, found: Findings, margins: Margins, design: str) -> Iterator[str]:
-    """The ratio in the first reading, by direction; beside it with numbers held, and in the other readings."""
+    """The ratio in the first reading, by direction, and with numbers held."""
     outcomes = list(dict.fromkeys(o for o, *_ in found.ratios))
-    for (name, held, a, direction), e in found.ratios.items():
-        if name != outcomes[0] or held != "none" or a.design != design:
+    own = {k: e for k, e in found.ratios.items() if k[0] == outcomes[0] and k[2].design == design}
+    name = label(study, panel, outcomes[0]).removesuffix(" (%)") if outcomes else ""
+    for (_, held, _, direction), e in own.items():
+        if held != "none":
             continue
         test = is_equivalent(e, margins.points)
-        beside = [
-            f"{label(study, panel, o)}{'' if h == 'none' else f', the number of {h} held'} {_points(other)}"
-            for (o, h, b, d), other in found.ratios.items()
-            if (b.design, d) == (design, direction) and (o, h) != (name, "none") and (o == name or h == "none")
-        ]
         yield (
-            f"{label(study, panel, name)}, {direction_label(panel, direction)} ({design}): {_points(e)} points. "
+            f"{name}, {direction_label(panel, direction)} ({design}): {_points(e)} points. "
             f"{_verdict(test.p_value, margins.points, 'points')}{_limits(test.bound, test.detectable, ' points')}"
-            f"{' Beside it: ' if beside else ''}{'; '.join(beside)}{'.' if beside else ''}"
         )
+    beside = [(h, f"{direction_label(panel, d)} {_points(e)}") for (_, h, _, d), e in own.items() if h != "none"]
+    if beside:
+        yield f"With the number of {beside[0][0]} held, in points: {'; '.join(said for _, said in beside)}."
 
 
 def _points(estimate: Estimate) -> str:

@@ -1,5 +1,6 @@
 """Spatial RD with each set of control types that identifies it; those that do not, with the reason."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -9,6 +10,7 @@ import numpy as np
 from tradelift.designs import Finding, Task
 from tradelift.designs.spatial.options import BOTH, CORNERS
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import Model, models
@@ -104,15 +106,16 @@ def explain(study: Study, panel: Panel, shown: Shown, refused: Mapping[str, str]
     lead = leading(models(study, panel))
     if lead is None or not refused:
         return shown
-    rows: list[tuple[Value, ...]] = []
+    sets: dict[tuple[str, str], list[str]] = {}
     for choice in choices(panel):
         why: dict[str, list[str]] = {}
         for direction in panel.directions:
             key = _key(lead, direction, choice)
             if key in refused:
-                reason = refused[key].split(COUNTS)[0]
-                why.setdefault(reason, []).append(direction_label(panel, direction))
-        rows += [(_written(choice), ", ".join(where), reason) for reason, where in why.items()]
+                why.setdefault(_reason(refused[key], choice), []).append(direction_label(panel, direction))
+        for reason, where in why.items():
+            sets.setdefault((", ".join(where), reason), []).append(_written(choice))
+    rows: list[tuple[Value, ...]] = [("; ".join(own), where, reason) for (where, reason), own in sets.items()]
     table = DataTable(
         name="control_types_refused",
         title="Sets of control types that were refused",
@@ -124,10 +127,16 @@ def explain(study: Study, panel: Panel, shown: Shown, refused: Mapping[str, str]
         rows=tuple(rows),
         label="control_types",
     )
-    count = len({row[0] for row in rows})
+    count = len({one for own in sets.values() for one in own})
     what = "1 set is" if count == 1 else f"{count:,} sets are"
     said = f"{what} refused, for the reasons in the last table."
     return replace(shown, tables=(*shown.tables, table), sentences=(*shown.sentences, said))
+
+
+def _reason(why: str, choice: Choice) -> str:
+    """A refusal without what differs by set and direction, so that equal ones are said once."""
+    start = why.split(COUNTS, maxsplit=1)[0].split(" Add type 4", maxsplit=1)[0]
+    return re.sub(r" \([^()]*\)", "", start, count=1).replace(f"With control types {list(choice.types)} it", "It")
 
 
 def _written(choice: Choice) -> str:
@@ -158,8 +167,14 @@ def _table(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate
         rows=tuple(rows),
         label="control_types",
         group="direction",
-        notes=tuple(_notes(panel, found)),
+        notes=(*_notes(panel, found), *_leading(study, panel, lead, found)),
     )
+
+
+def _leading(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Iterator[str]:
+    """What stands behind the first set."""
+    own = next(iter(found.values()))
+    yield about_column(panel, own, model_label(study, panel, lead), own.formula, own.dropped)
 
 
 def _notes(panel: Panel, found: Mapping[str, Estimate]) -> Iterator[str]:

@@ -11,10 +11,13 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.labels import direction_label, label, plain, signed
+from tradelift.exhibits.leading import leading_notes
 from tradelift.exhibits.shown import CurveFigure, CurvePoint, Figure, Shown
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import direction_words, size_of
 from tradelift.exhibits.split import (
+    GRAVITY,
+    RD,
     Approach,
     estimates_by,
     flow_approaches,
@@ -27,6 +30,7 @@ from tradelift.exhibits.split import (
     unit_of,
 )
 from tradelift.inference import EventStudy, Parted
+from tradelift.inference.calendar import are_months
 from tradelift.inference.event_study import NO_PERIOD_BEFORE, starts_vary
 from tradelift.inference.parted import can_part, periods_by
 from tradelift.panel import Panel
@@ -36,6 +40,8 @@ UNITS = ("period", "quarter", "year")
 EVENT, COHORTS, PAIR = "time since the start", "time since the start, by cohort", "pair effects"
 STEPS_BEFORE, STEPS_AFTER, N_COHORTS = 4, 8, 3
 LEVEL = 0.05
+DESIGNS = {GRAVITY: "Gravity", RD: "Spatial RD"}
+MOST_TICKS = 6
 MANY = 24  # periods, beyond which a step of the event study is several
 
 
@@ -67,9 +73,11 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         for name in study.breaks
     }
     events = {what: list(estimates_by(results, found, what, panel.directions)) for what in (EVENT, COHORTS, PAIR)}
+    longest = next(reversed(list(by_unit.values())), [])
+    notes = tuple(leading_notes(study, panel, longest, lead))
     tables = (
         break_table(study, panel, changes),
-        *(period_table(panel, unit, own) for unit, own in reversed(by_unit.items())),
+        *(period_table(panel, unit, own, notes) for unit, own in reversed(by_unit.items())),
         trend_table(panel, by_unit),
         event_table(panel, events),
     )
@@ -137,14 +145,15 @@ def _figures(
         first, last = panel.periods[0], panel.periods[-1]
         yield CurveFigure(
             name="dynamics",
-            title=f"Effect by {finest}, {lead.model.estimator}",
+            title=f"Effect by {_called(panel, str(finest))}, {lead.model.estimator}",
             description=f"Estimates with 95% intervals in each {finest} from {first} to {last}. {_spoken(panel, own)}",
-            x_axis=f"Periods since {first}",
+            x_axis="",
             y_axis=unit_of([e for *_, e in own]),
             points=points,
             mark=float(marks[0]) if marks else None,
-            words=direction_words(panel),
-            notes=(f"0 is {first}, {len(panel.periods) - 1} is {last}.", *_marked(study, panel)),
+            words=direction_words(panel) | DESIGNS,
+            notes=tuple(_marked(study, panel)),
+            ticks=_ticks(panel),
         )
     own = list(events[EVENT])
     if own:
@@ -167,10 +176,26 @@ def _figures(
         )
 
 
+def _ticks(panel: Panel) -> dict[float, str]:
+    """Labels of the time axis: the first period of each year where there are several, else the ends."""
+    n = len(panel.periods)
+    years = {t: p[:4] for t, p in reversed(list(enumerate(panel.periods)))}
+    first = {year: t for t, year in years.items()}
+    if 1 < len(first) < n and all(year.isdigit() for year in first):
+        step = -(-len(first) // MOST_TICKS)
+        return {float(first[year]): year for year in sorted(first)[::step]}
+    return {float(t): panel.periods[t] for t in (0, n - 1)}
+
+
+def _called(panel: Panel, unit: str) -> str:
+    """A unit in words: periods such as 2017-01 are months."""
+    return "month" if unit == "period" and are_months(panel.periods) else unit
+
+
 def _marked(study: Study, panel: Panel) -> Iterator[str]:
     marks = [f"{name} ({at})" for name, at in study.breaks.items() if at in panel.periods]
     if marks:
-        yield f"The vertical line marks {marks[0]}."
+        yield f"Bands: 95% intervals. The vertical line marks {marks[0]}."
 
 
 def _point(row: str, column: str, x: int, size: Size) -> CurvePoint:

@@ -100,8 +100,9 @@ def break_table(study: Study, panel: Panel, changes: Mapping[str, Changes]) -> D
     )
 
 
-def period_table(panel: Panel, unit: str, own: Estimates) -> DataTable:
+def period_table(panel: Panel, unit: str, own: Estimates, more: tuple[str, ...] = ()) -> DataTable:
     """One row a period, design and estimator."""
+    refused = dict.fromkeys(n for *_, e in own for n in e.diagnostics.notes if n.startswith("Not estimated"))
     rows = [
         (direction, part_of(term), *approach_values(a), *effect)
         for direction, a, e in own
@@ -119,7 +120,7 @@ def period_table(panel: Panel, unit: str, own: Estimates) -> DataTable:
         rows=tuple(rows),
         label=unit,
         group="direction",
-        notes=tuple(dict.fromkeys(n for *_, e in own for n in e.diagnostics.notes if n.startswith("Not estimated"))),
+        notes=(*refused, *more),
         fold=20,
     )
 

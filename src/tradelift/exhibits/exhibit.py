@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tradelift.designs import Finding, Task
+from tradelift.exhibits.labels import readable
 from tradelift.exhibits.mediator_names import FLIGHTS, awareness_mediators, migration_mediators
 from tradelift.exhibits.shown import Shown
 from tradelift.inference.calendar import are_months
@@ -62,13 +63,13 @@ class Exhibit:
         shown = self.show(study, panel, found)
         if self.explain is not None:
             return self.explain(study, panel, shown, refused)
-        return replace(shown, sentences=(*shown.sentences, *refusals(refused)))
+        return replace(shown, sentences=(*shown.sentences, *refusals(panel, refused)))
 
 
-def refusals(refused: Mapping[str, str]) -> Iterator[str]:
+def refusals(panel: Panel, refused: Mapping[str, str]) -> Iterator[str]:
     """One sentence a reason, with every column that it holds for."""
     for why in dict.fromkeys(refused.values()):
-        columns = [column for column, other in refused.items() if other == why]
+        columns = [readable(panel, column) for column, other in refused.items() if other == why]
         yield f"Not estimated: {'; '.join(columns)}: {why}"
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import compared
 from tradelift.exhibits.gravity import OLS, PPML, Model
@@ -14,7 +15,15 @@ from tradelift.exhibits.mediator_names import FLIGHTS, flight_mediators
 from tradelift.exhibits.mediator_tables import DESIGNS
 from tradelift.exhibits.mediators import GRAVITY, RD, designs_of
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, by_direction, direction_words, effect_values, interval, size_of
+from tradelift.exhibits.spatial import (
+    EFFECT_COLUMNS,
+    by_direction,
+    direction_words,
+    effect_values,
+    interval,
+    model_label,
+    size_of,
+)
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -82,8 +91,15 @@ def _table(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Esti
         rows=tuple(rows),
         label="direction",
         group="design",
-        notes=tuple(notes),
+        notes=(*notes, *_leading(study, panel, found)),
     )
+
+
+def _leading(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Estimate]) -> Iterator[str]:
+    """What stands behind the first row by PPML."""
+    own = next((e for (_, by, _), e in found.items() if by == PPML), None)
+    if own is not None:
+        yield about_column(panel, own, model_label(study, panel, _model(PPML)), own.formula, own.dropped)
 
 
 def _figure(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Estimate]) -> Iterator[IntervalFigure]:
@@ -115,7 +131,9 @@ def _sentences(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], 
         own = {d: e for (n, by, d), e in found.items() if (n, by) == (name, PPML)}
         if not own:
             continue
-        said = f"{label(study, panel, FLIGHTS)}, {DESIGNS[name]}, {PPML}: {by_direction(panel, own)}."
+        sizes = {str(size_of(e)) for e in own.values()}
+        found_in = f"in every direction {sizes.pop()}" if len(sizes) == 1 < len(own) else by_direction(panel, own)
+        said = f"{label(study, panel, FLIGHTS)}, {DESIGNS[name]}, {PPML}: {found_in}."
         if not any(size_of(e).is_clear for e in own.values()):
             said += (
                 " No effect is told from 0; that is no proof of none, and the intervals say what the data allow for."

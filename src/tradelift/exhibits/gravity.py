@@ -7,6 +7,7 @@ import numpy as np
 
 from tradelift.designs import Finding, Gravity, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import LINK, compared, fitting, told
 from tradelift.exhibits.headline import DISTANCE, association, cautious, is_log, main_term, numbers
@@ -105,8 +106,13 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     if not leading:
         return Shown(sentences=tuple(sentences))
     headline = association(study, panel, leading, randomized)
+    first = next(iter(leading.values()))
+    more = (
+        *_p_values(study, panel, leading, randomized),
+        about_column(panel, first, _words(study, panel, first), first.formula, first.dropped),
+    )
     tables: tuple[RegressionTable | DataTable, ...] = (
-        _table(study, panel, found, estimates, _p_values(study, panel, leading, randomized)),
+        _table(study, panel, found, estimates, more),
         errors_table(study, panel, leading, randomized),
     )
     return Shown(
@@ -153,6 +159,11 @@ def _leading(
     return {}, {}
 
 
+def _words(study: Study, panel: Panel, estimate: Estimate) -> str:
+    """Outcome and estimator of an estimate."""
+    return f"{label(study, panel, estimate.outcome, short=True)}, {PPML if estimate.family == 'poisson' else OLS}"
+
+
 def _p_values(
     study: Study, panel: Panel, leading: Mapping[str, Estimate], randomized: Mapping[str, Randomized]
 ) -> Iterator[str]:
@@ -164,12 +175,11 @@ def _p_values(
     found = [
         f"{direction_label(panel, d)} {plain(numbers(r.tidy(), term)['p_value'], 3)}" for d, r in randomized.items()
     ]
-    model = f"{first.outcome}, {PPML if first.family == 'poisson' else OLS}"
-    yield f"Randomization p-values of {label(study, panel, term)} in {model}: {'; '.join(found)}."
+    yield f"Randomization p-values of {label(study, panel, term)} in {_words(study, panel, first)}: {'; '.join(found)}."
 
 
 def _table(
-    study: Study, panel: Panel, found: list[Model], results: Mapping[str, Estimate], more: Iterator[str]
+    study: Study, panel: Panel, found: list[Model], results: Mapping[str, Estimate], more: tuple[str, ...]
 ) -> RegressionTable:
     used = [m for m in found if any(m.key(d) in results for d in panel.directions)]
     estimates = {d: tuple(results.get(m.key(d)) for m in used) for d in panel.directions}

@@ -7,13 +7,14 @@ import numpy as np
 
 from tradelift.designs import Finding, Gravity, SpatialRD, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import PPML, Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, numbers, percent, under
-from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
+from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown
-from tradelift.exhibits.spatial import direction_words, leading, rd_design
+from tradelift.exhibits.spatial import direction_words, leading, model_label, rd_design
 from tradelift.inference import Randomization, Randomized
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -126,7 +127,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         first = next(x for d in panel.directions if isinstance(x := results.get(f"{name}, {model.key(d)}"), Estimate))
         tables.append(_table(study, panel, name, model, first, lines, results))
         figures.append(_figure(panel, name, model, first, lines))
-        sentences += list(_sentences(panel, name, model, first, lines))
+        sentences += list(_sentences(panel, name, model_label(study, panel, model), first, lines))
         found[name] = [x for x in lines if x.direction == panel.directions[0] and x.is_known]
     return Shown(
         tables=tuple(tables), figures=tuple(figures), sentences=tuple(sentences), finding=_finding(panel, found)
@@ -215,7 +216,7 @@ def _table(
     term = label(study, panel, first.treatment[0])
     return DataTable(
         name=f"inference_{name.lower().replace(' ', '_')}",
-        title=f"{NAMES[name]}: {term} in {model.outcome}, {model.estimator}, under every error",
+        title=f"{NAMES[name]}: {term} in {model_label(study, panel, model)}, under every error",
         columns=(
             Column(name="direction", label="", words=direction_words(panel)),
             Column(name="errors", label=""),
@@ -230,7 +231,10 @@ def _table(
         rows=rows,
         label="errors",
         group="direction",
-        notes=tuple(_notes(panel, name, model, first, lines, results)),
+        notes=(
+            *_notes(panel, name, model, first, lines, results),
+            about_column(panel, first, model_label(study, panel, model), first.formula, first.dropped),
+        ),
         fold=sum(x.direction == lines[0].direction for x in lines) if len(panel.directions) > 1 else None,
     )
 
@@ -305,7 +309,7 @@ def _spoken(line: Interval) -> str:
     return f" ({plain(line.low)} to {plain(line.high)})"
 
 
-def _sentences(panel: Panel, name: str, model: Model, first: Estimate, lines: list[Line]) -> Iterator[str]:
+def _sentences(panel: Panel, name: str, model: str, first: Estimate, lines: list[Line]) -> Iterator[str]:
     """How far the errors are apart, and under how many of them the interval leaves out zero, by direction."""
     unit = "%" if is_log(first) else ""
     for direction in panel.directions:
@@ -322,7 +326,7 @@ def _sentences(panel: Panel, name: str, model: Model, first: Estimate, lines: li
             f"{plain(_shown(first, least.low))} to {plain(_shown(first, least.high))} under {least.errors}"
         )
         yield (
-            f"{NAMES[name]}, {model.outcome}, {model.estimator}, {panel_title(panel, direction)}: "
+            f"{NAMES[name]}, {model}, {direction_label(panel, direction)}: "
             f"{signed(_shown(first, most.estimate))}{unit}. The 95% interval is {span}; zero lies outside of "
             f"{clear} of {len(known)} intervals{'; randomization: ' + ', '.join(draws) if draws else ''}."
         )

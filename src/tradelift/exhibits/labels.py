@@ -9,6 +9,7 @@ SHORT = {"seller_concentration": "Seller conc. (%)", "buyer_concentration": "Buy
 TIMES = "\N{MULTIPLICATION SIGN}"
 NBSP = "\N{NO-BREAK SPACE}"
 WRAPPED = re.compile(r"(log|log1p|asinh)\((.+)\)")
+UNIT = re.compile(r" \([^()]*\)$")  # "(yuan)" after a name: the log of a number has none
 
 
 def label(study: Study, panel: Panel, name: str, *, short: bool = False) -> str:
@@ -31,11 +32,25 @@ def label(study: Study, panel: Panel, name: str, *, short: bool = False) -> str:
         return f" {TIMES} ".join(label(study, panel, part, short=short) for part in name.split(":"))
     wrapped = WRAPPED.fullmatch(name)
     if wrapped and own == name:
-        function = "ln" if wrapped[1] == "log" else wrapped[1]
-        return f"{function}({label(study, panel, wrapped[2], short=short)})"
+        inner = label(study, panel, wrapped[2], short=short)
+        return f"ln({UNIT.sub('', inner)})" if wrapped[1] == "log" else f"{wrapped[1]}({inner})"
     if name == "trade" and panel.account.currency and not short:
         return f"{own} ({panel.account.currency})"
     return SHORT.get(name, own) if short else own
+
+
+def in_words(study: Study, panel: Panel, name: str) -> str:
+    """Name a column within a sentence: without its logarithm and its unit."""
+    wrapped = WRAPPED.fullmatch(name)
+    inner = wrapped[2] if wrapped and name not in study.labels else name
+    return UNIT.sub("", label(study, panel, inner))
+
+
+def readable(panel: Panel, key: str) -> str:
+    """Write the name of a column of estimates with directions in words."""
+    for direction in panel.directions[1:]:
+        key = key.replace(direction, direction_label(panel, direction))
+    return re.sub(r"(?<=[,;] )both$", direction_label(panel, "both"), key)
 
 
 def effect_label(effect: str) -> str:

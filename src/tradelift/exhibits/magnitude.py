@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tradelift.designs import Finding, Task
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.careful import careful
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
@@ -12,7 +13,7 @@ from tradelift.exhibits.gravity import OLS, PPML, Model, gravity_design
 from tradelift.exhibits.labels import direction_label, panel_title, plain, signed
 from tradelift.exhibits.money import Unit, unit_for
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
-from tradelift.exhibits.spatial import direction_words, rd_design
+from tradelift.exhibits.spatial import direction_words, model_label, rd_design
 from tradelift.inference.magnitude import A_YEAR, ALL_YEARS, Amount, Magnitude, Money
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -61,7 +62,7 @@ def _key(design: str, model: Model, direction: str) -> str:
     return f"{design}, {model.estimator}, {direction}"
 
 
-def show(_study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
+def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     """Show the amounts over all years and a year, and the leading method's year by year."""
     found = {
         method: {d: x for d in panel.directions if isinstance(x := results.get(f"{method}, {d}"), Money)}
@@ -74,7 +75,7 @@ def show(_study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     unit = unit_for([a.conf_high for x in found[lead].values() for a in x.amounts], panel.account.currency)
     years = _years(panel, lead, found[lead])
     return Shown(
-        tables=(_table(panel, found), *([years] if years.rows else [])),
+        tables=(_table(study, panel, found), *([years] if years.rows else [])),
         figures=(_figure(panel, found, unit), *_by_year(panel, lead, found[lead], unit)),
         sentences=tuple(_sentences(panel, found, unit)),
         finding=_finding(panel, found, unit),
@@ -95,7 +96,7 @@ def _values(money: Money, amount: Amount) -> tuple[Value, ...]:
     )  # fmt: skip
 
 
-def _table(panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> DataTable:
+def _table(study: Study, panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> DataTable:
     rows: list[tuple[Value, ...]] = []
     for direction in panel.directions:
         for method, by_direction in found.items():
@@ -116,8 +117,17 @@ def _table(panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> DataTable:
         rows=tuple(rows),
         label="method",
         group="direction",
-        notes=(*NOTES, *_about(panel, found)),
+        notes=(*NOTES, *_about(panel, found), *_leading(study, panel, found)),
     )
+
+
+def _leading(study: Study, panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> Iterator[str]:
+    """What stands behind the method that leads."""
+    lead, by_direction = next(iter(found.items()))
+    own = next(iter(by_direction.values()))
+    model = next(m for m in MODELS if m.estimator == lead.rsplit(", ", 1)[1])
+    make = rd_design if lead.startswith(SPATIAL) else gravity_design
+    yield about_column(panel, own, model_label(study, panel, model), make(study, model, own.direction).formula)
 
 
 def _in(panel: Panel) -> str:

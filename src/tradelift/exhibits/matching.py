@@ -8,6 +8,7 @@ import numpy as np
 from tradelift.designs import Finding, Matching, Task
 from tradelift.designs.spatial import near_pairs
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import compared
 from tradelift.exhibits.gravity import OLS, RATIOS, Model, models
@@ -24,6 +25,7 @@ from tradelift.exhibits.spatial import (
     interval,
     leading,
     lost,
+    model_label,
     size_of,
 )
 from tradelift.panel import Panel
@@ -119,12 +121,20 @@ def _effects(study: Study, panel: Panel, used: list[Model], found: Mapping[str, 
         rows=tuple(rows),
         label="matches",
         group="direction",
-        notes=tuple(_notes(study, used, found)),
+        notes=(*_notes(study, panel, used, found), *_leading(study, panel, used, found)),
         fold=sum(row[0] == rows[0][0] for row in rows),  # the first direction stands open
     )
 
 
-def _notes(study: Study, used: list[Model], found: Mapping[str, Estimate]) -> Iterator[str]:
+def _leading(study: Study, panel: Panel, used: list[Model], found: Mapping[str, Estimate]) -> Iterator[str]:
+    """What stands behind the nearest controls of the first outcome; the line is of the flows that are no partners."""
+    own = found.get(_key(NEAREST, used[0], panel.directions[0]))
+    if own is not None:
+        yield about_column(panel, own, model_label(study, panel, used[0]), own.formula, own.dropped)
+        yield from (note for note in own.diagnostics.notes if note.startswith("The formula"))
+
+
+def _notes(study: Study, panel: Panel, used: list[Model], found: Mapping[str, Estimate]) -> Iterator[str]:
     yield (
         "Effects of regions by period are fitted on pairs that are not partners and taken out of all; then each "
         "partner pair stands beside the controls that differ in one region, the nearest on each side. All partner "
@@ -132,7 +142,8 @@ def _notes(study: Study, used: list[Model], found: Mapping[str, Estimate]) -> It
     )
     controls = dict.fromkeys(t for e in found.values() if e.diagnostics.matches for t in e.diagnostics.matches.slopes)
     if controls:
-        yield f"Differences in {', '.join(controls)} are adjusted by the slopes of the controls."
+        names = ", ".join(label(study, panel, c) for c in controls)
+        yield f"Differences in {names} are adjusted by the slopes of the controls."
     yield f"The bandwidth is {study.model.bandwidth_km:g} km."
     if any(is_log(e) for e in found.values()):
         yield "Percent: 100 (exp(b) - 1)."

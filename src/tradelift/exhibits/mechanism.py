@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tradelift.designs import Finding, Task
 from tradelift.exhibits.mediator_tables import held_curve, held_figure, held_table, parts_table
-from tradelift.exhibits.mediator_words import finding, sentences
+from tradelift.exhibits.mediator_words import finding, sentences, tells_parts
 from tradelift.exhibits.mediators import Held, plan_held, read_held
 from tradelift.exhibits.shown import Shown
 from tradelift.panel import Panel
@@ -41,6 +41,6 @@ def show_held(held: Held) -> Shown:
     """Show the effect without and with mediators held, the parts where several are, and what that rests on."""
     if not held.models:
         return Shown()
-    tables = [held_table(held), *([parts_table(held)] if held.every else [])]
+    tables = [held_table(held), *([parts_table(held)] if tells_parts(held) else [])]
     figures = [f for m in held.mediators for f in (held_figure(held, m), held_curve(held, m)) if f is not None]
     return Shown(tables=tuple(tables), figures=tuple(figures), sentences=tuple(sentences(held)), finding=finding(held))

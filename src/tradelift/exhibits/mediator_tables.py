@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.headline import is_log, numbers, percent
-from tradelift.exhibits.labels import direction_label, label, plain
+from tradelift.exhibits.labels import direction_label, in_words, label, plain
 from tradelift.exhibits.mediators import GRAVITY, RD, Held
 from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Interval, IntervalFigure, Value
 from tradelift.exhibits.size import Size
-from tradelift.exhibits.spatial import direction_words
+from tradelift.exhibits.spatial import direction_words, model_label
 from tradelift.inference import Mediated
 from tradelift.inference.mediated import DIRECT, MEDIATED, OF, ON, TOTAL
 
@@ -54,7 +55,7 @@ def held_table(held: Held) -> DataTable:
         rows=tuple(rows),
         label="direction",
         group="design",
-        notes=tuple(_notes(held)),
+        notes=(*_notes(held), *_leading(held)),
     )
     alone = ["mediator"] * (len(held.mediators) == 1) + ["lag"] * (not held.earlier)
     return _without(table, alone)
@@ -104,7 +105,7 @@ def parts_table(held: Held) -> DataTable:
 
 def held_figure(held: Held, mediator: str) -> IntervalFigure | None:
     """The effect of the leading model without the mediator and with it held."""
-    name = label(held.study, held.panel, mediator)
+    name = in_words(held.study, held.panel, mediator)
     series = {TOTAL: f"without {name}", DIRECT: f"{name} held"}
     lines: list[Interval] = []
     logs = True
@@ -146,7 +147,7 @@ def held_curve(held: Held, mediator: str) -> CurveFigure | None:
     if not points:
         return None
     points.sort(key=lambda p: held.panel.directions.index(p.row))
-    name = label(held.study, held.panel, mediator)
+    name = in_words(held.study, held.panel, mediator)
     return CurveFigure(
         name=f"{held.name}_{_file(mediator)}_hidden",
         title=f"The part through {name} if a cause of both were not seen",
@@ -202,12 +203,20 @@ def _outcomes(held: Held) -> dict[str, str]:
 
 
 def _names(held: Held) -> str:
-    return " or ".join(label(held.study, held.panel, m) for m in held.mediators)
+    return " or ".join(in_words(held.study, held.panel, m) for m in held.mediators)
 
 
 def _file(mediator: str) -> str:
     """A mediator as part of a file's name."""
     return "_".join("".join(c if c.isalnum() else " " for c in mediator).split())
+
+
+def _leading(held: Held) -> Iterator[str]:
+    """What stands behind the effect with the first mediator held, by the closest design, in the first direction."""
+    found = next(iter(held.of(held.designs[0], held.mediators[0]).values()), None)
+    if found is not None:
+        model, e = held.models[0], found.estimate
+        yield about_column(held.panel, e, model_label(held.study, held.panel, model), e.formula, e.dropped)
 
 
 def _notes(held: Held) -> Iterator[str]:

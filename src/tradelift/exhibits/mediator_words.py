@@ -7,7 +7,8 @@ import numpy as np
 from tradelift.estimate import Estimate
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.headline import is_log, numbers
-from tradelift.exhibits.labels import direction_label, label, plain, signed
+from tradelift.exhibits.labels import direction_label, in_words, plain, signed
+from tradelift.exhibits.mediator_names import every_mediator
 from tradelift.exhibits.mediator_tables import DESIGNS, size_of
 from tradelift.exhibits.mediators import Held
 from tradelift.inference import Mediated
@@ -23,7 +24,7 @@ def sentences(held: Held) -> Iterator[str]:
     """
     closest = held.designs[0]
     for m in held.mediators:
-        name = label(held.study, held.panel, m)
+        name = in_words(held.study, held.panel, m)
         yield from _on(held, closest, m, name)
         for design in held.designs:
             found = held.of(design, m)
@@ -36,7 +37,8 @@ def sentences(held: Held) -> Iterator[str]:
                     f"brought: {_changes(held, before)}."
                 )
         yield from _missing(held, m, name)
-    yield from _parts(held, closest)
+    if tells_parts(held):
+        yield from _parts(held, closest)
     yield _assumption(held)
     for m in held.mediators:
         yield from _hidden(held, closest, m)
@@ -45,7 +47,7 @@ def sentences(held: Held) -> Iterator[str]:
 def finding(held: Held) -> str:
     """What is left of the effect with the first mediator held, and whether the difference is told from 0."""
     mediator = held.mediators[0]
-    name = label(held.study, held.panel, mediator)
+    name = in_words(held.study, held.panel, mediator)
     found = next(iter(held.of(held.designs[0], mediator).items()), None) if held.designs else None
     if found is None:
         return ""
@@ -54,10 +56,16 @@ def finding(held: Held) -> str:
     if not total.is_clear:
         told = "The effect is not told from 0, nor is a part of it"
         return fitting(f"{told} through {name}", told) if total.is_known else ""
-    where = f" {way(held.panel, direction)}" if way(held.panel, direction) else ""
+    where = f" ({way(held.panel, direction)})" if way(held.panel, direction) else ""
     seen = "" if part.is_clear else "; the difference is not told from 0"
-    said = f"held the effect{where} is {plain(direct.value)}{direct.unit}, else {plain(total.value)}{total.unit}{seen}"
+    numbers_said = f"{plain(direct.value)}{direct.unit} instead of {plain(total.value)}{total.unit}"
+    said = f"held the effect is {numbers_said}{where}{seen}"
     return fitting(f"With {name} {said}", f"With the mediator {said}")
+
+
+def tells_parts(held: Held) -> bool:
+    """Whether the parts of all mediators stand in this exhibit: that of the last of them, so that they stand once."""
+    return bool(held.every) and every_mediator(held.study, held.panel)[-1] in held.mediators
 
 
 def _on(held: Held, design: str, mediator: str, name: str) -> Iterator[str]:
@@ -142,12 +150,12 @@ def _part(held: Held, found: Mediated, mediator: str) -> str:
     span = "error not known"
     if np.isfinite(row["conf_high"] - row["conf_low"]):
         span = f"{plain(row['conf_low'], 3)} to {plain(row['conf_high'], 3)}"
-    return f"{label(held.study, held.panel, mediator)} {signed(row['estimate'], 3)} ({span})"
+    return f"{in_words(held.study, held.panel, mediator)} {signed(row['estimate'], 3)} ({span})"
 
 
 def _assumption(held: Held) -> str:
     """What must hold for a difference to be a part of the effect, and which way it errs where it does not."""
-    names = " and ".join(label(held.study, held.panel, m) for m in held.mediators)
+    names = " and ".join(in_words(held.study, held.panel, m) for m in held.mediators)
     moving = [m for m in held.mediators if not all(held.panel.is_fixed(c) for c in columns_of(m))]
     when = f"{names} {'is of the same period as the flows' if moving else 'is one number for all periods'}"
     return (
@@ -160,7 +168,7 @@ def _assumption(held: Held) -> str:
 
 def _hidden(held: Held, design: str, mediator: str) -> Iterator[str]:
     """How strong a cause that is not seen would have to be, where there is a part for it to undo."""
-    name = label(held.study, held.panel, mediator)
+    name = in_words(held.study, held.panel, mediator)
     correlations = {
         d: found.hidden[mediator].correlation
         for d, found in held.of(design, mediator).items()

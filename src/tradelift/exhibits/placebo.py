@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tradelift.designs import Finding, Gravity, SpatialRD, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.gravity import FUNCTIONS, OLS, PPML, Model, models
@@ -20,6 +21,7 @@ from tradelift.exhibits.spatial import (
     estimates_of,
     interval,
     leading_flow,
+    model_label,
     rd_design,
     size_of,
 )
@@ -151,8 +153,15 @@ def _table(study: Study, panel: Panel, flow: tuple[Model, ...], found: Mapping[s
         rows=tuple(rows),
         label="design",
         group="placebo",
-        notes=(*_notes(found), *notes),
+        notes=(*_notes(found), *notes, *_leading(study, panel, flow, found)),
     )
+
+
+def _leading(study: Study, panel: Panel, flow: tuple[Model, ...], found: Mapping[str, Estimate]) -> Iterator[str]:
+    """What stands behind spatial RD of placebo partners."""
+    own = found.get(_key(PARTNERS, RD, flow[0].outcome, flow[0].estimator, panel.directions[0])) if flow else None
+    if own is not None:
+        yield about_column(panel, own, model_label(study, panel, flow[0]), own.formula, own.dropped)
 
 
 def _notes(found: Mapping[str, Estimate]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from tradelift.designs import Finding, Matching, Task
 from tradelift.designs.spatial.alternatives import Imputation, LocationPolynomial, PartnerTerritory, contiguous_cities
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import OLS, PPML, Model, models
@@ -21,6 +22,7 @@ from tradelift.exhibits.spatial import (
     estimates_of,
     interval,
     leading_flow,
+    model_label,
     rd_design,
     size_of,
 )
@@ -150,8 +152,15 @@ def _table(study: Study, panel: Panel, flow: tuple[Model, ...], found: Mapping[s
         rows=tuple(rows),
         label="design",
         group="direction",
-        notes=tuple(_notes(study, list(shown), found, ppml)),
+        notes=(*_notes(study, list(shown), found, ppml), *_leading(study, panel, flow[0], found)),
     )
+
+
+def _leading(study: Study, panel: Panel, model: Model, found: Mapping[str, Estimate]) -> Iterator[str]:
+    """What stands behind the default."""
+    own = found.get(_key(DEFAULT, model, panel.directions[0]))
+    if own is not None:
+        yield about_column(panel, own, model_label(study, panel, model), own.formula, own.dropped)
 
 
 def _ppml_values(estimate: Estimate | None) -> tuple[Value, ...]:

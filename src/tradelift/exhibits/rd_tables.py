@@ -49,6 +49,10 @@ def main_table(found: Compared) -> RegressionTable:
 def _notes(estimates: list[Estimate]) -> Iterator[str]:
     first = estimates[0]
     yield f"Sample: {first.sample}. A group is a partner pair with its near controls; a pair may stand in several."
+    yield (
+        "Triangular: weights fall evenly from 1 beside the partner to 0 at the bandwidth. Neighbours both: a control "
+        "differs from the partner pair in its first or in its second region, corners: also in both."
+    )
     errors = ", ".join(dict.fromkeys(e.se_type for e in estimates))
     yield f"Standard errors ({errors}, corrected for degrees of freedom) in parentheses, 95% intervals in brackets."
     if any(is_log(e) for e in estimates):
@@ -60,7 +64,10 @@ def _notes(estimates: list[Estimate]) -> Iterator[str]:
     if any(e.exclusions.get(NO_PARTNER) for e in estimates):
         yield "No partner: controls in a period in which their partner pair has no value, and takes its group with it."
     rights = dict.fromkeys(e.formula.split(" ~ ", 1)[1] for e in estimates)
-    yield f"In fixest, on the rows of the stack and weighted: y ~ {'; y ~ '.join(rights)}."
+    yield (
+        f"In fixest, on the rows of the stack with their weights: y ~ {'; y ~ '.join(rights)}; OLS by feols, PPML by "
+        f"fepois."
+    )
     omitted = dict.fromkeys(f"{t} in {e.outcome}, {e.direction}" for e in estimates for t in e.diagnostics.omitted)
     if omitted:
         yield f"Left out for want of variation: {'; '.join(omitted)}."

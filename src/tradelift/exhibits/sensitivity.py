@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tradelift.designs import Finding, Task
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting
 from tradelift.exhibits.gravity import OLS, OUTCOMES, Model, gravity_design, models
 from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
-from tradelift.exhibits.spatial import direction_words, leading, rd_design
+from tradelift.exhibits.spatial import direction_words, leading, model_label, rd_design
 from tradelift.inference.sensitivity import Confounder, Robustness, Sensitivity
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -124,8 +125,16 @@ def _values(study: Study, panel: Panel, lead: Model, found: Mapping[str, Mapping
         rows=tuple(rows),
         label="design",
         group="direction",
-        notes=(*NOTES, f"Errors: {errors}.", *known),
+        notes=(*NOTES, f"Errors: {errors}.", *known, *_leading(study, panel, lead, found)),
     )
+
+
+def _leading(study: Study, panel: Panel, lead: Model, found: Mapping[str, Mapping[str, Robustness]]) -> Iterator[str]:
+    """What stands behind the first row."""
+    design, by_direction = next(iter(found.items()))
+    own = next(iter(by_direction.values()))
+    make = rd_design if design == SPATIAL else gravity_design
+    yield about_column(panel, own, model_label(study, panel, lead), make(study, lead, own.direction).formula)
 
 
 def _beside(study: Study, panel: Panel, lead: Model, found: Mapping[str, Mapping[str, Robustness]]) -> DataTable:

@@ -226,6 +226,8 @@ class CurveFigure:
         In the order of rows, columns and x.
     mark
         An x that is marked in every panel, or None.
+    ticks
+        Labels of the x axis by their x; empty for numbers.
     choice, unit
         What the page lets its reader move along x, and the unit of x: "Bandwidth", "km"; empty for nothing.
     words
@@ -241,6 +243,7 @@ class CurveFigure:
     y_axis: str
     points: tuple[CurvePoint, ...]
     mark: float | None = None
+    ticks: Mapping[float, str] = field(default_factory=dict)
     choice: str = ""
     unit: str = ""
     words: Mapping[str, str] = field(default_factory=dict)

@@ -119,9 +119,10 @@ def size_of(estimate: Estimate) -> Size:
 
 
 def _fits_whole(estimate: Estimate) -> bool:
-    """Whether an error is no more than rounding: then the equation fits every flow, and the error is not known."""
+    """Whether an error is no more than rounding, or NaN: the equation fits every flow, and the error is not known."""
     place = estimate.terms.index(estimate.treatment[0])
-    return bool(estimate.std_errors[place] <= ROUNDING * max(abs(estimate.coefficients[place]), 1.0))
+    error = estimate.std_errors[place]
+    return not error > ROUNDING * max(abs(estimate.coefficients[place]), 1.0)  # nor is one known that is NaN
 
 
 def by_direction(panel: Panel, found: Mapping[str, Estimate]) -> str:

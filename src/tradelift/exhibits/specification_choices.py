@@ -47,7 +47,7 @@ WORDS = DECISIONS | {
 LONG = {
     ("controls", NO_CONTROLS): "no controls",
     ("controls", DISTANCE_ONLY): "distance as the control",
-    ("types", FOUR): "type 4",
+    ("types", FOUR): "controls of type 4",
     ("term", "d"): "a term in |d|",
     ("neighbours", "two"): "corners",
 }
@@ -126,7 +126,11 @@ def key_of(study: Study, panel: Panel, choices: Choices, direction: str) -> str:
 def departures(study: Study, panel: Panel, choices: Choices) -> list[str]:
     """What differs from the design's own, but for errors, in words: "PPML", "periods: first half"."""
     options = alternatives(study, panel, choices["design"])
-    return [LONG.get((d, v), WORDS.get(v, v)) for d, v in choices.items() if d != "errors" and v != options[d][0]]
+    return [
+        LONG.get((d, v), WORDS.get(v, study.label(v)))
+        for d, v in choices.items()
+        if d != "errors" and v != options[d][0]
+    ]
 
 
 def task_of(study: Study, panel: Panel, choices: Choices, direction: str) -> Task:

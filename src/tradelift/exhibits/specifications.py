@@ -6,11 +6,12 @@ from statistics import median
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import models
 from tradelift.exhibits.headline import under
-from tradelift.exhibits.labels import direction_label, label, panel_title, plain
+from tradelift.exhibits.labels import direction_label, in_words, label, panel_title, plain, readable
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import (
@@ -19,12 +20,14 @@ from tradelift.exhibits.spatial import (
     direction_words,
     effect_values,
     leading_flow,
+    model_label,
     size_of,
 )
 from tradelift.exhibits.specification_choices import (
     AWAY,
     DECISIONS,
     GRAVITY,
+    LONG,
     OWN,
     SPATIAL,
     WORDS,
@@ -127,9 +130,18 @@ def _table(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -
             f"Every combination of choices that differs from its design's own in at most {COUNTS[AWAY]}.",
             "Of the spatial designs other than spatial RD only the errors differ.",
             "Specifications share data, and are no independent findings; the files of the figures hold every choice.",
+            *_leading(study, panel, found),
         ),
         fold=12,
     )
+
+
+def _leading(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -> Iterator[str]:
+    """What stands behind the study's own specification."""
+    own = next((x.estimate for x in next(iter(found.values())) if x.is_main), None)
+    if own is not None:
+        lead = leading_flow(models(study, panel))[0]
+        yield about_column(panel, own, model_label(study, panel, lead), own.formula, own.dropped)
 
 
 def _used(found: Mapping[str, tuple[Found, ...]]) -> list[str]:
@@ -165,7 +177,7 @@ def _figure(study: Study, panel: Panel, direction: str, own: tuple[Found, ...]) 
             for x in own
         ),
         decisions=names,
-        words=WORDS,
+        words=WORDS | {name: in_words(study, panel, name) for name in study.samples if name in study.labels},
         notes=("Diamond: the study's own. Lines: 95% intervals; those that leave the panel go on beyond it.",),
     )
 
@@ -199,7 +211,7 @@ def _sentences(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]
         rank = sorted(x.size.value for x in own).index(main.size.value) + 1 if main is not None else 0
         where = f"; the study's own, {main.size}, is number {rank} of {len(own):,}" if main is not None else ""
         yield f"{panel_title(panel, direction)}, {_outcome(study, panel)}: {'; '.join(parts)}{where}."
-        moved = _moves_most([x for x in own if x.choices["design"] == SPATIAL])
+        moved = _moves_most(study, [x for x in own if x.choices["design"] == SPATIAL])
         if moved is not None:
             yield moved
 
@@ -215,7 +227,7 @@ def _range(own: list[Found]) -> str:
     )
 
 
-def _moves_most(own: list[Found]) -> str | None:
+def _moves_most(study: Study, own: list[Found]) -> str | None:
     """The decision one of whose alternatives, all else the study's own, moves the estimate most."""
     main = next((x for x in own if x.is_main), None)
     if main is None:
@@ -225,20 +237,25 @@ def _moves_most(own: list[Found]) -> str | None:
     if not single:
         return None
     (decision,), far = max(single, key=lambda pair: abs(pair[1].size.value - main.size.value))
-    chosen = far.choices[decision]
+    chosen = _alternative(study, decision, far.choices[decision])
     inside = main.size.is_known and main.size.low <= far.size.value <= main.size.high
     where = ", inside the interval of the study's own" if inside else ""
     return (
-        f"The single choice that moves spatial RD most is '{WORDS.get(chosen, chosen)}' "
-        f"({DECISIONS[decision].lower()}): {plain(far.size.value)}{far.size.unit}{where}."
+        f"The single choice that moves spatial RD most is {DECISIONS[decision].lower()}: {chosen}, with which it finds "
+        f"{plain(far.size.value)}{far.size.unit}{where}."
     )
 
 
-def explain(_study: Study, _panel: Panel, shown: Shown, refused: Mapping[str, str]) -> Shown:
+def _alternative(study: Study, decision: str, chosen: str) -> str:
+    """An alternative in a sentence: "a term in |d|"."""
+    return LONG.get((decision, chosen), WORDS.get(chosen, study.label(chosen)))
+
+
+def explain(_study: Study, panel: Panel, shown: Shown, refused: Mapping[str, str]) -> Shown:
     """Say each reason once, with how many specifications it holds for and the first of them."""
     reasons: dict[str, list[str]] = {}
     for key, why in refused.items():
-        reasons.setdefault(why, []).append(key)
+        reasons.setdefault(why, []).append(readable(panel, key))
     said = [
         f"Not estimated: {keys[0]}{f' and {len(keys) - 1:,} more' if len(keys) > 1 else ''}: {why}"
         for why, keys in reasons.items()

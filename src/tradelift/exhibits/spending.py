@@ -6,6 +6,7 @@ import numpy as np
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.gravity import Model, models
@@ -15,7 +16,7 @@ from tradelift.exhibits.mediator_tables import DESIGNS
 from tradelift.exhibits.mediators import designs_of
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
 from tradelift.exhibits.size import Size
-from tradelift.exhibits.spatial import direction_words, leading_flow
+from tradelift.exhibits.spatial import direction_words, leading_flow, model_label
 from tradelift.inference.calendar import new_years
 from tradelift.inference.spending import MONTHS, TREATMENT, SpendingMonths
 from tradelift.panel import Panel
@@ -100,8 +101,14 @@ def _table(study: Study, panel: Panel, found: Found) -> DataTable:
         rows=tuple(rows),
         label="direction",
         group="design",
-        notes=tuple(notes),
+        notes=(*notes, *_leading(study, panel, found)),
     )  # fmt: skip
+
+
+def _leading(study: Study, panel: Panel, found: Found) -> Iterator[str]:
+    """What stands behind the first row."""
+    (_, model, _), own = next(iter(found.items()))
+    yield about_column(panel, own, model_label(study, panel, model), own.formula, own.dropped)
 
 
 def _figure(study: Study, panel: Panel, lead: Model, found: Found) -> Iterator[IntervalFigure]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
+from tradelift.exhibits.about import about_column
 from tradelift.exhibits.careful import careful
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, more, span
@@ -14,7 +15,7 @@ from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.money import unit_for
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
 from tradelift.exhibits.size import Size
-from tradelift.exhibits.spatial import NEEDS, direction_words, leading, leading_flow, rd_design
+from tradelift.exhibits.spatial import NEEDS, direction_words, leading, leading_flow, model_label, rd_design
 from tradelift.exhibits.split import line
 from tradelift.inference.joint import joint
 from tradelift.inference.spillovers import Exposed, Exposure
@@ -195,6 +196,9 @@ def _notes(study: Study, panel: Panel, lead: Model, results: Mapping[str, Findin
                 f"{x.exposed_pairs:,} directed pairs {what}, {x.other_pairs:,} others that are no partners "
                 f"({direction_label(panel, direction)}); errors: {x.se_type}."
             )
+            if kind == NEAR:
+                e = x.found
+                yield about_column(panel, e, model_label(study, panel, lead), e.formula, e.dropped)
 
 
 def _figure(study: Study, panel: Panel, lead: Model, lines: list[Line]) -> IntervalFigure:

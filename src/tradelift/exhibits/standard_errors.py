@@ -44,7 +44,8 @@ def errors_table(
             rows.append((direction, RANDOMIZATION, *_by_draws(randomized[direction], term)))
     return DataTable(
         name="gravity_errors",
-        title=f"Standard errors{and_more} of {label(study, panel, term)} in {first.outcome}, {estimator}",
+        title=f"Standard errors{and_more} of {label(study, panel, term)} in "
+        f"{label(study, panel, first.outcome, short=True)}, {estimator}",
         columns=(
             Column(name="direction", label="", words={d: panel_title(panel, d) for d in leading}),
             Column(name="errors", label=""),

@@ -11,8 +11,9 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.headline import is_log, percent
 from tradelift.exhibits.labels import direction_label, label, plain
+from tradelift.exhibits.leading import leading_notes
 from tradelift.exhibits.shown import Column, DataTable, Figure, Interval, IntervalFigure, Shown, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values, spoken
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values, size_of, spoken
 from tradelift.exhibits.split import (
     APPROACH_COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -28,7 +29,6 @@ from tradelift.exhibits.split import (
     leading_approach,
     line,
     p_of,
-    p_words,
     part_of,
     sizes,
     unit_of,
@@ -66,7 +66,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     if lead is None or not any(isinstance(x, Estimate) for x in results.values()):
         return Shown(sentences=tuple(lacking(panel)))
     tables = (
-        _table(study, panel, results, found),
+        _table(study, panel, results, found, lead),
         _differences(study, panel, results, found),
         _slopes(study, panel, results, found),
     )
@@ -90,7 +90,9 @@ def _direction_column(panel: Panel) -> Column:
     return Column(name="direction", label="Direction", words=direction_words(panel))
 
 
-def _table(study: Study, panel: Panel, results: Mapping[str, Finding], found: Sequence[Approach]) -> DataTable:
+def _table(
+    study: Study, panel: Panel, results: Mapping[str, Finding], found: Sequence[Approach], lead: Approach
+) -> DataTable:
     """Each group's effect, with a test that all groups of a trait have the same."""
     rows: list[tuple[Value, ...]] = []
     for name in study.traits:
@@ -114,9 +116,16 @@ def _table(study: Study, panel: Panel, results: Mapping[str, Finding], found: Se
         rows=tuple(rows),
         label="split",
         group="trait",
-        notes=tuple(_notes(study, results)),
+        notes=(*_notes(study, results), *leading_notes(study, panel, _halves(study, panel, results, found), lead)),
         fold=24,
     )
+
+
+def _halves(
+    study: Study, panel: Panel, results: Mapping[str, Finding], found: Sequence[Approach]
+) -> list[tuple[str, Approach, Estimate]]:
+    """The halves of the first trait."""
+    return list(estimates_by(results, found, _what(next(iter(study.traits)), HALVES), panel.directions))
 
 
 def _renamed(columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -274,23 +283,14 @@ def _sentences(study: Study, panel: Panel, results: Mapping[str, Finding], lead:
         own = [(name, gap, q) for (name, d, _, gap), q in zip(gaps, adjusted, strict=True) if d == direction]
         if not own:
             continue
-        parts = []
-        for name, gap, _ in own:
-            e = results[lead.key(_what(name, HALVES), direction)]
-            assert isinstance(e, Estimate), "the difference was made of it"
-            size = sizes(e)
-            parts.append(
-                f"{label(study, panel, name)}: high {size['high'].brief}, low {size['low'].brief}, "
-                f"difference {p_words(p_of(gap))}"
-            )
+        parts = [f"{label(study, panel, name)} {size_of(gap).brief}" for name, gap, _ in own]
         clear = [label(study, panel, name) for name, _, q in own if q is not None and q < LEVEL]
-        yield f"{_capital(direction_label(panel, direction))} ({lead.words}): {'; '.join(parts)}."
-        held = f"{len(clear)} of {len(own)} differences stay below 5%"
+        yield (
+            f"Effect of pairs high in a trait less that of pairs low in it, {direction_label(panel, direction)} "
+            f"({lead.words}): {'; '.join(parts)}."
+        )
+        held = f"{len(clear) or 'none'} of {len(own)} differences {'is' if len(clear) < 2 else 'are'} told from 0 at 5%"
         yield f"Allowing for {len(own)} traits, {held}{': ' if clear else ''}{', '.join(clear)}."
-
-
-def _capital(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}"
 
 
 EXHIBIT = Exhibit(

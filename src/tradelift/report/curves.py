@@ -1,14 +1,14 @@
 """Estimates along a choice as small panels with the same axes."""
 
+import json
 from typing import Any
 
 import numpy as np
 
 from tradelift.exhibits import CurveFigure
-from tradelift.report.svg import CONFIG, INK, MUTED
+from tradelift.report.svg import BLUE, CONFIG, INK, MUTED
 
 WIDTH, HEIGHT = 262, 128
-LINE = "#1f4e9c"
 OUTLYING = 1.25  # of most intervals' width: an end farther than this beyond all estimates is cut off
 
 
@@ -50,6 +50,14 @@ def limits(figure: CurveFigure) -> tuple[float, float]:
     return low - room, high + room
 
 
+def _labels(figure: CurveFigure) -> dict[str, Any]:
+    """Where the x axis has labels, and what they are."""
+    if not figure.ticks:
+        return {"tickCount": 5}
+    names = {f"{x:g}": text for x, text in figure.ticks.items()}
+    return {"values": list(figure.ticks), "labelExpr": f"({json.dumps(names)})[datum.value]", "labelOverlap": True}
+
+
 def _panel(figure: CurveFigure, row: str, column: str, *, first: bool, top: bool, last: bool) -> Any:
     """One curve; labels stand at the outer panels alone."""
     import altair as alt
@@ -58,9 +66,9 @@ def _panel(figure: CurveFigure, row: str, column: str, *, first: bool, top: bool
     xs = [p.x for p in figure.points]
     x = alt.X(
         "x:Q",
-        title=figure.x_axis if last else None,
+        title=figure.x_axis if last and figure.x_axis else None,
         scale=alt.Scale(domain=[min(xs), max(xs)], nice=False, padding=15),
-        axis=alt.Axis(labels=last, ticks=last, tickCount=5, grid=False),
+        axis=alt.Axis(labels=last, ticks=last, grid=False, **_labels(figure)),
     )
     y = alt.Y(
         "value:Q",
@@ -70,7 +78,7 @@ def _panel(figure: CurveFigure, row: str, column: str, *, first: bool, top: bool
     )
     base = alt.Chart(alt.InlineData(values=points))
     layers = [
-        base.transform_filter("isValid(datum.low)").mark_area(color=LINE, opacity=0.16, clip=True).encode(
+        base.transform_filter("isValid(datum.low)").mark_area(color=BLUE, opacity=0.16, clip=True).encode(
             x=x, y=alt.Y("low:Q"), y2="high:Q"
         ),
         alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="zero:Q"),
@@ -82,8 +90,8 @@ def _panel(figure: CurveFigure, row: str, column: str, *, first: bool, top: bool
             .encode(x="mark:Q")
         )
     layers += [
-        base.mark_line(color=LINE, strokeWidth=2, clip=True).encode(x=x, y=y),
-        base.mark_point(filled=True, size=34, color=LINE, opacity=1, clip=True).encode(x=x, y=y),
+        base.mark_line(color=BLUE, strokeWidth=2, clip=True).encode(x=x, y=y),
+        base.mark_point(filled=True, size=34, color=BLUE, opacity=1, clip=True).encode(x=x, y=y),
     ]
     head = alt.TitleParams(figure.words.get(column, column), fontSize=13, fontWeight="normal", anchor="middle")
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, **({"title": head} if top else {}))

@@ -3,11 +3,12 @@
 from typing import Any
 
 from tradelift.exhibits import IntervalFigure
-from tradelift.report.svg import CONFIG, MUTED
+from tradelift.report.svg import BLUE, CONFIG, GREEN, GREY, MUTED, VERMILION
 
 WIDTH = 380
+LONGEST = 260  # pixels of a row's label
 ROW, LINE = 56, 19  # pixels a row, at least, and a series
-COLOURS = ("#8a949c", "#1f4e9c", "#c0392b", "#2e8b57")
+COLOURS = (GREY, BLUE, VERMILION, GREEN)
 
 
 def chart(figure: IntervalFigure) -> Any:
@@ -27,7 +28,9 @@ def chart(figure: IntervalFigure) -> Any:
     colour = alt.Color(
         "series:N", sort=series, title=None, scale=alt.Scale(domain=series, range=list(COLOURS[: len(series)]))
     )
-    y = alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=180, labelPadding=8))
+    y = alt.Y(
+        "row:N", sort=rows, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=LONGEST, labelPadding=8)
+    )
     offset = alt.YOffset("series:N", sort=series, scale=alt.Scale(paddingOuter=0.6))
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="zero:Q")
     base = alt.Chart(data)

@@ -1,0 +1,64 @@
+"""What stands behind the column that leads a table: sample, exclusions, errors, and the line for fixest."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from tradelift.exhibits.labels import direction_label
+from tradelift.panel import Panel
+
+STACKED = "SpatialRD"
+
+
+class Found(Protocol):
+    """What an estimate, and what is made of one, says of itself."""
+
+    @property
+    def design(self) -> str:
+        """The class of the design."""
+
+    @property
+    def direction(self) -> str:
+        """Of the pairs."""
+
+    @property
+    def sample(self) -> str:
+        """Which pairs."""
+
+    @property
+    def se_type(self) -> str:
+        """What the errors allow for."""
+
+    @property
+    def n_obs(self) -> int:
+        """Observations used."""
+
+    @property
+    def n_pairs(self) -> int:
+        """Directed pairs used."""
+
+
+def about_column(panel: Panel, found: Found, model: str, formula: str, dropped: Mapping[str, int] | None = None) -> str:
+    """
+    Say what stands behind a column: sample, what is not used, errors, and the line to paste into fixest.
+
+    Parameters
+    ----------
+    panel
+        Names of directions.
+    found
+        An estimate, or what was made of one.
+    model
+        Outcome and estimator in words: "ln(Trade), OLS".
+    formula
+        As fixest writes it.
+    dropped
+        Observations of the sample that are not used, by reason.
+    """
+    lost = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in (dropped or {}).items() if count)
+    command = "fepois" if model.endswith("PPML") else "feols"
+    where = ", on the rows of the stack with their weights" if found.design == STACKED else ""
+    return (
+        f"The column that leads: {model}, {direction_label(panel, found.direction)}. Sample: {found.sample}; "
+        f"{found.n_obs:,} observations of {found.n_pairs:,} directed pairs{f', not used: {lost}' if lost else ''}. "
+        f"Errors: {found.se_type}. In fixest{where}: {command}({formula})."
+    )
