@@ -5,11 +5,12 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ENGINES := $(VENV)/.engines
 PEERS := .venv-bench
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports unit simulations latex browser bench format clean
+.PHONY: help demo test check lint types imports unit simulations engines latex browser bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +32,7 @@ demo: $(READY)  ## simulate the East-West world, run the whole study, say where 
 
 test: lint types imports unit  ## lint, types, import contract, unit tests
 
-check: test simulations latex browser  ## everything that a change must pass
+check: test simulations engines latex browser  ## everything that a change must pass
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check
@@ -44,10 +45,21 @@ imports: $(READY)  ## rooms import downward only
 	$(BIN)/lint-imports
 
 unit: $(READY)  ## unit tests
-	$(BIN)/pytest -q -m "not slow and not browser and not latex" -n 2
+	$(BIN)/pytest -q -m "not slow and not browser and not latex and not spark and not postgresql" -n 2
 
 simulations: $(READY)  ## simulations with known truth, fewer draws than the committed tables
 	$(BIN)/pytest -q -m slow
+
+$(ENGINES): $(READY)
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install -q --python $(BIN)/python -c constraints.txt --group engines; \
+	else \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group engines; \
+	fi
+	@touch $(ENGINES)
+
+engines: $(ENGINES)  ## Spark, Sail and PostgreSQL (Debian: apt-get install openjdk-17-jre-headless postgresql)
+	$(BIN)/pytest -q -m "spark or postgresql" -p no:unraisableexception
 
 latex: $(READY)  ## compile every table (Debian: apt-get install texlive-latex-recommended lmodern)
 	$(BIN)/pytest -q -m latex

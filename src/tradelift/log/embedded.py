@@ -19,8 +19,10 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table, Value
 
+from tradelift.log.databases import connected, count_rows, stream
 from tradelift.log.engine import EngineError, Plan
 from tradelift.log.files import LogFile
+from tradelift.study.databases import Database
 
 MEMORY_LIMIT = "1GB"
 COMPACT = "compact"
@@ -92,6 +94,24 @@ class DuckDB:
                 allow_quoted_nulls=True,
                 hive_partitioning=False,
             )
+
+    @contextmanager
+    def database(self, database: Database, amount: str) -> Iterator[tuple[Table, int]]:
+        """A table of a database, as `Engine` says; one of PostgreSQL can be read once."""
+        if database.kind == "duckdb":
+            with translated():
+                path = str(database.file).replace("'", "''")
+                self.connection.raw_sql(f"ATTACH '{path}' AS log_database (READ_ONLY)")
+                schema, name = database.table
+                table = self.connection.table(name, database=("log_database", schema or "main"))
+            yield table, int(self.one(table.agg(rows=table.count()))["rows"])
+            return
+        with connected(database) as cursor:
+            rows = count_rows(cursor, database)
+            batches = stream(cursor, database, amount)
+            self.connection.con.register("log_stream", batches)
+            yield self.connection.table("log_stream"), rows
+            self.connection.con.unregister("log_stream")
 
     def hash_two(self, first: Any, second: Any) -> Value:
         """A hash of two values of any types."""

@@ -6,6 +6,7 @@ wrong.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ import pyarrow as pa
 from ibis.expr.types import Table, Value
 
 from tradelift.log.files import LogFile
+from tradelift.study.databases import Database
 from tradelift.study.inputs import EngineInput
 
 
@@ -97,6 +99,19 @@ class Engine(Protocol):
 
     def csv(self, path: Path, columns: Sequence[str], delimiter: str) -> Table:
         """A CSV file with a header, every column as text; an empty field is null."""
+        ...
+
+    def database(self, database: Database, amount: str) -> AbstractContextManager[tuple[Table, int]]:
+        """
+        A table of a database, and how many rows it says that it has; to be read while this is open.
+
+        Parameters
+        ----------
+        database
+            The table.
+        amount
+            The column with money.
+        """
         ...
 
     def hash_two(self, first: Any, second: Any) -> Value:

@@ -28,6 +28,8 @@ def explain(error: EngineError, files: Sequence[LogFile], columns: Columns) -> D
         )
     if error.path is not None:
         return DataError(f"The engine could not read the log file {error.path}. Check that it is whole and in UTF-8.")
+    if files[0].database is not None:
+        return DataError(f"The table {files[0].database.name} could not be read to its end. Try again.")
     for file in files:
         if not _readable(file, columns):
             return DataError(

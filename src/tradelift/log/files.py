@@ -3,7 +3,7 @@
 import csv
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tradelift.errors import DataError
+from tradelift.study.databases import Database, is_database, read_address
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 DELIMITERS = (",", ";", "\t", "|")
+LONGEST_SHOWN = 80  # letters of a pattern in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class LogFile:
         Of a CSV file; None for Parquet.
     types
         Name to Arrow's type, if it is Parquet.
+    database
+        The table, if it is none of a file.
     """
 
     path: Path
@@ -67,6 +71,7 @@ class LogFile:
     spans: tuple[Span, ...] = ()
     delimiter: str | None = None
     types: Mapping[str, str] = field(default_factory=dict)
+    database: Database | None = None
 
     @property
     def rows(self) -> int:
@@ -76,12 +81,14 @@ class LogFile:
     @property
     def short(self) -> str:
         """The last two steps of its path: part-0.parquet says little without its folder."""
+        if self.database is not None:
+            return self.database.name
         return "/".join(self.path.parts[-2:])
 
 
 def find_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
     """
-    All files that the patterns name, sorted, each once.
+    All files that the patterns name, sorted, each once; none where the log is a table of a server.
 
     Parameters
     ----------
@@ -93,6 +100,9 @@ def find_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
     DataError
         If a pattern matches no file.
     """
+    database = find_database(patterns, folder)
+    if database is not None:
+        return () if database.file is None else (database.file,)
     found: set[Path] = set()
     for pattern in patterns:
         matches = _matches(pattern, folder)
@@ -103,9 +113,48 @@ def find_files(patterns: Sequence[str], folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+def find_database(patterns: Sequence[str], folder: Path) -> Database | None:
+    """
+    The table that stands in the place of files, if there is one.
+
+    Raises
+    ------
+    DataError
+        If there is anything beside it.
+    """
+    databases = [read_address(pattern) for pattern in patterns if is_database(pattern)]
+    if not databases:
+        return None
+    if len(patterns) > 1:
+        msg = (
+            f"A log is either files or one table; found {databases[0].name} and {len(patterns) - 1} more under `files`."
+        )
+        raise DataError(msg)
+    database = databases[0]
+    return database if database.file is None else replace(database, file=folder / database.file)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file stands there; none does under a name that the system cannot have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _matches(pattern: str, folder: Path) -> list[Path]:
+    try:
+        return _found(pattern, folder)
+    except (OSError, ValueError, NotImplementedError, RecursionError) as error:
+        shown = pattern if len(pattern) < LONGEST_SHOWN else f"{pattern[:LONGEST_SHOWN]}..."
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        msg = f"'{shown}' is no name and no pattern of files: {reason}. Check `files` under `transactions`."
+        raise DataError(msg) from None
+
+
+def _found(pattern: str, folder: Path) -> list[Path]:
     path = folder / pattern
-    if path.is_file():
+    if is_file(path):
         return [path]
     if path.is_dir():
         return [p for p in path.rglob("*") if p.is_file() and not _is_mark(p, path)]
@@ -190,7 +239,7 @@ def _parquet(path: Path, folders: Mapping[str, str], time: str) -> LogFile:
         raise DataError(msg) from None
     return LogFile(
         path=path,
-        columns={f.name: _kind(f.type) for f in schema},
+        columns={f.name: kind_of(f.type) for f in schema},
         folders=folders,
         spans=spans,
         types={f.name: str(f.type) for f in schema},
@@ -206,7 +255,7 @@ KINDS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 )
 
 
-def _kind(kind: pa.DataType) -> str | None:
+def kind_of(kind: pa.DataType) -> str | None:
     """What messages call a type."""
     if pt.is_dictionary(kind):
         kind = kind.value_type

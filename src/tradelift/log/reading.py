@@ -10,7 +10,7 @@ import pyarrow as pa
 from tradelift.account import Exclusion, Stage
 from tradelift.errors import DataError
 from tradelift.log.contract import REASONS, check_roles
-from tradelift.log.files import find_files, inspect
+from tradelift.log.files import LogFile, find_database, find_files, inspect
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
 from tradelift.study.inputs import EngineInput, TransactionsInput
@@ -103,6 +103,7 @@ def read_log(
         If a file, a column or a type is missing or wrong, two currencies are mixed, no row is usable, or the account
         does not balance.
     """
+    from tradelift.log.databases import inspect_table
     from tradelift.log.engine import EngineError, start
     from tradelift.log.failures import explain
     from tradelift.log.source import columns_of
@@ -110,8 +111,12 @@ def read_log(
 
     names: dict[str, str] = dict(zip(spec.columns, spec.columns.values(), strict=True))
     check_roles(names, list(spec.keep))
+    database = find_database(spec.files, folder)
     paths = find_files(spec.files, folder)
-    files = tuple(inspect(path, folder, names["time"]) for path in paths)
+    if database is not None:
+        files: tuple[LogFile, ...] = (inspect_table(database),)
+    else:
+        files = tuple(inspect(path, folder, names["time"]) for path in paths)
     columns = columns_of(files, names)
     failure: EngineError | None = None
     with start(engine or EngineInput(), spill) as running:

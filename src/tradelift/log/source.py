@@ -20,8 +20,10 @@ from tradelift.log.contract import Columns, check_column, check_kind, common_kin
 from tradelift.log.engine import Engine
 from tradelift.log.files import LogFile
 from tradelift.log.quality import INSTANT, LOCAL, PARSED, moment, parse_times, text_id
+from tradelift.study.databases import Database
 
 COPY = "log_rows"
+EXACT = "decimal(38, 18)"  # money of a database, which has as many digits as it likes
 COPY_FROM_ROWS = 1_000_000
 COPY_FROM_READS = 3.0
 """A Parquet log above so many rows, of which the periods would read each so many times, is copied."""
@@ -173,6 +175,8 @@ def open_source(engine: Engine, files: tuple[LogFile, ...], columns: Columns) ->
     DataError
         If the log has no rows, or a file cannot be read.
     """
+    if files[0].database is not None:
+        return _nonempty(_from_database(engine, files[0], files[0].database, columns), files)
     csv = files[0].delimiter is not None
     folders = not csv and any(name not in f.columns for f in files for name in columns.names.values())
     source = Source(
@@ -186,6 +190,10 @@ def open_source(engine: Engine, files: tuple[LogFile, ...], columns: Columns) ->
     )
     if csv or columns.kinds["time"] == "text":
         source = copied(source)
+    return _nonempty(source, files)
+
+
+def _nonempty(source: Source, files: Sequence[LogFile]) -> Source:
     if not source.rows:
         msg = f"The log is empty: its {len(files)} file(s) hold no rows."
         raise DataError(msg)
@@ -202,14 +210,30 @@ def copied(source: Source) -> Source:
         If a file cannot be read, or some times name a zone and others do not.
     """
     engine, columns, csv = source.engine, source.columns, source.files[0].delimiter is not None
-    text = columns.kinds["time"] == "text"
     table = engine.gather(COPY, _parts(source, csv=csv), large=COPY_FROM_ROWS)
-    zoned = source.zoned
-    if text:
+    rows = engine.one(table.agg(rows=table.count()))["rows"] if csv else source.rows
+    return _with_times(engine, table, columns, rows)
+
+
+def _with_times(engine: Engine, table: Table, columns: Columns, rows: int) -> Source:
+    """Rows whose times have been read, as `_times` does."""
+    zoned = columns.kinds["time"] == "instant"
+    if columns.kinds["time"] == "text":
         zoned = _text_is_zoned(engine, table, columns.names["time"])
         table = table.mutate(**{PARSED: table[INSTANT if zoned else LOCAL]})
-    rows = engine.one(table.agg(rows=table.count()))["rows"] if csv else source.rows
     return Source(engine=engine, files=(), columns=columns, zoned=zoned, rows=rows, copy=table)
+
+
+def _from_database(engine: Engine, file: LogFile, database: Database, columns: Columns) -> Source:
+    """A table of a database: DuckDB's is read in place, unless its times are text; any other is copied."""
+    name = columns.names["amount"]
+    with engine.database(database, name) as (table, rows):
+        chosen = table.select(**_needed(table, columns), **_times(table, columns))
+        if table[name].type().is_string() and file.columns[name] == "number":
+            chosen = chosen.mutate(**{name: chosen[name].try_cast(EXACT)})
+        if database.file is None or columns.kinds["time"] == "text":
+            chosen = engine.gather(COPY, [(None, chosen)], large=COPY_FROM_ROWS)
+        return _with_times(engine, chosen, columns, rows)
 
 
 def _text_is_zoned(engine: Engine, table: Table, name: str) -> bool:

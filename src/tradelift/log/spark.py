@@ -10,11 +10,12 @@ import logging
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -30,11 +31,13 @@ from ibis.expr.types import Table, Value
 from tradelift.errors import StudyError
 from tradelift.log.engine import EngineError, Plan
 from tradelift.log.files import LogFile
+from tradelift.study.databases import Database
 
 LOCAL = "local[*]"
 JAVA = 17
 ATTEMPTS = 20  # at removing a folder
-CONNECT = "sc://"
+CONNECT, PORT = "sc://", 15002
+WAIT_SECONDS = 10
 SILENT = """\
 rootLogger.level = off
 rootLogger.appenderRef.none.ref = none
@@ -150,6 +153,19 @@ class Spark:
         msg = f"The engine spark reads Parquet, and {path} is CSV. Convert it to Parquet, or use the engine duckdb."
         raise StudyError(msg)
 
+    def database(self, database: Database, amount: str) -> AbstractContextManager[tuple[Table, int]]:
+        """
+        Refuse: Spark's readers of databases are packages of their own.
+
+        Raises
+        ------
+        StudyError
+            Always.
+        """
+        del amount
+        msg = f"The engine spark reads Parquet files, not {database.name}. Export the table, or use the engine duckdb."
+        raise StudyError(msg)
+
     def hash_two(self, first: Any, second: Any) -> Value:
         """A hash of two values of any types."""
         return _hash(first, second)
@@ -250,7 +266,7 @@ def _session(url: str, settings: Mapping[str, str], folder: Path) -> tuple[Any, 
     running = SparkSession.getActiveSession()
     if running is not None:
         return running.newSession(), False
-    _need_java()
+    need_java()
     builder = SparkSession.builder.master(url).appName("tradelift")
     for key, value in (_defaults(url, folder) | dict(settings)).items():
         builder = builder.config(key, value)
@@ -264,6 +280,7 @@ def _session(url: str, settings: Mapping[str, str], folder: Path) -> tuple[Any, 
 def _connected(url: str, settings: Mapping[str, str]) -> Any:
     """A session of a Spark Connect server."""
     place = without_secrets(url)
+    _reach(place)
     try:
         from pyspark.sql.connect.session import SparkSession
 
@@ -279,6 +296,16 @@ def _connected(url: str, settings: Mapping[str, str]) -> Any:
         msg = f"The Spark Connect server {place} does not answer ({kind}). Is it running, and is the port right?"
         raise StudyError(msg) from None
     return session
+
+
+def _reach(place: str) -> None:
+    """Refuse where nobody listens; Spark's client would try again for minutes."""
+    host, _, port = place.removeprefix(CONNECT).partition("/")[0].partition(":")
+    try:
+        socket.create_connection((host, int(port or PORT)), timeout=WAIT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        msg = f"The Spark Connect server {place} cannot be reached ({error}). Is it running, and is the port right?"
+        raise StudyError(msg) from None
 
 
 def without_secrets(url: str) -> str:
@@ -306,7 +333,7 @@ def _defaults(url: str, folder: Path) -> dict[str, str]:
     return options
 
 
-def _need_java() -> None:
+def need_java() -> None:
     """Refuse where there is no Java, or one that is too old."""
     home = os.environ.get("JAVA_HOME")
     program = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")

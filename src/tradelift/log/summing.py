@@ -95,7 +95,10 @@ def sum_log(
     found = find_duplicates(engine, source.all, columns, partial(by_role, columns=columns, rules=rules, raw=True))
     edges = [start for start, _ in bounds[1:]] if engine.at_once else []
     sorter = Sorter(engine, columns, rules, found, places, edges)
-    kept = None if store is None or engine.at_once else store.open(_definition(source, rules, ids, regions))
+    known = files[0].database is None or files[0].database.file is not None  # what a server holds has no hash
+    kept = (
+        None if store is None or engine.at_once or not known else store.open(_definition(source, rules, ids, regions))
+    )
     marked = {} if kept is None else marks(engine, found, bounds)
     account: dict[str, tuple[int, int]] = {}
     tables, categories = [], []

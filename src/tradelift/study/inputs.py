@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tradelift.study.currency import MINOR_DIGITS
+from tradelift.study.databases import is_database, read_address
 from tradelift.study.part import Part
 
 Period = Literal["month", "quarter", "year"]
@@ -55,6 +56,13 @@ Label = Annotated[str, BeforeValidator(_label)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_as_list)]
+
+
+def _addresses(files: tuple[str, ...]) -> tuple[str, ...]:
+    for file in files:
+        if is_database(file):
+            read_address(file)
+    return files
 
 
 class RegionsInput(Part):
@@ -193,9 +201,9 @@ LogRole = Literal[
 
 
 class TransactionsInput(Window):
-    """A transaction log: Parquet or CSV files."""
+    """A transaction log: Parquet or CSV files, or a table of a database."""
 
-    files: Texts
+    files: Annotated[Texts, AfterValidator(_addresses)]
     columns: Mapping[LogRole, str]
     keep: Mapping[Literal["status"], Labels] = {}
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"

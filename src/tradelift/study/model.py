@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from tradelift.study.columns import check_control, check_outcome
+from tradelift.study.databases import is_database, read_address
 from tradelift.study.inputs import (
     PERIOD_FORMS,
     CategoriesInput,
@@ -208,9 +209,18 @@ class Study(Part):
     def notes(self) -> tuple[str, ...]:
         """What the study says that does not do what a reader may expect."""
         log = self.transactions
-        if log is None or "line" in log.columns:
+        if log is None:
             return ()
-        return ("transactions.columns: without transaction and line ids a duplicate is a row equal in all columns",)
+        notes = []
+        if "line" not in log.columns:
+            notes.append(
+                "transactions.columns: without transaction and line ids a duplicate is a row equal in all columns"
+            )
+        if any(is_database(file) and read_address(file).has_password for file in log.files):
+            notes.append(
+                "transactions.files: the address holds a password; PGPASSWORD or ~/.pgpass keep it to yourself"
+            )
+        return tuple(notes)
 
     def canonical(self) -> dict[str, Any]:
         """The study as plain data, the same for equal studies."""

@@ -31,6 +31,7 @@ from tradelift.pipeline.packaging.layout import (
 from tradelift.pipeline.packaging.readme import readme
 from tradelift.pipeline.packaging.requirements import requirements
 from tradelift.pipeline.workspace import MANIFEST
+from tradelift.study.databases import is_database, read_address
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # a zip's first day: the same content gives the same bytes
 LEFT_OUT = ("__pycache__", ".so", ".pyd", ".pyc")
@@ -99,10 +100,11 @@ def package(folder: str | Path, to: str | Path, *, public: bool = False, study: 
         raise DataError(msg)
     pins = requirements(run.manifest)
     inputs = tuple(_inputs(run, public=public))
+    on_server = _on_server(run)
     with replaced(to) as path:
         made: dict[str, Path] = {}
         report = None
-        if not all(file.packed for file in inputs):
+        if on_server or not all(file.packed for file in inputs):
             made[PANEL_FILE] = path.with_name(PANEL_FILE)
             report = write_flows(run, made[PANEL_FILE], public=public)
             if public and run.has_categories:
@@ -119,6 +121,19 @@ def package(folder: str | Path, to: str | Path, *, public: bool = False, study: 
         text = readme(contents)
         names = _write(path, dict(_texts(contents, text)), dict(_copies(contents, made)))
     return Package(file=to, names=names, disclosure=report, to_fill=text.count("AUTHORS:"))
+
+
+def _on_server(run: FinishedRun) -> bool:
+    """Whether the log is a table of a server, which has no file; with a password in its address nothing is packed."""
+    log = run.study.transactions
+    databases = [read_address(file) for file in log.files if is_database(file)] if log is not None else []
+    if any(database.has_password for database in databases):
+        msg = (
+            f"The study {run.study.path} holds a password, in the address under `files`. Take it out (PGPASSWORD or "
+            "~/.pgpass may hold it), run again, then package."
+        )
+        raise DataError(msg)
+    return any(database.file is None for database in databases)
 
 
 def _inputs(run: FinishedRun, *, public: bool) -> Iterator[InputFile]:
