@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ENGINES := $(VENV)/.engines
 PEERS := .venv-bench
+AXE := tests/browser/node_modules/axe-core/axe.min.js
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
@@ -64,7 +65,12 @@ engines: $(ENGINES)  ## Spark, Sail and PostgreSQL (Debian: apt-get install open
 latex: $(READY)  ## compile every table (Debian: apt-get install texlive-latex-recommended lmodern)
 	$(BIN)/pytest -q -m latex
 
-browser: $(READY)  ## open the report in Chromium (Debian: apt-get install chromium)
+$(AXE): tests/browser/package.json
+	@command -v npm >/dev/null 2>&1 || { echo "The browser tests need npm; on Debian: apt-get install npm" >&2; exit 1; }
+	@npm install --prefix tests/browser --no-audit --no-fund --no-package-lock --silent
+	@touch $(AXE)
+
+browser: $(READY) $(AXE)  ## open the report in Chromium, and ask axe-core (Debian: apt-get install chromium npm)
 	$(BIN)/pytest -q -m browser
 
 $(PEERS)/.ready: pyproject.toml

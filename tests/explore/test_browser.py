@@ -13,7 +13,7 @@ import pytest
 import tradelift as tl
 from tests.explore.test_page import WIDE
 from tests.pipeline.studies import write_study
-from tests.report.test_page import ARGUMENTS, CHROMIUM
+from tests.report.browser import ARGUMENTS, CHROMIUM
 from tradelift.pipeline import build_panel
 
 TRADELIFT = str(Path(sys.executable).with_name("tradelift"))

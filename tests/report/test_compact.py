@@ -120,6 +120,11 @@ class Cells(HTMLParser):
             kept = {k: v for k, v in attrs if k in ("colspan", "rowspan", "scope") and v != "1"}
             self.cells.append([tag, kept, ""])
 
+    def handle_endtag(self, tag):
+        if tag == "th" and self.cells[-1][2] == "":  # a head without words is no head
+            self.cells[-1][0] = "td"
+            self.cells[-1][1].pop("scope", None)
+
     def handle_data(self, data):
         if self.cells:
             self.cells[-1][2] += data.strip()

@@ -25,6 +25,7 @@ START = re.compile(r"M(-?[\d.]+),(-?[\d.]+)(?=[hv])")
 
 GAPS = re.compile(r">\s+<")
 NAMED = re.compile(r'\s+(?:id="[^"]*"|class="gt_(?!column_spanner")[^"]*"|(?:row|col)span="1")')
+EMPTY = re.compile(r'<th((?: rowspan="\d+")?) scope="col"></th>')
 BLANKS = re.compile(r"<(\w+)\s+(?=>|\w)")
 
 
@@ -32,7 +33,8 @@ def compact_table(html: str) -> str:
     """
     Take from a table what nothing on the page refers to: ids, classes of its cells, blanks between tags.
 
-    A page of many tables has no use for each as a landmark, either: their boxes become plain groups.
+    A page of many tables has no use for each as a landmark, either: their boxes become plain groups. A head without
+    words is no head.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def compact_table(html: str) -> str:
         With one table or more, as `table_html` gives it.
     """
     html = html.replace("<details>", '<details class="rest">').replace('role="region"', 'role="group"')
-    return BLANKS.sub(_tight, NAMED.sub("", GAPS.sub("><", html)))
+    html = BLANKS.sub(_tight, NAMED.sub("", GAPS.sub("><", html)))
+    return EMPTY.sub(r"<td\1></td>", html)
 
 
 def _tight(match: re.Match[str]) -> str:
