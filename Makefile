@@ -11,7 +11,7 @@ AXE := tests/browser/node_modules/axe-core/axe.min.js
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports unit simulations engines latex browser bench format clean
+.PHONY: help demo test check lint types imports unit simulations engines latex browser docs bench format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +33,7 @@ demo: $(READY)  ## simulate the East-West world, run the whole study, say where 
 
 test: lint types imports unit  ## lint, types, import contract, unit tests
 
-check: test simulations engines latex browser  ## everything that a change must pass
+check: test simulations latex docs browser  ## everything that a change must pass
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check
@@ -72,6 +72,9 @@ $(AXE): tests/browser/package.json
 
 browser: $(READY) $(AXE)  ## open the report in Chromium, and ask axe-core (Debian: apt-get install chromium npm)
 	$(BIN)/pytest -q -m browser
+
+docs: $(READY)  ## build the pages and the reference into site/; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs site
 
 $(PEERS)/.ready: pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then \

@@ -13,7 +13,7 @@ from tradelift.designs.spatial.cities import distances_km
 from tradelift.worlds.affinity_panels import AffinityWorld, draw_affinity_world
 
 DOCS = PROJECT / "docs"
-PAGES = ("spatial-rd.md",)
+PAGES = ("spatial-rd.md", "papers.md")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -61,6 +61,19 @@ def test_the_links_of_a_page_lead_somewhere(name):
     links = LINK.findall((DOCS / name).read_text(encoding="utf-8"))
     assert links
     assert not [link for link in links if not (DOCS / link).is_file()]
+
+
+def test_the_reference_names_all_that_the_package_offers():
+    named = re.findall(r"auto\w+:: tradelift\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(tl.__all__)
+
+
+@pytest.mark.parametrize("name", tl.__all__)
+def test_examples_of_docstrings_run(name):
+    finder, said = doctest.DocTestFinder(), []
+    for found in finder.find(getattr(tl, name), name, module=False, globs={}):
+        doctest.DocTestRunner(optionflags=FLAGS).run(found, out=said.append)
+    assert not said, "".join(said)
 
 
 def test_the_tables_of_the_spatial_page_are_what_the_script_makes(script, worlds):

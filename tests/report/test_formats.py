@@ -21,7 +21,7 @@ from tradelift.report.word import table_docx
 
 UNSEEN = "\N{ZERO WIDTH SPACE}"
 BODY = re.compile(r"\\end(?:first)?head.*?(?=\\toprule)|\\toprule.*?\\midrule", re.DOTALL)
-ROW = re.compile(r"^(?:\\addlinespace)?(.*?) ?\\\\$", re.MULTILINE)
+ROW = re.compile(r"^(?:\\addlinespace)?(.*?) ?\\\\\*?$", re.MULTILINE)
 MULTICOLUMN = re.compile(r"\\multicolumn\{\d+\}\{(?:@\{\})?\w(?:@\{\})?\}\{(.*)\}")
 QUOTES = "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"  # LaTeX has no others
 SIZES = ("10pt", "12pt")
@@ -135,7 +135,7 @@ def test_words_of_several_lines_wrap():
     columns = (Column(name="who", label=""), Column(name="note", label="Why"))
     text = table_latex(table(title="t", columns=columns, rows=(("a", "word " * 30),)))
     assert r">{\raggedright\arraybackslash}p{43.8em}" in text  # what the other column leaves of a page
-    wide = table_latex(table(title="t", columns=columns * 3, rows=(("a", "word " * 300) * 3,)))
+    wide = table_latex(table(title="t", columns=columns * 3, rows=(("a", "word " * 900) * 3,)))
     assert wide.count(r"p{20em}") == 3
     assert "longtable" in wide
 

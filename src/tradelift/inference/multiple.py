@@ -127,7 +127,8 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> benjamini_hochberg([0.01, 0.04, 0.03, 0.5]).round(3).tolist()
+    >>> import tradelift as tl
+    >>> tl.benjamini_hochberg([0.01, 0.04, 0.03, 0.5]).round(3).tolist()
     [0.04, 0.053, 0.053, 0.5]
     """
     from scipy.stats import false_discovery_control

@@ -124,6 +124,7 @@ class Panel:
 
         Examples
         --------
+        >>> import pyarrow as pa
         >>> import tradelift as tl
         >>> flows = {"origin": ["a", "b"], "destination": ["b", "a"], "trade": [3.0, 2.0]}
         >>> panel = tl.Panel.from_frame(pa.table(flows))
@@ -184,6 +185,8 @@ class Panel:
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
+        >>> import pyarrow as pa
         >>> import tradelift as tl
         >>> flows = {"origin": ["a", "b"], "destination": ["b", "a"], "trade": [3.0, 2.0]}
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -305,13 +308,24 @@ class Panel:
             If the panel has no such column.
         """
         if name == "partner" and self.programme is not None:
-            cells = np.flatnonzero((self.pairs.partnership >= 0)[self.pair_of_cell])
+            cells = self._of_partners()
             out, partnership = np.zeros(self.n_cells), self.pairs.partnership[self.pair_of_cell[cells]]
             out[cells] = self.programme.treatment(partnership, self.cells.column("period")[cells])
             return out
         if name in self.cells.names:
             return self.cells.column(name)
         return self.pair_column(name)[self.pair_of_cell]
+
+    def _of_partners(self) -> Array:
+        """Find the cells of pairs with a partnership, ascending."""
+        pair, found = self.pair_of_cell, []
+        blocks = self.cells.blocks
+        if blocks is None or any(block.position is not None for block in blocks):
+            return np.flatnonzero((self.pairs.partnership >= 0)[pair])
+        for block in blocks:  # complete: every period repeats the pairs of the first
+            own = np.flatnonzero(self.pairs.partnership[pair[block.start : block.start + block.size]] >= 0)
+            found.append((block.start + np.arange(block.n_periods)[:, None] * block.size + own).ravel())
+        return np.concatenate(found)
 
     def outcome(self, name: str) -> Array:
         """A column of flows as floats, shape (N,): 0 in cells that are absent because nothing was traded."""

@@ -28,12 +28,13 @@ Kind = Literal["words", "decimal", "whole", "mark"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of a table: its panel, its label, its cells, and whether there is room above it."""
+    """A line of a table: its panel, label and cells, whether there is room above it, and whether its row goes on."""
 
     panel: str
     label: str
     cells: tuple[str, ...]
     apart: bool
+    goes_on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,8 @@ def rows(cells: "pd.DataFrame") -> Iterator[Row]:
         n = max(map(len, parts), default=1)
         for i in range(n):
             line = tuple(part[i] if i < len(part) else "" for part in parts)
-            yield Row(panel=panel, label=label if i == 0 else "", cells=line, apart=i == 0 and max(n, last) > 1)
+            apart, goes_on = i == 0 and max(n, last) > 1, i < n - 1
+            yield Row(panel=panel, label=label if i == 0 else "", cells=line, apart=apart, goes_on=goes_on)
         last = n
 
 

@@ -61,13 +61,15 @@ def table_latex(table: Table) -> str:
 
 
 def _page(table: Table, lines: Sequence[Row], every: Sequence[Column]) -> Page:
-    """The largest letters that fit the width, upright where possible."""
+    """The largest letters that fit the width, upright where possible; smaller ones where one page then holds all."""
     width = table_width(every)
     tall = sum(height(every, line) for line in lines) + len({line.panel for line in lines})
     tall += sum(len(note) // A_LINE_OF_NOTES + 1 for note in table.notes)
-    upright = next(((size, held) for size, ems, held in SIZES if width <= ems), None)
-    size, held = upright or next(((s, h) for s, ems, h in LANDSCAPE if width <= ems), LANDSCAPE[-1][::2])
-    return Page(size=size, turned=upright is None, long=tall > held)
+    turned = width > SIZES[-1][1]
+    sizes = [(size, held) for size, ems, held in (LANDSCAPE if turned else SIZES) if width <= ems]
+    sizes = sizes or [LANDSCAPE[-1][::2]]
+    whole = [size for size, held in sizes if tall <= held]
+    return Page(size=whole[0] if whole else sizes[0][0], turned=turned, long=not whole)
 
 
 def _heads(cells: "pd.DataFrame", every: Sequence[Column]) -> list[str]:
@@ -101,16 +103,17 @@ def _stacked(heads: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def _body(lines: Sequence[Row], every: Sequence[Column]) -> Iterator[str]:
-    """Lines of the table, with a line above each panel."""
+    """Lines of the table, with a line above each panel; a page ends neither below that nor inside a row."""
     panel = ""
     for i, row in enumerate(lines):
         if row.panel != panel:
             panel = row.panel
             space = r"\addlinespace" if i else ""
-            yield f"{space}\\multicolumn{{{len(every)}}}{{@{{}}l}}{{\\textit{{{escape(panel)}}}}} \\\\"
+            yield f"{space}\\multicolumn{{{len(every)}}}{{@{{}}l}}{{\\textit{{{escape(panel)}}}}} \\\\*"
         elif row.apart and i:
             yield r"\addlinespace[2pt]"
-        yield _joined([_cell(c, text) for c, text in zip(every, (row.label, *row.cells), strict=True)])
+        texts = zip(every, (row.label, *row.cells), strict=True)
+        yield _joined([_cell(c, text) for c, text in texts]) + "*" * row.goes_on
 
 
 def _joined(cells: Sequence[str]) -> str:
@@ -162,9 +165,9 @@ def _foot(table: Table, every: Sequence[Column]) -> list[str]:
     if not table.notes:
         return []
     said = " ".join(escape(note) for note in table.notes)
-    return [
-        rf"\multicolumn{{{len(every)}}}{{@{{}}p{{{table_width(every):.1f}em}}@{{}}}}{{{{\rule{{0pt}}{{3ex}}\raggedright",
-        rf"{said}\par}}}} \\",
+    return [  # in a box without width, so that no column is widened
+        rf"\multicolumn{{{len(every)}}}{{@{{}}l@{{}}}}{{\rule{{0pt}}{{3ex}}\makebox[0pt][l]{{%",
+        rf"\parbox[t]{{{table_width(every):.1f}em}}{{\raggedright {said}}}}}}} \\",
     ]
 
 

@@ -42,12 +42,13 @@ def shared_borders(polygons: Mapping[str, Any] | str | Path, region: str = "regi
 
     Examples
     --------
+    >>> import tradelift as tl
     >>> def square(x):
     ...     return {"type": "Polygon", "coordinates": [[[x, 0], [x + 1, 0], [x + 1, 1], [x, 1], [x, 0]]]}
     >>> features = [
     ...     {"type": "Feature", "properties": {"region": name}, "geometry": square(x)} for x, name in enumerate("abc")
     ... ]
-    >>> shared_borders({"type": "FeatureCollection", "features": features}).to_numpy().tolist()
+    >>> tl.shared_borders({"type": "FeatureCollection", "features": features}).to_numpy().tolist()
     [['a', 'b'], ['b', 'c']]
     """
     import pandas as pd

@@ -56,8 +56,9 @@ class Matching:
 
     Examples
     --------
+    >>> import tradelift as tl
     >>> from tradelift.worlds.affinity_panels import AffinityWorld, draw_affinity_world
-    >>> found = Matching().estimate(draw_affinity_world(AffinityWorld(), 1).panel)
+    >>> found = tl.Matching().estimate(draw_affinity_world(AffinityWorld(), 1).panel)
     >>> found.terms, found.diagnostics.matches.groups
     (('partner',), 256)
     """
