@@ -15,7 +15,7 @@ from tradelift.errors import DataError
 from tradelift.log.cells import published
 from tradelift.log.contract import KEPT, REASONS, Columns
 from tradelift.log.duplicates import find_duplicates, marks
-from tradelift.log.engine import Engine
+from tradelift.log.engine import Engine, EngineError
 from tradelift.log.files import LogFile
 from tradelift.log.months import Rules, Sorter, by_role
 from tradelift.log.periods import Period, periods_between, to_utc, zone
@@ -25,6 +25,8 @@ from tradelift.log.store import PeriodStore
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
 from tradelift.study.inputs import TransactionsInput
+
+LARGEST_SUM = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -176,10 +178,21 @@ def _local(moment: datetime, source: Source, time_zone: str) -> datetime:
 
 
 def _totals(source: Source, digits: int) -> tuple[int, int]:
-    """Rows as the files promise them, and money over all rows that can be read."""
+    """
+    Rows as the files promise them, and money over all rows that can be read.
+
+    Engines that sum all periods at once may let a sum of 64 bits overflow unseen. None can where the sum of all amounts
+    without their signs fits, so that one is taken in decimals.
+    """
     rows = source.all
     amount = minor_units(rows[source.columns.names["amount"]], digits)
-    return source.rows, int(source.engine.one(rows.agg(amount=amount.sum()))["amount"] or 0)
+    sums = {"amount": amount.sum()}
+    if source.engine.at_once:
+        sums["size"] = amount.abs().cast("decimal(38, 0)").sum()
+    found = source.engine.one(rows.agg(**sums))
+    if int(found.get("size") or 0) > LARGEST_SUM:
+        raise EngineError("overflow")
+    return source.rows, int(found["amount"] or 0)
 
 
 def _one_currency(source: Source, currency: str) -> None:
