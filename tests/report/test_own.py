@@ -78,7 +78,9 @@ def test_what_is_no_estimate_is_refused(given, said):
 
 
 def test_panels_of_different_widths_and_unknown_files_are_refused(every, tmp_path):
-    with pytest.raises(tl.DesignError, match=r"one estimate a column, None where there is none; found {'a': 2, 'b': 1}"):
+    with pytest.raises(
+        tl.DesignError, match=r"one estimate a column, None where there is none; found {'a': 2, 'b': 1}"
+    ):
         tl.table({"a": every, "b": every[:1]})
     with pytest.raises(tl.DesignError, match=r"saved as \.html, \.tex, \.docx, \.csv; found 'a.pdf'"):
         tl.table(every).save(tmp_path / "a.pdf")
