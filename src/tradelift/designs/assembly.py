@@ -32,7 +32,7 @@ class Parts:
     outcome
         By cell, finite everywhere, shape (N,).
     columns
-        The regressors.
+        The regressors, finite everywhere.
     used
         Cells of the problem, shape (N,).
     family
@@ -134,10 +134,10 @@ def _piece(parts: Parts, block: Block, third: Ints | None) -> Piece:
     tensors = []
     for c in parts.columns:
         if c.fixed:
-            matrix = np.where(pair >= 0, _numbers(c.values)[pair], 0.0)[None]
+            matrix = np.where(pair >= 0, c.values[pair], 0.0)[None]
             tensors.append(matrix if fixed else np.broadcast_to(matrix, block.shape))
         else:
-            tensors.append(block.tensor(_numbers(c.values)))
+            tensors.append(block.tensor(c.values))
     empty = np.empty((0, 1, *pair.shape))
     return Piece(
         outcome=block.tensor(parts.outcome),
@@ -154,11 +154,6 @@ def _stacked(tensors: Sequence[Floats]) -> Floats:
     out = np.empty((len(tensors), *tensors[0].shape))
     side_by_side(np.copyto, out.size, out, tensors)
     return out
-
-
-def _numbers(values: Floats) -> Floats:
-    """Values with 0 where they are missing; what is missing is not used."""
-    return values if np.isfinite(values.sum()) else np.nan_to_num(values)
 
 
 def _pair_matrix(block: Block, panel: Panel) -> Ints:

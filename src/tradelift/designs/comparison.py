@@ -1,7 +1,7 @@
 """The path that every design shares: a comparison of flows, estimated, with its covariance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +21,6 @@ from tradelift.designs.influence import influence_of, notes_of
 from tradelift.designs.screening import (
     NoObservationError,
     Screened,
-    is_finite,
     missing_cells,
     nothing_left,
     read_offset,
@@ -182,8 +181,10 @@ def compare(
     # the usual effects need no codes to be recognised
     codes = [] if set(names) == set(usual) or third is not None else [effect_codes(panel, name) for name in names]
     parts = Parts(
-        panel=panel, columns=columns, used=used, family=chosen,
-        outcome=values if is_finite(values) else np.where(used, values, 0.0),
+        panel=panel, used=used, family=chosen,
+        # what is missing is not used: any number serves in its place
+        columns=[replace(c, values=np.nan_to_num(c.values)) if c.name in missing else c for c in columns],
+        outcome=np.where(used, values, 0.0) if what.column in missing else values,
         weights=None if weight is None else np.where(used, weight, 0.0),
         offset=None if shift is None else np.where(used, shift, 0.0),
         groups=cluster_codes(panel, cluster),

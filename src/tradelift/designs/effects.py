@@ -71,13 +71,13 @@ def third_effect(panel: Panel, names: Sequence[str]) -> Ints | None:
     others = [name for name in names if name not in usual]
     if len(names) != 3 or len(others) != 1:
         return None
-    code = np.zeros(len(panel.pairs), dtype=np.int64)
+    code: Ints | None = None
     for part in others[0].split("^"):
         values = by_pair(panel, part.strip())
         if values is None:
             return None
         own = _rank(values)
-        code = _rank(code * (int(own.max(initial=0)) + 1) + own)
+        code = own if code is None else _rank(code * (int(own.max(initial=0)) + 1) + own)
     return code
 
 

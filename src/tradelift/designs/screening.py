@@ -105,11 +105,6 @@ def missing_cells(panel: Panel, by_cell: Mapping[str, Floats], columns: Sequence
     return out
 
 
-def is_finite(values: Floats) -> bool:
-    """Whether nothing is missing, by one sum; False where it cannot tell."""
-    return bool(np.isfinite(np.vdot(values, values)))
-
-
 def _lacks(name: str, values: Floats) -> bool:
     """Whether a value is missing; refuses numbers that are too large or too small."""
     square = float(np.vdot(values, values))
