@@ -29,9 +29,11 @@ class Stopwatch:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage; its memory is the peak of the process up to its end."""
+        logger.info("%s begins", name)
         start = time.perf_counter()
         yield
         self.stages[name] = {"seconds": round(time.perf_counter() - start, 3), "peak_mb": peak_mb()}
+        logger.info("%s took %.1f s, memory so far %.0f MB", name, *self.stages[name].values())
 
 
 def peak_mb() -> float:
