@@ -21,6 +21,9 @@ from tradelift.errors import DataError
 PACKAGES = ("altair", "duckdb", "ibis-framework", "maketables", "numpy", "pyarrow", "pyfixest", "scipy")
 
 
+logger = logging.getLogger(__name__)
+
+
 class Stopwatch:
     """Seconds and peak memory of the stages of a run."""
 
