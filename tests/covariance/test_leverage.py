@@ -1,5 +1,7 @@
 """Influence of pairs as if they had not been fitted, against hat matrices written out, and what designs do with it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,15 @@ from tests.solve.problems import dense, in_rows
 from tradelift.covariance.leverage import left_out, leverage
 from tradelift.covariance.linear import ALONE
 from tradelift.designs.comparison import fitted
-from tradelift.inference import Parted, joint
+from tradelift.designs.subset import with_terms
+from tradelift.inference import Mediation, Parted, joint
 from tradelift.inference.derived import derive
 from tradelift.solve import fit
 
 EXACT = {"rtol": 1e-7, "atol": 1e-9}  # the same fit by blocks and by rows
 PERIODS = 0.05  # of an error by pair: what taking all periods together may change where weights differ by period
 ROUGH = 0.05  # a leverage may be off by, where thirty observations share an effect
+ALIKE = 0.25  # errors of a difference and of a product that it is up to rounding by OLS, and nearly by PPML
 EFFECTS = ("origin^period", "destination^period", "origin^destination")
 
 
@@ -145,3 +149,18 @@ def test_effects_of_pairs_over_periods_are_refused():
         design = tl.Gravity(effects=effects, controls=[], vcov="pair", correction="leverage")
         with pytest.raises(tl.DesignError, match="effects that live within a period"):
             design.estimate(panel)
+
+
+def test_a_small_difference_of_fits_has_the_leverage_of_one_of_them():
+    """A mediator that does nothing hardly moves the effect; two leverages would be a noise beside it."""
+    panel, _, _ = two_sided(partners=8)
+    design = tl.SpatialRD(outcome="trade", family="poisson", bandwidth_km=900, correction="leverage")
+    found = Mediation(design=design, mediators=("shock",)).estimate(panel).estimate
+    errors = dict(zip(found.terms, found.std_errors, strict=True))
+    assert errors["mediated"] == pytest.approx(errors["mediated[shock]"], rel=ALIKE)
+    comparison = replace(design, controls=("log(distance_km)", "shock")).compare(panel)
+    every, few = fitted(comparison, design), with_terms(comparison, ("partner", "log(distance_km)"))
+    without = fitted(few, design)
+    total = found.with_vcov("pair").influence.left_out[:, found.terms.index("total")]
+    np.testing.assert_allclose(total, left_out(few.problem, without, every)[:, 0], **EXACT)
+    assert not np.allclose(total, left_out(few.problem, without)[:, 0], rtol=1e-4)

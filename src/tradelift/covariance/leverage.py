@@ -17,7 +17,7 @@ from tradelift.covariance.linear import inverse_on_range, larger
 from tradelift.covariance.observed import components
 from tradelift.covariance.weidner_zylkin import inflated_scores
 from tradelift.errors import DesignError
-from tradelift.solve import DenseProblem, Fit, RowProblem
+from tradelift.solve import DenseProblem, Detail, Fit, RowProblem
 from tradelift.solve.stack import StackProblem
 
 Floats = NDArray[Any]
@@ -29,7 +29,7 @@ LARGE = 1_000  # levels of the smaller effect from which on a matrix of them is 
 WISH = "correction='leverage' is for effects that live within a period"
 
 
-def left_out(problem: Problem, found: Fit) -> Floats:
+def left_out(problem: Problem, found: Fit, like: Fit | None = None) -> Floats:
     """
     Influence of each directed pair as it would be if the pair had not been fitted, shape (P, K).
 
@@ -42,19 +42,25 @@ def left_out(problem: Problem, found: Fit) -> Floats:
         As it was fitted.
     found
         The fit, with detail.
+    like
+        A fit of the same observations whose leverage of the effects is to count, so that the difference between its
+        coefficients and these has an error of its own; None for the fit's own.
 
     Raises
     ------
     DesignError
         If there is an effect of pairs over periods.
     """
+    details = (found if like is None else like).detail
     if isinstance(problem, StackProblem):
-        scores, information = _of_stack(problem, found)
+        scores, information = _of_stack(problem, found, details)
     elif isinstance(problem, RowProblem):
-        scores, information = _of_rows(problem, found)
+        scores, information = _of_rows(problem, found, details)
     else:
-        scores, information = _of_blocks(problem, found)
-    return inflated_scores(scores, information, found.bread, power=HALF)[0] @ found.bread
+        scores, information = _of_blocks(problem, found, details)
+    used, out = np.flatnonzero(found.pairs_used), np.zeros(scores.shape)
+    out[used] = inflated_scores(scores[used], information[used], found.bread, power=HALF)[0] @ found.bread
+    return out
 
 
 def leverage(mass: Floats, effects: Sequence[Ints]) -> Floats:
@@ -116,15 +122,15 @@ def _one_by_one(mass: Floats, codes: list[Ints]) -> Floats:
     return np.asarray(1 - left)
 
 
-def _of_blocks(problem: DenseProblem, found: Fit) -> tuple[Floats, Floats]:
+def _of_blocks(problem: DenseProblem, found: Fit, details: Sequence[Detail]) -> tuple[Floats, Floats]:
     """Scores (P, K) and information (P, K, K) of pairs, inflated; a pair is one place of one block."""
     k = len(found.kept)
     scores, information = found.scores.copy(), np.zeros((problem.n_pairs, k, k))
-    for piece, part in zip(problem.pieces, found.detail, strict=True):
+    for piece, part, like in zip(problem.pieces, found.detail, details, strict=True):
         if piece.group is not None:
             raise DesignError(_refusal())
-        mass = _mass(problem.family, piece.weights, part.sample, part.fitted)
-        pooled = mass.sum(axis=0)
+        mass = _mass(problem.family, piece.weights, part)
+        pooled = _mass(problem.family, piece.weights, like).sum(axis=0)
         i, j = np.nonzero(pooled)
         factor = larger(1 - leverage(pooled[i, j], (i, j)))
         pair = piece.pair[i, j]
@@ -137,23 +143,24 @@ def _of_blocks(problem: DenseProblem, found: Fit) -> tuple[Floats, Floats]:
     return scores, information
 
 
-def _of_stack(problem: StackProblem, found: Fit) -> tuple[Floats, Floats]:
+def _of_stack(problem: StackProblem, found: Fit, details: Sequence[Detail]) -> tuple[Floats, Floats]:
     """The same of a stack, where a pair may stand in several rows."""
-    (part,) = found.detail
-    mass = _mass(problem.family, problem.weights, part.sample, part.fitted)
-    factor = larger(1 - leverage(mass.sum(axis=0), problem.effects))
+    (part,), (like,) = found.detail, details
+    mass = _mass(problem.family, problem.weights, part)
+    pooled = _mass(problem.family, problem.weights, like).sum(axis=0)
+    factor = larger(1 - leverage(pooled, problem.effects))
     error = np.where(part.sample, problem.weights * (problem.outcome - part.fitted), 0.0)
     return _by_pair(part.net, error, mass, problem.pair, problem.n_pairs, factor)
 
 
-def _of_rows(problem: RowProblem, found: Fit) -> tuple[Floats, Floats]:
+def _of_rows(problem: RowProblem, found: Fit, details: Sequence[Detail]) -> tuple[Floats, Floats]:
     """The same of rows, each an observation."""
     if len(problem.effects) > 2 or any(_lasts(codes, problem.pair) for codes in problem.effects):
         raise DesignError(_refusal())
-    (part,) = found.detail
+    (part,), (like,) = found.detail, details
     weights = np.ones(len(part.sample)) if problem.weights is None else problem.weights
-    mass = _mass(problem.family, weights, part.sample, part.fitted)
-    factor = larger(1 - leverage(mass, problem.effects))
+    mass = _mass(problem.family, weights, part)
+    factor = larger(1 - leverage(_mass(problem.family, weights, like), problem.effects))
     error = np.where(part.sample, weights * (problem.outcome - part.fitted), 0.0)
     return _by_pair(part.net[:, None], error[None], mass[None], problem.pair, problem.n_pairs, factor)
 
@@ -164,10 +171,10 @@ def _lasts(codes: Ints, pair: Ints) -> bool:
     return bool(np.any((np.diff(pair[order]) == 0) & (np.diff(codes[order]) == 0)))
 
 
-def _mass(family: str, weights: Floats | None, sample: Floats, fitted: Floats) -> Floats:
+def _mass(family: str, weights: Floats | None, part: Detail) -> Floats:
     """Weights of the last projection, 0 off the sample."""
-    mass = fitted if family == "poisson" else np.ones(fitted.shape)
-    return np.where(sample, mass if weights is None else mass * weights, 0.0)
+    mass = part.fitted if family == "poisson" else np.ones(part.fitted.shape)
+    return np.where(part.sample, mass if weights is None else mass * weights, 0.0)
 
 
 def _by_pair(

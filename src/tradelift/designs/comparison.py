@@ -266,7 +266,11 @@ def fitted(comparison: Comparison, design: Design, *, detail: bool = False) -> F
 
 
 def settle(
-    found: Fit, comparison: Comparison, design: Design, identification: Identification | None = None
+    found: Fit,
+    comparison: Comparison,
+    design: Design,
+    identification: Identification | None = None,
+    like: Fit | None = None,
 ) -> Estimate:
     """
     Make an estimate of a fit.
@@ -279,6 +283,8 @@ def settle(
         As in `conclude`.
     identification
         What identifies a stacked design.
+    like
+        A fit of the same observations whose leverage counts, as `left_out` takes it.
 
     Raises
     ------
@@ -294,7 +300,7 @@ def settle(
         gone = ", ".join(f"{reason} {count:,}" for reason, count in exclusions.items() if count)
         msg = f"No observation is left ({comparison.sample}): {gone}. Use coarser effects or a larger sample."
         raise DesignError(msg, exclusions)
-    influence = influence_of(found, comparison.problem, comparison.dyads, design.vcov, design.correction)
+    influence = influence_of(found, comparison.problem, comparison.dyads, design.vcov, design.correction, like)
     bias = None if influence.corrected is None else influence.corrected.bias
     diagnostics = Diagnostics(
         path=found.path,

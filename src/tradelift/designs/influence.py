@@ -14,6 +14,7 @@ def influence_of(
     dyads: Dyads,
     vcov: str | Sequence[str],
     correction: str,
+    like: Fit | None = None,
 ) -> Influence:
     """
     Gather what every covariance starts from; the jackknife and the leverage corrections now, while the data are here.
@@ -28,6 +29,8 @@ def influence_of(
         Its directed pairs.
     vcov, correction
         What the design asks for.
+    like
+        As in `left_out`.
     """
     rank = found.effect_rank + len(found.kept)
     spread = 1.0
@@ -47,7 +50,7 @@ def influence_of(
         rank=rank,
         deleted=without_each(problem, used, found.kept) if vcov == "jackknife" else None,
         corrected=corrected,
-        left_out=left_out(problem, found) if correction == "leverage" else None,
+        left_out=left_out(problem, found, like) if correction == "leverage" else None,
     )
 
 

@@ -153,7 +153,8 @@ class Mediation:
         held = settle(every, comparison, design)
         _refuse_absorbed(held, self.mediators)
         without = with_terms(comparison, few)
-        estimates = {TOTAL: settle(fitted(without, design), without, design), DIRECT: held}
+        # of the same leverage, for the difference is small beside either
+        estimates = {TOTAL: settle(fitted(without, design), without, design, like=every), DIRECT: held}
         for m in self.mediators:
             explained = explaining(comparison, m, few, every)
             estimates[m] = settle(fitted(explained, design), explained, design)
