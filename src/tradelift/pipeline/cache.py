@@ -30,6 +30,7 @@ class EstimateCache:
     def __init__(self, folder: Path | None, *, force: bool = False) -> None:
         self._memory = Memory(folder, verbose=0)
         self._force = force
+        self._ready: set[str] = set()  # estimated in this run, and kept in the folder
         self._seen: dict[str, Finding] = {}
         self._refused: dict[str, DesignError | ConvergenceError] = {}
         self._estimate = self._memory.cache(_estimate, ignore=["task", "panel"])
@@ -68,24 +69,32 @@ class EstimateCache:
         distinct = {task_json(task): task for task in tasks}
         todo = {key: task for key, task in distinct.items() if not self._knows(key, task, panel)}
         ready = len(distinct) - len(todo)
-        for (key, _), answer in zip(todo.items(), attempts(list(todo.values()), panel), strict=True):
+        for (key, task), answer in zip(todo.items(), attempts(list(todo.values()), panel), strict=True):
             if isinstance(answer, (DesignError, ConvergenceError)):
                 self._refused[key] = answer
             else:
-                self._seen[key] = self._keep(key, _Ready(finding=answer), panel)
+                found = self._keep(key, _Ready(finding=answer), panel)
+                if self._knows_kept(key, task, panel):
+                    self._ready.add(key)  # hundreds of them take as much memory as the processes that are at work
+                else:
+                    self._seen[key] = found
             ready += 1
             done(ready, len(distinct))
 
     def _knows(self, key: str, task: Task, panel: Panel) -> bool:
         if key in self._seen or key in self._refused:
             return True
+        return not self._force and self._knows_kept(key, task, panel)
+
+    def _knows_kept(self, key: str, task: Task, panel: Panel) -> bool:
         arguments = (panel.digest, key, code_version(), task, panel)
-        return not self._force and bool(self._estimate.check_call_in_cache(*arguments))
+        return bool(self._estimate.check_call_in_cache(*arguments))
 
     def _keep(self, key: str, task: Task, panel: Panel) -> Finding:
         arguments = (panel.digest, key, code_version(), task, panel)
         # `call` estimates anew, and gives the result with what is known of the call
-        found: Finding = self._estimate.call(*arguments)[0] if self._force else self._estimate(*arguments)
+        anew = self._force and key not in self._ready
+        found: Finding = self._estimate.call(*arguments)[0] if anew else self._estimate(*arguments)
         return found
 
 

@@ -1,7 +1,6 @@
 """From the files that a study names to its panel."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from tradelift.account import Account
 from tradelift.designs import is_polygons, shared_borders
 from tradelift.errors import DataError
+from tradelift.log.files import find_files, is_file
 from tradelift.panel import Panel
 from tradelift.panel.building import build
 from tradelift.panel.frames import need, order_periods, period_labels, period_position
@@ -89,7 +89,7 @@ def load(study: Study, *, spill: Path, progress: Progress, kept: Path | None = N
     hash_file = FileHashes()
     files = input_files(study)
     for path in files:
-        with suppress(OSError):  # a file that is not there, or cannot be read, has its message where it is read
+        if is_file(path):  # what is none has its message where it is read
             hash_file(path)
     store = None
     if kept is not None and study.transactions is not None:
@@ -122,8 +122,9 @@ def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | 
     domestic = _is_domestic(study, regions)
     flows = _flows(study, regions, domestic=domestic, spill=spill, progress=progress, store=store)
     panel = _build(study, flows, regions, pairs)
+    about = _categories(study)  # read also where no flow names a category: a mistake in it is one all the same
     if flows.by_category is not None:
-        panel = with_goods(panel, flows.by_category, _categories(study))
+        panel = with_goods(panel, flows.by_category, about)
     return panel, flows.by_category
 
 
@@ -220,7 +221,7 @@ def _neighbours(study: Study) -> Any:
     path = study.resolve(study.neighbours.file)
     if not is_polygons(path.name):
         return read_table(path, {}, "neighbours", all_text=True)
-    if not path.is_file():
+    if not is_file(path):
         msg = f"The neighbours file does not exist: {path}."
         raise DataError(msg)
     return shared_borders(path, study.neighbours.region)
@@ -340,7 +341,7 @@ def read_table(
     DataError
         If the file is missing, unreadable, or lacks a column that `columns` names.
     """
-    if not path.is_file():
+    if not is_file(path):
         msg = f"The {what} file does not exist: {path}."
         raise DataError(msg)
     try:
@@ -392,7 +393,5 @@ def input_files(study: Study) -> tuple[Path, ...]:
     if study.path is not None:
         paths.insert(0, study.path)
     if study.transactions is not None:
-        from tradelift.log.files import find_files
-
         paths += find_files(study.transactions.files, study.folder)
     return tuple(paths)

@@ -81,7 +81,7 @@ def repeat(study: Study, out: str | Path = "out", *, progress: Progress = silent
 def _same_inputs(study: Study, finished: FinishedRun) -> None:
     """Refuse inputs that are not those of the run, naming each."""
     then = finished.manifest["inputs"]
-    now = {name: _hash(path) for name, path in _named(study).items()}
+    now = {name: file_hash(path) for name, path in _named(study).items()}
     wrong = [f"{name} was changed" for name in sorted(then.keys() & now.keys()) if then[name] != now[name]]
     wrong += [f"{name} is not read any more" for name in sorted(then.keys() - now.keys())]
     wrong += [f"{name} is new" for name in sorted(now.keys() - then.keys())]
@@ -96,14 +96,6 @@ def _named(study: Study) -> dict[str, Path]:
     """Inputs by the names that the manifest gives them."""
     paths = {str(path): path for path in input_files(study)}
     return {name: paths[text] for name, text in hashes(list(paths.values()), study.folder, str).items()}
-
-
-def _hash(path: Path) -> str:
-    try:
-        return file_hash(path)
-    except OSError as error:
-        msg = f"An input of the run cannot be read: {path}: {error.strerror}."
-        raise DataError(msg) from None
 
 
 def _differences(finished: FinishedRun, folder: Path, found: Mapping[str, str]) -> Iterator[tuple[str, str]]:
