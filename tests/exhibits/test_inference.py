@@ -6,6 +6,9 @@ import pytest
 import tradelift as tl
 from tests.exhibits.small import estimated, one_side, study
 from tradelift.exhibits import EXHIBITS, missing
+from tradelift.exhibits.headline import percent
+from tradelift.exhibits.labels import plain
+from tradelift.inference import Randomized
 from tradelift.worlds.affinity_panels import AffinityWorld, draw_affinity_world
 
 INFERENCE = EXHIBITS["inference"]
@@ -89,3 +92,22 @@ def test_the_title_counts_intervals_that_leave_out_zero(shown):
         clear = sum(not r["conf_low"] <= 0 <= r["conf_high"] for r in rows)
         said.append(f"{clear} of {len(rows)} intervals of {name}")
     assert shown.finding.startswith(f"Zero lies outside of {' and '.join(said)}")
+
+
+def test_the_top_of_the_report_names_the_widest_interval_and_randomization(panel, shown, found):
+    rows = [r for r in shown.tables[1].records() if r["direction"] == "both" and r["conf_low"] is not None]
+    rows = [r for r in rows if not np.isnan(r["conf_low"])]
+    widest = max(rows, key=lambda r: r["conf_high"] - r["conf_low"])
+    clear = sum(not r["conf_low"] <= 0 <= r["conf_high"] for r in rows)
+    if np.isinf(widest["conf_high"] - widest["conf_low"]):
+        assert f"under {widest['errors']} the effect is not bounded." in shown.doubt
+    else:
+        low, high = (plain(percent(widest[end])) for end in ("conf_low", "conf_high"))
+        assert f"95% intervals is {low} to {high}%, under {widest['errors']}." in shown.doubt
+    drawn = next(r for r in rows if r["errors"] == "within-group")
+    assert f"By randomization, within-group p = {plain(drawn['p_value'], 3)}." in shown.doubt
+    assert shown.doubt.startswith("Spatial RD both ways: ")
+    assert shown.doubt.endswith(f"{clear} of the {len(rows)} intervals leave out 0.")
+    bounded = {k: f for k, f in found.items() if not isinstance(f, Randomized)}
+    assert "95% intervals is " in INFERENCE.show(study(), panel, bounded).doubt
+    assert INFERENCE.show(study(), panel, {}).doubt == ""

@@ -322,3 +322,14 @@ def test_no_part_is_said_of_an_effect_that_is_not_clear(panel, found):
     other = {key: vague(x) for key, x in found["awareness"].items()}
     title = EXHIBITS["awareness"].show(asked(), panel, other).finding
     assert title == "The effect is not told from 0, nor is a part of it through search"
+
+
+def test_titles_are_of_the_first_direction_that_has_an_effect(panel, found):
+    def vague(key, x):
+        if not isinstance(x, Mediated) or ", both, " not in key:
+            return x
+        return replace(x, estimate=replace(x.estimate, covariance=x.estimate.covariance * 1e4))
+
+    other = {key: vague(key, x) for key, x in found["migration"].items()}
+    title = EXHIBITS["migration"].show(asked(), panel, other).finding
+    assert "(from east to west)" in title or "(from west to east)" in title

@@ -179,7 +179,10 @@ def _leading(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estima
 
 def _notes(panel: Panel, found: Mapping[str, Estimate]) -> Iterator[str]:
     words = _kinds(panel)
-    yield f"Control types: {'; '.join(f'{k} {text}' for k, text in words.items())}."
+    kinds = panel.pairs.control_type
+    count = {k: int(np.count_nonzero(kinds == k)) for k in words}
+    said = "; ".join(f"{k} {text} ({count[k]:,} directed pairs)" for k, text in words.items())
+    yield f"Control types: {said}. Partner pairs: {int(np.count_nonzero(kinds == PARTNER)):,}."
     yield "Corners: with pairs that differ from the partner pair in both regions, each of them near."
     yield from dict.fromkeys(note for e in found.values() for note in e.diagnostics.notes)
 

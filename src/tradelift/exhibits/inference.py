@@ -119,7 +119,7 @@ def _of_spatial_rd(study: Study, model: Model, direction: str) -> dict[str, Task
 
 def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     """Show each design's coefficient under every error, and say how far they are apart."""
-    tables, figures, sentences, found = [], [], [], {}
+    tables, figures, sentences, found, firsts = [], [], [], {}, {}
     for name, model in _models(study, panel).items():
         lines = [line for d in panel.directions for line in _lines(name, model, d, results)]
         if not lines:
@@ -128,9 +128,14 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         tables.append(_table(study, panel, name, model, first, lines, results))
         figures.append(_figure(panel, name, model, first, lines))
         sentences += list(_sentences(panel, name, model_label(study, panel, model), first, lines))
+        firsts[name] = first
         found[name] = [x for x in lines if x.direction == panel.directions[0] and x.is_known]
     return Shown(
-        tables=tuple(tables), figures=tuple(figures), sentences=tuple(sentences), finding=_finding(panel, found)
+        tables=tuple(tables),
+        figures=tuple(figures),
+        sentences=tuple(sentences),
+        finding=_finding(panel, found),
+        doubt=_doubt(panel, found, firsts),
     )
 
 
@@ -143,6 +148,29 @@ def _finding(panel: Panel, found: Mapping[str, list[Line]]) -> str:
     ]
     where = f" ({way(panel, panel.directions[0])})" if way(panel, panel.directions[0]) else ""
     return fitting(f"Zero lies outside of {' and '.join(said)}{where}") if said else ""
+
+
+def _doubt(panel: Panel, found: Mapping[str, list[Line]], firsts: Mapping[str, Estimate]) -> str:
+    """The widest interval of the closer design over all flows, and what randomization says."""
+    name = next((n for n in (SPATIAL, GRAVITY) if found.get(n)), None)
+    if name is None:
+        return ""
+    lines, first = found[name], firsts[name]
+    widest = max(lines, key=lambda x: x.high - x.low)
+    where = way(panel, panel.directions[0])
+    said = [f"{NAMES[name]}{f' {where}' if where else ''}: {_widest(widest, first, len(lines))}"]
+    draws = [f"{x.errors} p = {plain(x.p_value, 3)}" for x in lines if x.is_drawn and not np.isnan(x.p_value)]
+    if draws:
+        said.append(f"By randomization, {', '.join(draws)}.")
+    clear = sum(not x.low <= 0 <= x.high for x in lines)
+    return " ".join([*said, f"{clear} of the {len(lines)} intervals leave out 0."])
+
+
+def _widest(line: Line, first: Estimate, count: int) -> str:
+    if np.isinf(line.high - line.low):
+        return f"under {line.errors} the effect is not bounded."
+    low, high = (plain(_shown(first, end)) for end in (line.low, line.high))
+    return f"the widest of {count} 95% intervals is {low} to {high}{'%' if is_log(first) else ''}, under {line.errors}."
 
 
 def _lines(name: str, model: Model, direction: str, results: Mapping[str, Finding]) -> Iterator[Line]:

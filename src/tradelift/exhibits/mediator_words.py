@@ -48,10 +48,11 @@ def finding(held: Held) -> str:
     """What is left of the effect with the first mediator held, and whether the difference is told from 0."""
     mediator = held.mediators[0]
     name = in_words(held.study, held.panel, mediator)
-    found = next(iter(held.of(held.designs[0], mediator).items()), None) if held.designs else None
-    if found is None:
+    found = list(held.of(held.designs[0], mediator).items()) if held.designs else []
+    if not found:
         return ""
-    direction, x = found
+    # without an effect there is no part: the first direction that has one
+    direction, x = next((item for item in found if size_of(item[1], TOTAL).is_clear), found[0])
     total, direct, part = (size_of(x, term) for term in (TOTAL, DIRECT, MEDIATED))
     if not total.is_clear:
         told = "The effect is not told from 0, nor is a part of it"

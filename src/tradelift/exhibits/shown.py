@@ -311,6 +311,8 @@ class Shown:
     finding
         What was found, as the title of the section: one plain sentence of at most `LONGEST_FINDING` characters without
         a full stop, with the number that matters. Empty where nothing was found that a sentence can hold.
+    doubt
+        How sure the answer is, in sentences for the top of the report, where the finding does not say it.
     """
 
     tables: tuple[Table, ...] = ()
@@ -318,3 +320,4 @@ class Shown:
     sentences: tuple[str, ...] = field(default=())
     headline: Headline | None = None
     finding: str = ""
+    doubt: str = ""
