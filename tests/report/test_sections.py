@@ -35,10 +35,10 @@ def test_the_front_page_says_how_sure_from_what_was_found():
     shown = {
         "placebo": Shown(finding="No effect of placebo partners"),
         "bandwidth": Shown(),
-        "inference": Shown(finding="A"),
+        "inference": Shown(finding="A", doubt="B."),
     }
     assert [(d.label, d.text, d.section) for d in doubts(shown)] == [
-        ("Errors", "A.", "inference"),
+        ("Errors", "B.", "inference"),
         ("Placebo partners", "No effect of placebo partners.", "placebo"),
     ]
 

@@ -107,9 +107,9 @@ def chapters(
 def doubts(shown: Mapping[str, Shown]) -> tuple[Doubt, ...]:
     """Say how sure the answer is, from what exhibits found."""
     return tuple(
-        Doubt(label=label, text=f"{shown[name].finding}.", section=name)
+        Doubt(label=label, text=shown[name].doubt or f"{shown[name].finding}.", section=name)
         for name, label in DOUBTS.items()
-        if name in shown and shown[name].finding
+        if name in shown and (shown[name].doubt or shown[name].finding)
     )
 
 
