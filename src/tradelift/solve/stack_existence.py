@@ -169,13 +169,17 @@ def _program(doubts: Sequence[_Doubt], d: int) -> list[Bools]:
     moves: Any = hstack(
         [csr_array(np.where(np.abs(regressors) > ZERO, regressors, 0.0)), effects, eye_array(n)], format="csr"
     )
-    solution = linprog(
-        np.concatenate([np.zeros(free), -np.ones(n)]),
-        A_ub=moves,
-        b_ub=np.zeros(n),
-        bounds=[(None, None)] * free + [(0.0, 1.0)] * n,
-        method="highs",
-    )
+    for presolve in (True, False):  # HiGHS breaks off now and then where it simplifies rows that are nearly redundant
+        solution = linprog(
+            np.concatenate([np.zeros(free), -np.ones(n)]),
+            A_ub=moves,
+            b_ub=np.zeros(n),
+            bounds=[(None, None)] * free + [(0.0, 1.0)] * n,
+            method="highs",
+            options={"presolve": presolve},
+        )
+        if solution.x is not None:
+            break
     if solution.x is None:
         msg = f"The search for separated observations of the stack failed: {solution.message}."
         raise ConvergenceError(msg)
