@@ -114,3 +114,44 @@ def test_import_loads_nothing_heavy():
     code = "import sys; sys.argv = ['tradelift', '--help']\nfrom tradelift import cli\ntry: cli.app()\nexcept SystemExit: pass\nprint([m for m in ('numpy', 'pandas', 'ibis', 'duckdb', 'altair') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+def test_machines_read_what_a_check_found(tmp_path):
+    study = write_study(tmp_path)
+    done = call("check", study, "--json", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert (said["ok"], said["mistakes"]) == (True, [])
+    assert said["panel"] == {"cells": 150, "directed_pairs": 50, "regions": 10, "periods": 3}
+    assert said["account"] == [{"stage": "flows", "read_rows": 150, "kept_rows": 150, "excluded": {}}]
+    study.write_text(STUDY.replace("flows:", "flwos:") + "seed: -1\n")
+    done = call("check", study, "--json")
+    assert done.returncode == 2
+    first, second = sorted(json.loads(done.stdout)["mistakes"], key=lambda mistake: mistake["line"])[-2:]
+    assert (first["file"], first["line"], first["column"]) == (str(study), 4, 1)
+    assert "Did you mean 'flows'?" in first["message"]
+    assert second["line"] == 5
+    assert f"{study}:4:1  {first['message']}" in done.stderr
+    study.write_text(STUDY)
+    (tmp_path / "flows.csv").unlink()
+    done = call("check", study, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["ok"]) == (2, False)
+    assert found["mistakes"][0]["line"] is None
+    assert "flows file does not exist" in found["mistakes"][0]["message"]
+
+
+def test_machines_read_what_a_run_wrote(tmp_path):
+    study = write_study(tmp_path)
+    out = tmp_path / "out"
+    done = call("run", study, "--out", out, "--only", "gravity", "--json", "--verbose")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert set(said["seconds"]) == {"panel", "estimates", "report"}
+    assert said["headline"].startswith("Partner pairs trade ")
+    assert all(Path(path).exists() for path in said["paths"].values())
+    assert (said["exhibits"], said["estimates"] > 0) == (["gravity"], True)
+    assert "INFO tradelift.pipeline.manifest: panel took" in done.stderr
+    done = call("run", study, "--out", out, "--check", "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["differences"] == {}

@@ -45,6 +45,18 @@ def version(show: bool) -> None:  # noqa: FBT001 - typer's callback
         raise typer.Exit
 
 
+def log_to_screen(verbose: bool) -> None:  # noqa: FBT001 - typer's callback
+    """Show on standard error what the pipeline logs."""
+    if verbose:
+        import logging
+
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logging.getLogger("tradelift").setLevel(logging.DEBUG)
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", callback=log_to_screen, help="Log each step to standard error.")
+]
 Version = Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")]
 
 
@@ -53,7 +65,11 @@ def main() -> None:
     try:
         app()
     except (StudyError, DataError, DesignError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the message is the output
+        say(str(error))
+        if "--json" in sys.argv:
+            from tradelift.pipeline.summary import refused
+
+            answer(True, refused(error), "")
         sys.exit(2)
 
 
@@ -95,9 +111,15 @@ def simulate(folder: Folder, scale: Scale = "small", seed: Seed = 20170101, quie
 
 
 @app.command()
-def check(study: StudyFile, quiet: Quiet = False) -> None:  # noqa: FBT002
+def check(
+    study: StudyFile,
+    as_json: AsJson = False,  # noqa: FBT002
+    quiet: Quiet = False,  # noqa: FBT002
+    verbose: Verbose = False,  # noqa: ARG001, FBT002
+) -> None:
     """Read and validate the study and all that it names; estimate nothing."""
     from tradelift.pipeline import check as check_study
+    from tradelift.pipeline.summary import checked as summary
     from tradelift.study import read_study
 
     checked = read_study(study)
@@ -113,7 +135,7 @@ def check(study: StudyFile, quiet: Quiet = False) -> None:  # noqa: FBT002
             say(f"note: {note}")
         for name, why in absent.items():
             say(f"{name}: {why}")
-    typer.echo("ok")
+    answer(as_json, summary(checked, panel, absent), "ok")
 
 
 @app.command()
@@ -136,10 +158,13 @@ def run(
     engine: Annotated[str | None, typer.Option(help="What sums the log: duckdb or spark, else the study's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Estimate anew what an earlier run has kept.")] = False,  # noqa: FBT002
     repeat: Annotated[bool, typer.Option("--check", help="Repeat the finished run in --out and compare.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
     quiet: Quiet = False,  # noqa: FBT002
+    verbose: Verbose = False,  # noqa: ARG001, FBT002
 ) -> None:
     """Run a study from its inputs to its report, or repeat a finished run and compare."""
     from tradelift.pipeline import run as run_study
+    from tradelift.pipeline.summary import ran
     from tradelift.study import read_study
 
     checked = read_study(study)
@@ -147,27 +172,27 @@ def run(
         msg = "--check repeats a run as its manifest says; leave out --only, --engine and --force."
         raise StudyError(msg)
     if repeat:
-        compare_repetition(checked, out, quiet)
+        compare_repetition(checked, out, quiet, as_json)
         return
     with progress(quiet) as show:
-        run_study(checked, out, only=only or (), engine=engine, force=force, progress=show)
-    typer.echo(out / "report.html")
+        results = run_study(checked, out, only=only or (), engine=engine, force=force, progress=show)
+    answer(as_json, ran(results), out / "report.html")
 
 
-def compare_repetition(study: "Study", out: Path, quiet: bool) -> None:  # noqa: FBT001 - an option passed on
+def compare_repetition(study: "Study", out: Path, quiet: bool, as_json: bool) -> None:  # noqa: FBT001 - options passed on
     """Repeat a finished run; outputs that differ end with status 1."""
     from tradelift.pipeline import repeat
+    from tradelift.pipeline.summary import repeated
 
     with progress(quiet) as show:
         repetition = repeat(study, out, progress=show)
     for version in repetition.versions:
         say(f"note: made with {version}")
-    for name, how in repetition.differences.items():
-        typer.echo(f"{name}: {how}")
+    said = "\n".join(f"{name}: {how}" for name, how in repetition.differences.items())
     say(f"{repetition.same:,} outputs are the same, {len(repetition.differences):,} differ")
+    answer(as_json, repeated(repetition), said or "ok")
     if repetition.differences:
         raise typer.Exit(1)
-    typer.echo("ok")
 
 
 @app.command()

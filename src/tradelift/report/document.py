@@ -79,7 +79,7 @@ def report_html(
     tables, figures
         Markup of each, by name.
     """
-    answer = _headline(shown)
+    answer = headline_of(shown)
     account = account_table(panel)
     return page(
         "report.html.j2",
@@ -97,8 +97,8 @@ def report_html(
     )
 
 
-def _headline(shown: Mapping[str, Shown]) -> Headline | None:
-    """The answer of the last exhibit that has one: later exhibits compare more closely."""
+def headline_of(shown: Mapping[str, Shown]) -> Headline | None:
+    """Find the answer of the last exhibit that has one: later exhibits compare more closely."""
     answers = [exhibit.headline for exhibit in shown.values() if exhibit.headline is not None]
     return answers[-1] if answers else None
 
