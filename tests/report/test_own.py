@@ -34,6 +34,7 @@ def test_every_format_has_the_numbers(every, tmp_path):
     assert read_latex((tmp_path / "main.tex").read_text(encoding="utf-8")) == html
     assert read_docx((tmp_path / "main.docx").read_bytes()) == html
     assert read_html(shown._repr_html_()) == html
+    assert shown._repr_html_().endswith("<br>Mine.</p></div>")
     for one in every:
         for row in one.tidy().to_dict("records"):
             text = f"{row['estimate']:.3f}".replace("-", "\N{MINUS SIGN}")

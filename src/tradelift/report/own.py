@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from tradelift.errors import DesignError
@@ -55,7 +56,8 @@ class PaperTable:
         return path
 
     def _repr_html_(self) -> str:
-        return table_html(self.content)
+        notes = "<br>".join(map(escape, self.content.notes))
+        return f"<div>{table_html(self.content)}<p>{notes}</p></div>"
 
 
 def table(
