@@ -1,7 +1,7 @@
 """
 Break runs on purpose, and see that results are old or new and never a mixture, and that a rerun finishes.
 
-    python scripts/faults.py [--trials 300] [--folder DIR]
+    python scripts/faults.py [--trials 300] [--step 1] [--folder DIR] [--short]
 
 A study with a log is run in forked processes over the finished results of an earlier log. They are killed with SIGKILL
 before each of their operations on files (renames, removals, files that are opened, folders that are made), and at
@@ -329,11 +329,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--step", type=int, default=1, help="kill before each so many-th operation on files")
+    parser.add_argument("--folder", type=Path, help="where temporary files go")
+    parser.add_argument("--short", action="store_true", help="print, and leave the page as it is")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        found = rows(Ground(Path(folder)), options.trials, options.seed)
-    write_part("faults", table(found))
+        found = rows(Ground(Path(folder)), options.trials, options.seed, options.step)
+    if options.short:
+        print(table(found))
+    else:
+        write_part("faults", table(found))
     if any(c["injected"] != c[OLD] + c[NEW] or c["finished"] < c["injected"] for _, _, c in found):
         raise SystemExit(1)
 
