@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -73,3 +74,20 @@ def test_places_have_their_other_names_and_their_group():
     )
     assert figure.places[3].other_names == ("别名3",)
     assert figure.places[3].group == panel.regions.group[3]
+
+
+def test_the_outlines_of_the_study_are_on_the_map_with_their_sides(tmp_path):
+    def feature(region, x):
+        ring = [[x, 28.0], [x + 1, 28.0], [x + 1, 29.0], [x, 29.0], [x, 28.0]]
+        return {"properties": {"id": region}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+
+    (tmp_path / "map.geojson").write_text(
+        json.dumps({"features": [feature("e1", 119.0), feature("w1", 106.0), feature("nowhere", 110.0)]})
+    )
+    about = study(neighbours={"file": "map.geojson", "region": "id"}).model_copy(update={"folder": tmp_path})
+    figure = EXHIBITS["map"].show(about, two_sides(), {}).figures[0]
+    assert [outline.side for outline in figure.outlines] == [0, 1, None]
+    assert figure.outlines[0].rings[0][0] == (119.0, 28.0)
+    assert "Outlines: map.geojson, and Natural Earth, public domain." in figure.notes[0]
+    listed = study(neighbours={"file": "neighbours.csv"})
+    assert EXHIBITS["map"].show(listed, two_sides(), {}).figures[0].outlines == ()
