@@ -13,7 +13,6 @@ from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import FLAT, MAX_ITERATIONS, solve_effects
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, periods, ratio, row_sums, spread_of
-from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
 
@@ -143,8 +142,7 @@ def slabs_of(cuts: Sequence[Cut], pieces: Sequence[Sequence[slice]] | None = Non
     """Cut pieces, at their usual places unless others are given."""
     at = [periods(c.piece) for c in cuts] if pieces is None else pieces
     wanted = [(n, c, own) for n, (c, several) in enumerate(zip(cuts, at, strict=True)) for own in several]
-    cells = sum(c.piece.outcome.size for c in cuts if c.sample is not None)
-    return side_by_side(lambda n, c, own: c.slab(n, own), cells, *zip(*wanted, strict=True))
+    return [c.slab(n, own) for n, c, own in wanted]
 
 
 def start_of(cuts: Sequence[Cut], k: int) -> Solved:
