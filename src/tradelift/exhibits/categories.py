@@ -39,7 +39,7 @@ EACH = "by category"
 LEVEL = 0.05
 WHAT = {
     "priority": "categories with priority in the programme",
-    "advantage": "categories in which the second side has a comparative advantage",
+    "advantage": "categories in which {side} has a comparative advantage",
 }
 SHORT = {"priority": ("Priority categories", "others"), "advantage": ("Categories with an advantage", "others")}
 GROUPS = {
@@ -206,7 +206,9 @@ def _sentences(
                 known[part_of(t)].label for t, p in zip(clear["term"], clear["step_down"], strict=True) if p < LEVEL
             ]
             equal = "Effects differ between categories" if test.p_value < LEVEL else "Equal effects are not rejected"
-            from_0 = f"{len(kept)} effect differs" if len(kept) == 1 else f"{len(kept)} effects differ"
+            from_0 = (
+                f"{len(kept)} effects differ" if len(kept) > 1 else "1 effect differs" if kept else "no effect differs"
+            )
             yield (
                 f"{equal}: F = {plain(test.statistic, 2)}, {p_words(test.p_value)}. Allowing for {len(parts)} tests, "
                 f"{from_0} from 0 at 5%{': ' if kept else ''}{', '.join(kept)}."
@@ -229,7 +231,8 @@ def _of_groups(
                 f"{p_words(p_of(gap))}"
             )
         if parts:
-            yield f"Money of {WHAT[name]} and of the others ({lead.design} by PPML): {'; '.join(parts)}."
+            of = WHAT[name].format(side=panel.regions.sides[1] if panel.regions.sides else "")
+            yield f"Money of {of} and of the others ({lead.design} by PPML): {'; '.join(parts)}."
 
 
 def _coverage(panel: Panel) -> Iterator[str]:

@@ -58,6 +58,7 @@ EQUIVALENCE_COLUMNS = (
     Column(name="equivalence_p", label="p, within margin", kind="number", digits=3),
 )
 
+WHOSE = {"treated": "partner flows", "other flows": "other flows"}
 ALWAYS_THERE = 1e-9  # share trimmed: rounding, where the ratio is defined in every flow that is compared
 
 
@@ -199,7 +200,7 @@ def bounds_table(study: Study, panel: Panel, found: Findings) -> DataTable:
             Column(name="present_std_error", label="Std. error", kind="number", digits=2),
             Column(name="present_p_value", label="p", kind="number", digits=3),
             Column(name="trimmed", label="Trimmed (%)", kind="number", digits=2),
-            Column(name="whose", label="of"),
+            Column(name="whose", label="of", words=WHOSE),
             Column(name="lower", label="Lower bound", kind="number", digits=2),
             Column(name="upper", label="Upper bound", kind="number", digits=2),
             Column(name="conf_low", label="95% from", kind="number", digits=2),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tradelift.estimate import Estimate
-from tradelift.exhibits.concentration_tables import Findings, Margins, is_equivalent, top_less_rest
+from tradelift.exhibits.concentration_tables import WHOSE, Findings, Margins, is_equivalent, top_less_rest
 from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import direction_label, label, plain, signed
@@ -130,7 +130,8 @@ def _bounds(study: Study, panel: Panel, found: Findings, design: str) -> Iterato
             low, high = (numbers(x.tidy(), x.treatment[0])["estimate"] for x in (b.lower, b.upper))
             parts.append(
                 f"{direction_label(panel, direction)} {signed(low, 2)} to {signed(high, 2)} points (95% interval "
-                f"{plain(b.conf_low, 2)} to {plain(b.conf_high, 2)}; {plain(100 * b.trimmed, 2)}% of {b.whose} trimmed)"
+                f"{plain(b.conf_low, 2)} to {plain(b.conf_high, 2)}; {plain(100 * b.trimmed, 2)}% of "
+                f"{WHOSE.get(b.whose, b.whose)} trimmed)"
             )
     if parts:
         yield (

@@ -152,7 +152,7 @@ def _figures(
             points=points,
             mark=float(marks[0]) if marks else None,
             words=direction_words(panel) | DESIGNS,
-            notes=tuple(_marked(study, panel)),
+            notes=(f"{unit_of([e for *_, e in own])}, with 95% intervals.", *_marked(study, panel)),
             ticks=_ticks(panel),
         )
     own = list(events[EVENT])
@@ -172,19 +172,22 @@ def _figures(
             points=points,
             mark=-1.0,
             words=direction_words(panel),
-            notes=("The line marks the step before the start, which the others are compared with.",),
+            notes=(
+                f"{unit_of([e for *_, e in own])}, with 95% intervals.",
+                "The line marks the step before the start, which the others are compared with.",
+            ),
         )
 
 
 def _ticks(panel: Panel) -> dict[float, str]:
-    """Labels of the time axis: the first period of each year where there are several, else the ends."""
+    """Labels of the time axis: the first period of each year where there are several, else the first and the middle."""
     n = len(panel.periods)
     years = {t: p[:4] for t, p in reversed(list(enumerate(panel.periods)))}
     first = {year: t for t, year in years.items()}
     if 1 < len(first) < n and all(year.isdigit() for year in first):
         step = -(-len(first) // MOST_TICKS)
         return {float(first[year]): year for year in sorted(first)[::step]}
-    return {float(t): panel.periods[t] for t in (0, n - 1)}
+    return {float(t): panel.periods[t] for t in (0, n // 2)}
 
 
 def _called(panel: Panel, unit: str) -> str:
@@ -195,7 +198,7 @@ def _called(panel: Panel, unit: str) -> str:
 def _marked(study: Study, panel: Panel) -> Iterator[str]:
     marks = [f"{name} ({at})" for name, at in study.breaks.items() if at in panel.periods]
     if marks:
-        yield f"Bands: 95% intervals. The vertical line marks {marks[0]}."
+        yield f"The vertical line marks {marks[0]}."
 
 
 def _point(row: str, column: str, x: int, size: Size) -> CurvePoint:

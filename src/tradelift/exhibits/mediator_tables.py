@@ -160,7 +160,10 @@ def held_curve(held: Held, mediator: str) -> CurveFigure | None:
         points=tuple(points),
         mark=0.0,
         words=direction_words(held.panel) | DESIGNS,
-        notes=("Imai, Keele and Yamamoto (2010); the spreads of the errors are taken as known.",),
+        notes=(
+            "The part of the effect, in percent, with 95% intervals.",
+            "Imai, Keele and Yamamoto (2010); the spreads of the errors are taken as known.",
+        ),
     )
 
 
