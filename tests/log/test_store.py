@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from types import SimpleNamespace
 
+import duckdb
 import ibis
 import numpy as np
 import pyarrow as pa
@@ -174,6 +175,18 @@ def test_a_csv_log_is_summed_anew_where_a_file_changes(tmp_path, log):
     assert recalling(tmp_path, files="*.csv") == []
     write_csv(log.slice(400, 5), tmp_path / "two.csv")
     assert recalling(tmp_path, anew=True, files="*.csv") == MONTHS
+
+
+def test_two_tables_of_one_database_are_told_apart(tmp_path, log):
+    with duckdb.connect(tmp_path / "log.duckdb") as database:
+        database.execute("SET TimeZone = 'UTC'")
+        for name, rows in (("one", log), ("two", log.slice(100))):
+            database.register("rows_", rows)
+            database.execute(f"CREATE TABLE {name} AS SELECT * FROM rows_")
+    one, two = (f"duckdb://log.duckdb?table={name}" for name in ("one", "two"))
+    assert recalling(tmp_path, files=one) == MONTHS
+    assert recalling(tmp_path, anew=True, files=two) == MONTHS
+    assert recalling(tmp_path, files=two) == []
 
 
 def spoil(path, how):

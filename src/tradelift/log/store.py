@@ -120,7 +120,9 @@ class Definition:
         make
             Sums the period.
         """
-        contents = sorted((self._hash_file(f.path), sorted(f.folders.items())) for f in files)
+        contents = sorted(
+            (self._hash_file(f.path), sorted(f.folders.items()), repr(f.database and f.database.table)) for f in files
+        )
         key = _digest(repr((self._text, label, span, contents, duplicates)))
         found = None if self._force else self._read(label, key)
         if found is not None:
