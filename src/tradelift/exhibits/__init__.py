@@ -53,8 +53,8 @@ EXHIBITS: Mapping[str, Exhibit] = MappingProxyType(
     {
         x.name: x
         for x in (
-            partners.EXHIBIT,
             map.EXHIBIT,
+            partners.EXHIBIT,
             summary.EXHIBIT,
             partner_shares.EXHIBIT,
             gravity.EXHIBIT,

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "The programme": ("partners", "map", "summary", "partner_shares"),
+        "The programme": ("map", "partners", "summary", "partner_shares"),
         "The answer": ("gravity", "balance", "spatial_rd"),
         "Other choices": (
             "bandwidth",
