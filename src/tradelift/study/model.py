@@ -36,7 +36,7 @@ from tradelift.study.part import Part
 from tradelift.study.traits import check_trait, trait_columns
 
 EXHIBITS = (
-    "partners", "map", "summary", "partner_shares", "gravity", "balance", "spatial_rd", "bandwidth", "control_types",
+    "map", "partners", "summary", "partner_shares", "gravity", "balance", "spatial_rd", "bandwidth", "control_types",
     "rd_alternatives", "matching", "placebo", "specifications", "concentration", "categories", "traits", "dynamics",
     "migration", "awareness", "spending", "flights", "magnitude", "inference", "sensitivity", "spillovers",
 )  # fmt: skip
