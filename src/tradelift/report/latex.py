@@ -150,25 +150,24 @@ def _letter(column: Column) -> str:
 def _notes(table: Table, page: Page) -> list[str]:
     if not table.notes:
         return []
-    size = r"\scriptsize" if page.size in SMALLEST else r"\footnotesize"
-    said = " ".join(escape(note) for note in table.notes)
-    return [
-        r"\par\nopagebreak\smallskip",
-        rf"\noindent\begin{{minipage}}{{\linewidth}}{size}\raggedright",
-        said,
-        r"\end{minipage}",
-    ]
+    begin = rf"\noindent\begin{{minipage}}{{\linewidth}}{_size(page)}\raggedright"
+    return [r"\par\nopagebreak\smallskip", begin, " ".join(map(escape, table.notes)), r"\end{minipage}"]
 
 
-def _foot(table: Table, every: Sequence[Column]) -> list[str]:
+def _foot(table: Table, page: Page, every: Sequence[Column]) -> list[str]:
     """Notes on the last page of a longtable, no wider than the table."""
     if not table.notes:
         return []
-    said = " ".join(escape(note) for note in table.notes)
+    box = rf"\parbox[t]{{{table_width(every):.1f}em}}{{{_size(page)}\raggedright {' '.join(map(escape, table.notes))}}}"
     return [  # in a box without width, so that no column is widened
         rf"\multicolumn{{{len(every)}}}{{@{{}}l@{{}}}}{{\rule{{0pt}}{{3ex}}\makebox[0pt][l]{{%",
-        rf"\parbox[t]{{{table_width(every):.1f}em}}{{\raggedright {said}}}}}}} \\",
+        rf"{box}}}}} \\",
     ]
+
+
+def _size(page: Page) -> str:
+    """Letters of notes."""
+    return r"\scriptsize" if page.size in SMALLEST else r"\footnotesize"
 
 
 def _float(table: Table, page: Page, every: Sequence[Column], heads: list[str], body: list[str]) -> list[str]:
@@ -202,7 +201,7 @@ def _long(table: Table, page: Page, every: Sequence[Column], heads: list[str], b
         r"\toprule", *heads, r"\midrule", r"\endfirsthead",
         rf"\multicolumn{{{n}}}{{@{{}}l}}{{\textit{{continued}}}} \\",
         r"\toprule", *heads, r"\midrule", r"\endhead",
-        r"\midrule", r"\endfoot", r"\bottomrule", *_foot(table, every), r"\endlastfoot",
+        r"\midrule", r"\endfoot", r"\bottomrule", *_foot(table, page, every), r"\endlastfoot",
         *body,
         r"\end{longtable}",
         r"\endgroup",
