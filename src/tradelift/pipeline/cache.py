@@ -28,7 +28,7 @@ class EstimateCache:
     """
 
     def __init__(self, folder: Path | None, *, force: bool = False) -> None:
-        self._memory = Memory(folder, verbose=0)
+        self._memory = Memory(None if folder is None else private_place(folder), verbose=0)
         self._force = force
         self._ready: set[str] = set()  # estimated in this run, and kept in the folder
         self._seen: dict[str, Finding] = {}
