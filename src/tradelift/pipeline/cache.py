@@ -12,6 +12,7 @@ import tradelift
 from tradelift.designs import Finding, Task, task_json
 from tradelift.errors import ConvergenceError, DesignError
 from tradelift.panel import Panel
+from tradelift.pipeline.private import private_place
 from tradelift.pipeline.workers import attempts
 
 
