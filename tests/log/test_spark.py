@@ -33,6 +33,8 @@ def session():
     settings = {
         "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "2",
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+        # to compile each query takes longer than to evaluate it on so few rows; the test of the command line compiles
+        "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }  # fmt: skip
     builder = SparkSession.builder.master("local[2]")
     for key, value in settings.items():
