@@ -1,8 +1,8 @@
 """
 A place for pickles that nobody else has written.
 
-Estimates are kept as pickles, and to read a pickle is to run what its writer wants. A study may come from others, with a
-folder of kept estimates in it; so the place of ours has a name that only this user's key gives, bound to where it is.
+Estimates are kept as pickles, and to read a pickle is to run what its writer wants. A study may come from others, with
+a folder of kept estimates in it; so the place of ours has a name that only this user's key gives, bound to where it is.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def private_place(folder: Path) -> Path | None:
 
 
 def _key() -> bytes:
-    """This user's key, made at its first use."""
+    """Read the key of this user, made at its first use."""
     home = os.environ.get("XDG_CONFIG_HOME")
     place = (Path(home) if home else Path.home() / ".config") / "tradelift"
     path = place / "key"
