@@ -11,7 +11,7 @@ AXE := tests/browser/node_modules/axe-core/axe.min.js
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports unit simulations engines latex browser docs bench format clean
+.PHONY: help demo test check lint types imports unit simulations engines latex browser wheel docs bench audit format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +33,7 @@ demo: $(READY)  ## simulate the East-West world, run the whole study, say where 
 
 test: lint types imports unit  ## lint, types, import contract, unit tests
 
-check: test simulations latex docs browser  ## everything that a change must pass
+check: test simulations latex docs wheel browser  ## everything that a change must pass
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check
@@ -73,6 +73,9 @@ $(AXE): tests/browser/package.json
 browser: $(READY) $(AXE)  ## open the report in Chromium, and ask axe-core (Debian: apt-get install chromium npm)
 	$(BIN)/pytest -q -m browser
 
+wheel: $(READY)  ## build, install into a fresh environment, and use it there (PYTHONS: with which)
+	$(BIN)/python scripts/fresh_install.py $(PYTHONS)
+
 docs: $(READY)  ## build the pages and the reference into site/; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs site
 
@@ -89,6 +92,10 @@ $(PEERS)/.ready: pyproject.toml
 
 bench: $(READY) $(PEERS)/.ready  ## tradelift beside other packages, seven minutes on a quiet machine
 	$(BIN)/python benchmarks/run.py
+
+audit: $(READY)  ## known vulnerabilities of the pinned dependencies; needs an advisory database on the network
+	@$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q pip-audit
+	$(BIN)/python -m pip_audit -r constraints.txt --no-deps --disable-pip --strict
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix
