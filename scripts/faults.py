@@ -1,7 +1,7 @@
 """
 Break runs on purpose, and see that results are old or new and never a mixture, and that a rerun finishes.
 
-    python scripts/faults.py [--trials 300] [--step 1] [--folder DIR] [--short]
+    python scripts/faults.py [--trials 300] [--step 1] [--rerun 1] [--folder DIR] [--short]
 
 A study with a log is run in forked processes over the finished results of an earlier log. They are killed with SIGKILL
 before each of their operations on files (renames, removals, files that are opened, folders that are made), and at
@@ -12,6 +12,8 @@ file, and the study is run again. Linux only.
 
 import argparse
 import contextlib
+import importlib
+import itertools
 import os
 import random
 import resource
@@ -26,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from fault_lines import DONE, MIXTURE, NEW, NONE, OLD, REFUSED, at_lines, ended, fork
 from reliability import write_part
 from run_memory import tree
 
@@ -39,20 +42,19 @@ ONLY = ("partners", "gravity")
 EVENTS = frozenset({
     "open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree", "shutil.move",
 })  # fmt: skip
-OLD, NEW, NONE, MIXTURE = "old", "new", "none", "mixture"
-DONE, FAILED, REFUSED = 0, 1, 2
 
 
 class Ground:
     """Two studies that differ in their logs, and what each run of them gives."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, rerun: int) -> None:
+        self.folder, self.rerun = folder, rerun
         self.old, self.new = folder / "old" / "study.yaml", folder / "new" / "study.yaml"
         for study in (self.old, self.new):
             write_template(study.parent)
         shorten(self.old, months=1)
         shorten(self.new, months=2)
+        preload(lambda: run(self.old, folder / "first"))
         self.finished, self.contents = {}, {}
         for name, study in ((OLD, self.old), (NEW, self.new)):
             self.finished[name] = folder / f"finished_{name}"
@@ -88,6 +90,28 @@ class Ground:
         return self.state(self.out) == NEW and left == {"out", ".out.lock"}
 
 
+def preload(work: Callable[[], object]) -> None:
+    """Import what work imports, which is done in a child, for threads do not outlive a fork: no other child has to."""
+    reading, writing = os.pipe()
+
+    def told() -> int:
+        work()
+        os.write(writing, "\n".join(sys.modules).encode())
+        os.close(writing)
+        return DONE
+
+    child = fork(told)
+    os.close(writing)
+    with os.fdopen(reading) as names:
+        found = names.read().split("\n")
+    assert ended(child) == DONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in found:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+
 def shorten(study: Path, months: int) -> None:
     """Keep the first months of a log: a run is short, and has all of its steps."""
     log = study.parent / "transactions.csv"
@@ -112,23 +136,6 @@ def run(study: Path, out: Path) -> int:
     return DONE
 
 
-def fork(work: Callable[[], int]) -> int:
-    """Do work in a child, which has imported all that it needs."""
-    child = os.fork()
-    if not child:
-        status = FAILED
-        with contextlib.suppress(BaseException), contextlib.redirect_stderr(None):
-            warnings.simplefilter("ignore")
-            status = work()
-        os._exit(status)
-    return child
-
-
-def ended(child: int) -> int:
-    """Status of a child; minus the signal that killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def count_operations(act: Callable[[int], None]) -> None:
     """Call a function before each operation on files of this process, with its number."""
     number = 0
@@ -149,24 +156,20 @@ def _writes(arguments: tuple) -> bool:
     return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)) if mode is None else mode.strip("bt") != "r"
 
 
-def killed_at_operation(ground: Ground, number: int) -> int:
-    def work() -> int:
-        count_operations(lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == number else None)
-        return run(ground.new, ground.out)
-
-    return ended(fork(work))
-
-
 def at_operations(ground: Ground, step: int = 1) -> Counter:
     """Kill a run before each operation on files, or each `step`-th, until one ends without being killed."""
     found: Counter = Counter()
-    number = 1
-    while True:
+    for number in itertools.count(1, step):
+
+        def work(number: int = number) -> int:
+            count_operations(lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == number else None)
+            return run(ground.new, ground.out)
+
         ground.lay_out()
-        if killed_at_operation(ground, number) == DONE:
-            return found
+        if ended(fork(work)) == DONE:
+            break
         _count(found, ground, ground.state(ground.out))
-        number += step
+    return found
 
 
 def at_moments(ground: Ground, trials: int, rng: random.Random) -> Counter:
@@ -292,7 +295,8 @@ def two_at_once(ground: Ground, trials: int, rng: random.Random) -> Counter:
 def _count(found: Counter, ground: Ground, state: str) -> None:
     found["injected"] += 1
     found[state] += 1
-    if ground.place.exists():
+    if ground.place.exists() and found["injected"] % ground.rerun == 0:
+        found["reruns"] += 1
         found["finished"] += ground.finishes()
 
 
@@ -301,6 +305,7 @@ def rows(ground: Ground, trials: int, seed: int, step: int = 1) -> list[tuple[st
     rng = random.Random(seed)
     some = max(trials // 10, 1)
     out = [
+        ("SIGKILL before each line of code that puts results in their place", "", at_lines(ground.folder)),
         ("SIGKILL before each operation on files", "", at_operations(ground, step)),
         ("SIGKILL at a random moment", "", at_moments(ground, trials, rng)),
     ]
@@ -313,13 +318,14 @@ def rows(ground: Ground, trials: int, seed: int, step: int = 1) -> list[tuple[st
 
 def table(found: list[tuple[str, str, Counter]]) -> str:
     lines = [
-        "| fault | injected | old results | new results | neither or a mixture | rerun gives the same bytes | beside |",
-        "|---|---|---|---|---|---|---|",
+        "| fault | injected | old results | new results | neither, mixture | reruns | of them same bytes | beside |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, meaning, c in found:
         beside = f"{c['refused']} {meaning}" if meaning else ""
         lost = c["injected"] - c[OLD] - c[NEW]
-        lines.append(f"| {name} | {c['injected']} | {c[OLD]} | {c[NEW]} | {lost} | {c['finished']} | {beside} |")
+        numbers = (c["injected"], c[OLD], c[NEW], lost, c["reruns"], c["finished"])
+        lines.append(f"| {name} | {' | '.join(map(str, numbers))} | {beside} |")
     total = sum(c["injected"] for _, _, c in found)
     survived = sum(c[OLD] + c[NEW] for _, _, c in found)
     return "\n".join([*lines, "", f"**{total} faults injected, {survived} survived.**"])
@@ -330,16 +336,17 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--step", type=int, default=1, help="kill before each so many-th operation on files")
+    parser.add_argument("--rerun", type=int, default=1, help="run again after each so many-th fault")
     parser.add_argument("--folder", type=Path, help="where temporary files go")
     parser.add_argument("--short", action="store_true", help="print, and leave the page as it is")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        found = rows(Ground(Path(folder)), options.trials, options.seed, options.step)
+        found = rows(Ground(Path(folder), options.rerun), options.trials, options.seed, options.step)
     if options.short:
         print(table(found))
     else:
         write_part("faults", table(found))
-    if any(c["injected"] != c[OLD] + c[NEW] or c["finished"] < c["injected"] for _, _, c in found):
+    if any(c["injected"] != c[OLD] + c[NEW] or c["finished"] < c["reruns"] for _, _, c in found):
         raise SystemExit(1)
 
 
