@@ -52,6 +52,10 @@ def texts(html):
         (-12345, Column(name="c", label="", kind="count"), "\N{MINUS SIGN}12,345"),
         ("12345678901234567.10", Column(name="c", label="", kind="money"), "12,345,678,901,234,567.10"),
         ("both", Column(name="c", label="", words={"both": "Both directions"}), "Both directions"),
+        (0.0004, Column(name="x", label="", kind="number", digits=3, least=0.001), "<0.001"),
+        (0.001, Column(name="x", label="", kind="number", digits=3, least=0.001), "0.001"),
+        (-0.2, Column(name="x", label="", kind="number", digits=3, least=0.001), "\N{MINUS SIGN}0.200"),
+        (float("nan"), Column(name="x", label="", kind="number", digits=3, least=0.001), "n/a"),
     ],
 )
 def test_values_are_written_for_readers(value, column, expected):

@@ -89,10 +89,10 @@ def _table(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> DataTab
         Column(name="everywhere", label="From all others", kind="number", digits=3),
         Column(name="near", label="From near pairs", kind="number", digits=3),
         Column(name="near_error", label="Std. error", kind="number", digits=3),
-        Column(name="near_p", label="p", kind="number", digits=3),
+        Column(name="near_p", label="p", kind="number", digits=3, least=0.001),
         Column(name="net", label="Net of regions", kind="number", digits=3),
         Column(name="net_error", label="Std. error", kind="number", digits=3),
-        Column(name="net_p", label="p", kind="number", digits=3),
+        Column(name="net_p", label="p", kind="number", digits=3, least=0.001),
         Column(name="missing", label="Unknown", kind="count"),
     )
     return DataTable(

@@ -55,7 +55,7 @@ class Margins:
 EQUIVALENCE_COLUMNS = (
     Column(name="bound", label="Within \N{PLUS-MINUS SIGN}", kind="number", digits=2),
     Column(name="detectable", label="Detectable", kind="number", digits=2),
-    Column(name="equivalence_p", label="p, within margin", kind="number", digits=3),
+    Column(name="equivalence_p", label="p, within margin", kind="number", digits=3, least=0.001),
 )
 
 WHOSE = {"treated": "partner flows", "other flows": "other flows"}
@@ -95,7 +95,7 @@ def ratio_table(study: Study, panel: Panel, found: Findings, margins: Margins, m
             Column(name="std_error", label="Std. error", kind="number", digits=2),
             Column(name="conf_low", label="95% from", kind="number", digits=2),
             Column(name="conf_high", label="to", kind="number", digits=2),
-            Column(name="p_value", label="p", kind="number", digits=3),
+            Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
             *EQUIVALENCE_COLUMNS,
             Column(name="n_obs", label="Observations", kind="count"),
         ),
@@ -148,7 +148,7 @@ def sellers_table(panel: Panel, found: Findings, margins: Margins) -> DataTable:
             Column(name="std_error", label="Std. error", kind="number", digits=3),
             Column(name="conf_low", label="95% from", kind="number", digits=3),
             Column(name="conf_high", label="to", kind="number", digits=3),
-            Column(name="p_value", label="p, equal", kind="number", digits=3),
+            Column(name="p_value", label="p, equal", kind="number", digits=3, least=0.001),
             *EQUIVALENCE_COLUMNS,
         ),
         rows=tuple(rows),
@@ -198,7 +198,7 @@ def bounds_table(study: Study, panel: Panel, found: Findings) -> DataTable:
             Column(name="design", label="Design"),
             Column(name="present", label="There (points)", kind="number", digits=2),
             Column(name="present_std_error", label="Std. error", kind="number", digits=2),
-            Column(name="present_p_value", label="p", kind="number", digits=3),
+            Column(name="present_p_value", label="p", kind="number", digits=3, least=0.001),
             Column(name="trimmed", label="Trimmed (%)", kind="number", digits=2),
             Column(name="whose", label="of", words=WHOSE),
             Column(name="lower", label="Lower bound", kind="number", digits=2),

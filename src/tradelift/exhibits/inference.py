@@ -253,7 +253,7 @@ def _table(
             Column(name="ratio", label=f"over {first.se_type}", kind="number", digits=2),
             Column(name="conf_low", label="95% from", kind="number", digits=4),
             Column(name="conf_high", label="to", kind="number", digits=4),
-            Column(name="p_value", label="p", kind="number", digits=3),
+            Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
             Column(name="clusters", label="Clusters"),
         ),
         rows=rows,

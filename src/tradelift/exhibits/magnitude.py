@@ -34,7 +34,7 @@ COLUMNS = (
     Column(name="std_error", label="Std. error", kind="number", significant=4),
     Column(name="conf_low", label="95% from", kind="number", significant=4),
     Column(name="conf_high", label="to", kind="number", significant=4),
-    Column(name="p_value", label="p", kind="number", digits=3),
+    Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
 )
 NOTES = (
     "Effect: trade of partner pairs, y, less what it would have been without it, y exp(-b); share: of that trade.",

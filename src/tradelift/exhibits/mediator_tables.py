@@ -197,7 +197,7 @@ def _part_columns(name: str) -> tuple[Column, ...]:
         Column(name="std_error", label="Std. error", kind="number", digits=3),
         Column(name="conf_low", label="95% from", kind="number", digits=3),
         Column(name="conf_high", label="to", kind="number", digits=3),
-        Column(name="p_value", label="p", kind="number", digits=3),
+        Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
     )
 
 

@@ -33,6 +33,8 @@ class Column:
     significant
         Digits that count, in place of decimals, where the sizes of a column's numbers are far apart; whole numbers
         have all of theirs.
+    least
+        The smallest number that the report writes; "<0.001" stands for those below it. None: all are written.
     words
         How the report calls values that the CSV file has as they are in the data: "west->east".
     """
@@ -42,6 +44,7 @@ class Column:
     kind: Kind = "text"
     digits: int | None = None
     significant: int | None = None
+    least: float | None = None
     words: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -173,7 +173,7 @@ EFFECT_COLUMNS = (
     Column(name="conf_low", label="95% from", kind="number", digits=3),
     Column(name="conf_high", label="to", kind="number", digits=3),
     Column(name="percent", label="Percent", kind="number", digits=1),
-    Column(name="p_value", label="p", kind="number", digits=3),
+    Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
 )
 """Columns of a table with one estimate a row; `effect_values` fills them."""
 

@@ -96,7 +96,7 @@ def _table(study: Study, panel: Panel, found: Found) -> DataTable:
                 )
             ),
             Column(name="f", label="F", kind="number", digits=2),
-            Column(name="p_value", label="p", kind="number", digits=3),
+            Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
         ),
         rows=tuple(rows),
         label="direction",

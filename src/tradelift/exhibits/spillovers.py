@@ -167,7 +167,7 @@ def _table(study: Study, panel: Panel, lead: Model, lines: list[Line], results: 
             Column(name="conf_low", label="95% from", kind="number", digits=3),
             Column(name="conf_high", label="to", kind="number", digits=3),
             Column(name="percent", label="Percent", kind="number", digits=1),
-            Column(name="p_value", label="p", kind="number", digits=3),
+            Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
         ),
         rows=tuple(rows),
         label="comparison",

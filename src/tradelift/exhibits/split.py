@@ -78,7 +78,7 @@ APPROACH_COLUMNS = (Column(name="design", label="Design"), Column(name="estimato
 TEST_COLUMNS = (
     Column(name="statistic", label="F", kind="number", digits=2),
     Column(name="restrictions", label="Restrictions", kind="count"),
-    Column(name="p_value", label="p", kind="number", digits=3),
+    Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
 )
 """Columns of a joint test; `test_values` fills them."""
 

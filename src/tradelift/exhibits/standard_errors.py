@@ -53,7 +53,7 @@ def errors_table(
             Column(name="std_error", label="Std. error", kind="number", digits=4),
             Column(name="conf_low", label="95% from", kind="number", digits=4),
             Column(name="conf_high", label="to", kind="number", digits=4),
-            Column(name="p_value", label="p", kind="number", digits=3),
+            Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
             Column(name="clusters", label="Clusters"),
         ),
         rows=tuple(rows),

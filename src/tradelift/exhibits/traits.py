@@ -178,7 +178,7 @@ def _differences(study: Study, panel: Panel, results: Mapping[str, Finding], fou
             _direction_column(panel),
             *APPROACH_COLUMNS,
             *DIFFERENCE_COLUMNS,
-            Column(name="false_discovery", label="p, adjusted", kind="number", digits=3),
+            Column(name="false_discovery", label="p, adjusted", kind="number", digits=3, least=0.001),
         ),
         rows=tuple(rows),
         label="direction",

@@ -31,6 +31,8 @@ def written(value: Value, column: Column) -> str:
         return f"{int(value):,}".replace("-", MINUS)
     if column.kind == "money":
         return f"{Decimal(str(value)):,f}".replace("-", MINUS)
+    if column.least is not None and 0 <= float(value) < column.least:
+        return f"<{column.least:g}"
     digits = column.digits
     size = abs(float(value))
     if column.significant is not None and isfinite(size) and size > 0:
