@@ -1,4 +1,6 @@
+import importlib
 import os
+import sys
 from pathlib import Path
 
 # tests run side by side: threads of linear algebra that wait for each other would take what the next one needs
@@ -32,3 +34,14 @@ def olist() -> Path:
 @pytest.fixture(scope="session")
 def yotov() -> Path:
     return real_data("yotov/trade.parquet")
+
+
+@pytest.fixture(scope="module")
+def paper_page():
+    """The script that fills docs/paper.md."""
+    sys.path.insert(0, str(PROJECT / "scripts"))
+    names = ("paper_page", "paper_claims", "spatial_rd_page")
+    yield importlib.import_module(names[0])
+    sys.path.remove(str(PROJECT / "scripts"))
+    for name in names:
+        sys.modules.pop(name, None)

@@ -4,13 +4,20 @@ from math import log
 import pandas as pd
 import pytest
 
+from tests.conftest import PROJECT
 from tests.test_cli import call
 
 
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory):
+    """What the command said, and its folder."""
+    out = tmp_path_factory.mktemp("demonstration") / "demo"
+    return call("demo", "--out", out), out
+
+
 @pytest.mark.slow
-def test_the_demonstration_finds_what_it_simulated(tmp_path):
-    out = tmp_path / "demo"
-    done = call("demo", "--out", out)
+def test_the_demonstration_finds_what_it_simulated(demonstration):
+    done, out = demonstration
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(out / "report.html")
     assert "Gravity and spatial RD of trade beside the truth" in done.stderr
@@ -45,3 +52,15 @@ def test_the_demonstration_finds_what_it_simulated(tmp_path):
     for direction, effect in truth["effects"].items():
         row = rd.loc[f"log(trade), OLS, {direction}"]
         assert abs(row["estimate"] - effect) < 2 * row["std_error"]
+
+
+@pytest.mark.slow
+def test_the_demonstration_gives_the_numbers_of_the_page_on_the_paper(demonstration, paper_page):
+    _, out = demonstration
+    for new, old in zip(paper_page.read(out), paper_page.kept(PROJECT / "docs"), strict=True):
+        assert new["what"] == old["what"]
+        for name in ("estimate", "low", "high", "truth"):
+            # nine digits are kept; PPML stops at 1e-8 of its coefficients
+            assert (new[name] == "") == (old[name] == "")
+            if new[name]:
+                assert float(new[name]) == pytest.approx(float(old[name]), rel=1e-5, abs=1e-7)
