@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import tradelift as tl
-from tradelift.study import trait_columns
+from tradelift.study import template, trait_columns
 
 GOOD = """\
 name: A study
@@ -289,6 +289,16 @@ WRONG_GRIDS = {
     "none": ("bandwidth: {grid_km: []}", "study.yaml:4:15  exhibits.bandwidth.grid_km: give at least one bandwidth"),
     "unknown": ("bandwidth: {grid: [100]}", "study.yaml:4:15  exhibits.bandwidth.grid: unknown key"),
 }
+
+
+def test_a_template_that_cannot_be_written_leaves_no_half(tmp_path, monkeypatch):
+    def full(_path, _rows):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(template, "_write", full)
+    with pytest.raises(tl.StudyError, match=r"Cannot write to .*: No space left on device"):
+        template.write_template(tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
 def test_placebo_outcomes_are_named_one_or_several(tmp_path):

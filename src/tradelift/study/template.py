@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def write_template(folder: Path) -> list[Path]:
         _write(folder / names[2], [("east", "west"), *((EAST[e], WEST[w]) for e, w in PARTNERS)])
         _write(folder / names[3], _transactions())
     except OSError as error:
+        for name in names:  # none of them was there before
+            with suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
         msg = f"Cannot write to {folder}: {error.strerror}."
         raise StudyError(msg) from None
     return [folder / name for name in names]
