@@ -2,10 +2,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tradelift.spreadsheet import FORMULA, plain_text
+from tradelift.spreadsheet import FORMULA, NUMBER, plain_record, plain_text
 
-EVALUATED = ["=1+1", "+1", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff20x"]
-PLAIN = ["", "Bayford", "a=b", "'=1", "\u2212 0.5", "\u6210\u90fd"]
+EVALUATED = ["=1+1", "+1+1", "-2-3", "-", "-1x", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff20x"]
+PLAIN = ["-5", "+1.5e-3", "-.5", "", "Bayford", "a=b", "'=1", "\u2212 0.5", "\u6210\u90fd"]
 
 
 @pytest.mark.parametrize("text", EVALUATED)
@@ -19,5 +19,15 @@ def test_other_texts_stay(text):
 
 
 def test_arrow_finds_the_same():
-    found = pc.match_substring_regex(pa.array([*EVALUATED, *PLAIN]), FORMULA).to_pylist()
+    texts = pa.array([*EVALUATED, *PLAIN])
+    found = pc.and_not(pc.match_substring_regex(texts, FORMULA), pc.match_substring_regex(texts, NUMBER)).to_pylist()
     assert found == [True] * len(EVALUATED) + [False] * len(PLAIN)
+
+
+def test_records_keep_their_numbers():
+    assert plain_record({"=a": "=1", "b": -2.0, "c": "-2", "d": None}) == {
+        "'=a": "'=1",
+        "b": -2.0,
+        "c": "-2",
+        "d": None,
+    }

@@ -17,7 +17,7 @@ from tradelift.errors import DataError
 from tradelift.log.disclosure import LOGGED, Rules, disclose, public_cells
 from tradelift.log.disclosure_report import DisclosureReport
 from tradelift.pipeline.finished import FinishedRun, open_run
-from tradelift.spreadsheet import FORMULA, plain_text
+from tradelift.spreadsheet import FORMULA, NUMBER, plain_text
 from tradelift.study import MINOR_DIGITS
 
 FORMS = (".parquet", ".csv")
@@ -100,7 +100,8 @@ def for_spreadsheets(cells: pa.Table) -> pa.Table:
     for name in cells.column_names:
         column = cells[name]
         if pa.types.is_string(column.type):
-            formula = pc.match_substring_regex(column, FORMULA)
+            number = pc.match_substring_regex(column, NUMBER)
+            formula = pc.and_not(pc.match_substring_regex(column, FORMULA), number)
             column = pc.if_else(formula, pc.binary_join_element_wise("'", column, ""), column)
         columns[plain_text(name)] = column
     return pa.table(columns)

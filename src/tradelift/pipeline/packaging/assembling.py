@@ -66,6 +66,11 @@ class Package:
             yield "All inputs are packed as they are; nothing was judged."
         else:
             yield from self.disclosure.lines()
+            if not self.disclosure.public:
+                yield (
+                    "Not judged: the outputs. The report, its map, the summary and the shares of partners show sums by "
+                    "city and pair; look at them before you pass the package on."
+                )
         yield f"README.md has {self.to_fill} places that only the authors can fill: look for AUTHORS."
 
 
