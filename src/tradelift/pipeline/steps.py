@@ -24,6 +24,7 @@ from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
 from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
 from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
+from tradelift.spreadsheet import plain_record
 from tradelift.study import Study, read_study
 from tradelift.study.inputs import EngineInput
 from tradelift.threads import n_threads
