@@ -9,7 +9,7 @@ designs, families and errors, and each number is put beside its truth (`study_tr
     python scripts/study_truths.py [--worlds 200] [--processes 1] [--parts FOLDER]
 
 writes study_truths.csv (one row a number) and study_truths.md (what they say) to --out, by default docs/simulations.
-A world that is in --parts is not drawn again. It takes 3 to 4 s a world and core.
+A world that is in --parts is not drawn again. It takes about 6 s a world and core.
 """
 
 import argparse

@@ -36,11 +36,11 @@ from tradelift.worlds.treated import Effect, effects, treated_cells
 
 BOTH, EAST, WEST = "both", "east->west", "west->east"
 DIRECTIONS = {
-    "categories": (WEST,),
-    "traits": (WEST,),
+    "categories": (BOTH, WEST),
+    "traits": (BOTH, WEST),
     "dynamics": (BOTH, EAST, WEST),
-    "migration": (WEST,),
-    "awareness": (WEST,),
+    "migration": (BOTH, WEST),
+    "awareness": (BOTH, WEST),
     "flights": (BOTH,),
     "spending": (WEST,),
     "magnitude": (BOTH, EAST, WEST),
@@ -49,7 +49,8 @@ DIRECTIONS = {
 }
 """
 Sections of the report whose claims have a truth (a task that two of them plan stands under the first), and where they
-are looked at: from west to east goods and pairs differ; what is zero is so in both directions together.
+are looked at: both directions together lead; from west to east goods and pairs differ; each has its change at the
+break, and its money.
 """
 
 HALVES = "halves"

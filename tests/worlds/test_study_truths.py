@@ -14,12 +14,12 @@ from tradelift.worlds.panels import draw_panel
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "docs" / "simulations"
-WORLDS = 20
+WORLDS = 16
 SEEDS = range(10_000, 10_000 + WORLDS)  # not those of the committed table
-LUCK = 1e-5  # chance of fewer intervals that hold the truth, if .91 of them should: some 230 numbers are looked at
+LUCK = 1e-5  # chance of fewer intervals that hold the truth, if .91 of them should: some 360 numbers are looked at
 BREAKS_OFF = 167  # seed
-BIAS = 5.0  # Monte Carlo errors of a mean, for as many; t with 19 degrees of freedom
-MEAN = 0.90  # coverage of all numbers in 20 worlds, whose mean has a Monte Carlo error of about .01
+BIAS = 5.5  # Monte Carlo errors of a mean, for as many; t with 15 degrees of freedom
+MEAN = 0.90  # coverage of all numbers in 16 worlds, whose mean has a Monte Carlo error of about .01
 SECTIONS = {
     "categories", "traits", "dynamics", "migration", "awareness", "flights", "spending", "magnitude", "concentration",
     "spillovers",
@@ -144,6 +144,15 @@ def test_the_committed_table_has_every_section_and_world(scripts, committed):
 def test_the_committed_page_is_made_of_the_committed_table(scripts, committed):
     page = scripts["study_truths_report"].report(committed)
     assert page == (FOLDER / "study_truths.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_says_what_the_table_has(committed):
+    guide = (PROJECT / "docs" / "simulated-world.md").read_text(encoding="utf-8")
+    assert all(s.holds for s in committed)
+    assert f"the {len(committed)} lines" in guide
+    lowest, widest = min(s.coverage for s in committed), max(s.relative_width for s in committed)
+    assert f"in {lowest:.3f} of the worlds at least".replace("0.", ".") in guide
+    assert f"at {widest:.2f} times the width" in guide
 
 
 @pytest.mark.slow
