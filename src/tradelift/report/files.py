@@ -125,7 +125,7 @@ def _write_bytes(path: Path, content: bytes) -> Path:
 
 def _csv(records: Iterable[Record]) -> bytes:
     """Write records; what is not known is blank."""
-    rows = list(records)
+    rows = [plain_record(record) for record in records]
     file = StringIO(newline="")
     writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
