@@ -16,6 +16,7 @@ from tradelift.report.latex import table_latex
 from tradelift.report.numbers import is_unknown
 from tradelift.report.tables import table_html
 from tradelift.report.word import table_docx
+from tradelift.spreadsheet import plain_record
 
 TABLE_KINDS = ("html", "tex", "docx", "csv")
 
