@@ -152,3 +152,10 @@ def test_the_time_axis_is_labelled_by_years(shown):
     assert ">2018<" in svg
     assert ">2019<" in svg
     assert {p.column for p in figure.points} == set(figure.words) - {"both", "east->west", "west->east"}
+
+
+def test_each_table_by_unit_says_what_its_line_holds_for(shown):
+    for unit in ("year", "quarter", "period"):
+        table = next(t for t in shown.tables if t.name == f"dynamics_{unit}")
+        assert table.notes[-1] == f"The line holds for each {unit} by itself."
+        assert f", by {unit}; " in table.notes[-2]

@@ -72,7 +72,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     known = _categories(panel)
     groups = {name: list(estimates_by(results, found, f"by {name}", panel.directions)) for name in GROUPS}
     tables = (
-        category_table(panel, each, known, tuple(leading_notes(study, panel, each, lead))),
+        category_table(panel, each, known, tuple(leading_notes(study, panel, each, lead, "category"))),
         equality_table(panel, each, known),
         group_table(panel, groups, GROUPS),
     )

@@ -73,11 +73,10 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         for name in study.breaks
     }
     events = {what: list(estimates_by(results, found, what, panel.directions)) for what in (EVENT, COHORTS, PAIR)}
-    longest = next(reversed(list(by_unit.values())), [])
-    notes = tuple(leading_notes(study, panel, longest, lead))
+    notes = {u: tuple(leading_notes(study, panel, own, lead, u)) for u, own in by_unit.items()}
     tables = (
         break_table(study, panel, changes),
-        *(period_table(panel, unit, own, notes) for unit, own in reversed(by_unit.items())),
+        *(period_table(panel, unit, own, notes[unit]) for unit, own in reversed(by_unit.items())),
         trend_table(panel, by_unit),
         event_table(panel, events),
     )

@@ -11,7 +11,7 @@ from tradelift.study import Study
 
 
 def leading_notes(
-    study: Study, panel: Panel, each: Sequence[tuple[str, Approach, Estimate]], lead: Approach
+    study: Study, panel: Panel, each: Sequence[tuple[str, Approach, Estimate]], lead: Approach, part: str = ""
 ) -> Iterator[str]:
     """
     Say what stands behind the first direction of the leading approach; nothing where it was not estimated.
@@ -24,7 +24,11 @@ def leading_notes(
         Direction, approach and estimate.
     lead
         The approach that sentences are about.
+    part
+        What the line for fixest is estimated on one by one: "category"; empty where it is one regression.
     """
     own = next((e for _, a, e in each if a == lead), None)
     if own is not None:
         yield about_column(panel, own, model_label(study, panel, lead.model), own.formula, own.dropped)
+        if part:
+            yield f"The line holds for each {part} by itself."

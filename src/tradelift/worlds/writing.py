@@ -65,7 +65,11 @@ labels:
   migration: Migrants from west to east
   search: Searches for the origin
   flights: Direct flights
+  gdp: GDP (yuan a head)
   gdp_gap: GDP gap (log)
+  area_km2: Area (sq km)
+  autonomous: Autonomous prefecture
+  urban_population: Urban population
   road_density: Roads (km per 100 sq km)
   broadband: Broadband (lines per 100 people)
   minority_share: Share of minorities
