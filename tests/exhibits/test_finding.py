@@ -145,7 +145,8 @@ def test_titles_hold_the_estimates_of_their_tables(shown):
     money = rows(shown, "magnitude", direction="both", method="Spatial RD, OLS")[0]
     assert f"comes to {plain(money['estimate'] / 1e3)} thousand CNY" in shown["magnitude"].finding
     before, after, change = rows(shown, "dynamics_breaks", direction="both", design="spatial RD", estimator="OLS")
-    said = f"from {plain(before['percent'])} to {plain(after['percent'])}% (p = {plain(change['p_value'], 3)})"
+    ends = f"is {plain(before['percent'])}% before and {plain(after['percent'])}% after"
+    said = f"{ends} (p = {plain(change['p_value'], 3)})"
     assert said in shown["dynamics"].finding
     robust = rows(shown, "sensitivity", direction="both", design="Spatial RD")[0]
     assert f"{plain(robust['robustness_value'])}% (spatial RD)" in shown["sensitivity"].finding

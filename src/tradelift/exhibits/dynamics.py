@@ -76,7 +76,7 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     notes = {u: tuple(leading_notes(study, panel, own, lead, u)) for u, own in by_unit.items()}
     tables = (
         break_table(study, panel, changes),
-        *(period_table(panel, unit, own, notes[unit]) for unit, own in reversed(by_unit.items())),
+        *(period_table(panel, unit, own, notes[unit], _called(panel, unit)) for unit, own in reversed(by_unit.items())),
         trend_table(panel, by_unit),
         event_table(panel, events),
     )
@@ -229,9 +229,10 @@ def _finding(
             change = found.change.get((a, d))
             if a == lead and change is not None:
                 before, after = sizes(e).values()
-                said[d] = f"{plain(before.value)} to {plain(after.value)}{after.unit} ({p_words(p_of(change))})"
+                both = f"{plain(before.value)}{before.unit} before and {plain(after.value)}{after.unit} after"
+                said[d] = f"{both} ({p_words(p_of(change))})"
         if said:
-            start = f"Around {label(study, panel, name)} the effect goes from"
+            start = f"Around {label(study, panel, name)} the effect is"
             return fitting(f"{start} {by_way(panel, said)}", f"{start} {next(iter(said.values()))}")
     unit, own = next(reversed(list(by_unit.items())), ("", ()))
     first = next((e for _, a, e in own if a == lead and len(e.treatment) > 1), None)

@@ -100,7 +100,7 @@ def break_table(study: Study, panel: Panel, changes: Mapping[str, Changes]) -> D
     )
 
 
-def period_table(panel: Panel, unit: str, own: Estimates, more: tuple[str, ...] = ()) -> DataTable:
+def period_table(panel: Panel, unit: str, own: Estimates, more: tuple[str, ...], called: str) -> DataTable:
     """One row a period, design and estimator."""
     refused = dict.fromkeys(n for *_, e in own for n in e.diagnostics.notes if n.startswith("Not estimated"))
     rows = [
@@ -110,10 +110,10 @@ def period_table(panel: Panel, unit: str, own: Estimates, more: tuple[str, ...] 
     ]
     return DataTable(
         name=f"dynamics_{unit}",
-        title=f"Effect by {unit}",
+        title=f"Effect by {called}",
         columns=(
             _direction(panel),
-            Column(name=unit, label=unit.capitalize()),
+            Column(name=unit, label=called.capitalize()),
             *APPROACH_COLUMNS,
             *EFFECT_COLUMNS,
         ),
