@@ -1,43 +1,17 @@
 """What stands behind the column that leads a table: sample, exclusions, errors, and the line for fixest."""
 
 from collections.abc import Mapping
-from typing import Protocol
 
+from tradelift.designs import Finding
 from tradelift.exhibits.labels import direction_label
 from tradelift.panel import Panel
 
 STACKED = "SpatialRD"
 
 
-class Found(Protocol):
-    """What an estimate, and what is made of one, says of itself."""
-
-    @property
-    def design(self) -> str:
-        """The class of the design."""
-
-    @property
-    def direction(self) -> str:
-        """Of the pairs."""
-
-    @property
-    def sample(self) -> str:
-        """Which pairs."""
-
-    @property
-    def se_type(self) -> str:
-        """What the errors allow for."""
-
-    @property
-    def n_obs(self) -> int:
-        """Observations used."""
-
-    @property
-    def n_pairs(self) -> int:
-        """Directed pairs used."""
-
-
-def about_column(panel: Panel, found: Found, model: str, formula: str, dropped: Mapping[str, int] | None = None) -> str:
+def about_column(
+    panel: Panel, found: Finding, model: str, formula: str, dropped: Mapping[str, int] | None = None
+) -> str:
     """
     Say what stands behind a column: sample, what is not used, errors, and the line to paste into fixest.
 
