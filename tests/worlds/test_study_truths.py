@@ -14,12 +14,12 @@ from tradelift.worlds.panels import draw_panel
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "docs" / "simulations"
-WORLDS = 16
+WORLDS = 12
 SEEDS = range(10_000, 10_000 + WORLDS)  # not those of the committed table
 LUCK = 1e-5  # chance of fewer intervals that hold the truth, if .91 of them should: some 360 numbers are looked at
 BREAKS_OFF = 167  # seed
-BIAS = 5.5  # Monte Carlo errors of a mean, for as many; t with 15 degrees of freedom
-MEAN = 0.90  # coverage of all numbers in 16 worlds, whose mean has a Monte Carlo error of about .01
+BIAS = 6.5  # Monte Carlo errors of a mean, for as many; t with 11 degrees of freedom
+MEAN = 0.90  # coverage of all numbers in 12 worlds, whose mean has a Monte Carlo error of about .01
 SECTIONS = {
     "categories", "traits", "dynamics", "migration", "awareness", "flights", "spending", "magnitude", "concentration",
     "spillovers",
