@@ -1,5 +1,6 @@
 """The panel for other hands."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -85,7 +86,11 @@ def test_no_spreadsheet_evaluates_a_name(tmp_path):
     study = write_study(tmp_path / "mine")
     for path in (tmp_path / "mine").glob("*.csv"):
         path.write_text(path.read_text().replace("e0", "=HYPERLINK(1)").replace("w0", "@w0"))
-    build_panel(tl.read_study(study), tmp_path / "out")
+    tl.run(tl.read_study(study), tmp_path / "out", only=["partners", "map"])
+    for path in (tmp_path / "out").rglob("*.csv"):
+        with path.open(newline="") as file:
+            assert not [cell for row in csv.reader(file) for cell in row if cell.startswith(("=", "@"))], path.name
+    assert "'=HYPERLINK(1)" in (tmp_path / "out" / "figures" / "map.csv").read_text()
     export(tmp_path / "out", tmp_path / "x.csv", public=True)
     ids = set(pa_csv.read_csv(tmp_path / "x.csv")["origin"].to_pylist())
     assert {"'=HYPERLINK(1)", "'@w0", "e1"} <= ids
