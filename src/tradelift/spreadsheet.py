@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
 
-V = TypeVar("V")
+Cell = str | int | float | None
 
 FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 """Beginnings that spreadsheets evaluate, full-width forms among them, as Arrow's expressions write them."""
@@ -37,6 +36,6 @@ def plain_text(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 
-def plain_record(record: Mapping[str, V]) -> dict[str, V | str]:
+def plain_record(record: Mapping[str, Cell]) -> dict[str, Cell]:
     """Make every text of a record, and its names, such that no spreadsheet evaluates it."""
     return {plain_text(name): plain_text(x) if isinstance(x, str) else x for name, x in record.items()}
