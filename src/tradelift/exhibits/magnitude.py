@@ -140,7 +140,7 @@ def _about(panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> Iterator[s
     errors: dict[str, list[str]] = {}
     for method, by_direction in found.items():
         errors.setdefault(next(iter(by_direction.values())).se_type, []).append(method)
-    by_kind = [f"{kind} ({', '.join(methods)})" for kind, methods in errors.items()]
+    by_kind = [f"{kind} ({', '.join(methods)})" if len(errors) > 1 else kind for kind, methods in errors.items()]
     yield f"Errors: {'; '.join(by_kind)}."
     money = next(iter(next(iter(found.values())).values()))
     if money.estimated_on < money.partner_pairs:

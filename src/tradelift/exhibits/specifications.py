@@ -11,7 +11,7 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import models
 from tradelift.exhibits.headline import under
-from tradelift.exhibits.labels import direction_label, in_words, label, panel_title, plain, readable
+from tradelift.exhibits.labels import direction_label, label, panel_title, plain, readable
 from tradelift.exhibits.shown import Column, DataTable, Shown, Value
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import (
@@ -177,7 +177,7 @@ def _figure(study: Study, panel: Panel, direction: str, own: tuple[Found, ...]) 
             for x in own
         ),
         decisions=names,
-        words=WORDS | {name: in_words(study, panel, name) for name in study.samples if name in study.labels},
+        words=WORDS | {name: _called(study, name) for name in study.samples},
         notes=("Diamond: the study's own. Lines: 95% intervals; those that leave the panel go on beyond it.",),
     )
 
@@ -248,7 +248,12 @@ def _moves_most(study: Study, own: list[Found]) -> str | None:
 
 def _alternative(study: Study, decision: str, chosen: str) -> str:
     """An alternative in a sentence: "a term in |d|"."""
-    return LONG.get((decision, chosen), WORDS.get(chosen, study.label(chosen)))
+    return LONG.get((decision, chosen), WORDS.get(chosen, _called(study, chosen)))
+
+
+def _called(study: Study, name: str) -> str:
+    """A name that the study gives, in words."""
+    return study.labels.get(name, name.replace("_", " "))
 
 
 def explain(_study: Study, panel: Panel, shown: Shown, refused: Mapping[str, str]) -> Shown:
