@@ -3,6 +3,7 @@ import pytest
 from tests.exhibits.small import attempted
 from tests.exhibits.worlds import about, world
 from tradelift.exhibits import EXHIBITS
+from tradelift.exhibits.about import errors_by
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +32,10 @@ def test_observations_that_are_not_used_are_counted_by_reason(panel):
     lost = {k: n for k, n in own.dropped.items() if n}
     assert ("not used" in note) == bool(lost)
     assert f"fepois({own.formula})" in note
+
+
+def test_errors_are_told_apart_only_where_they_differ():
+    assert errors_by([("dyadic", "gravity"), ("dyadic", "spatial RD")]) == "dyadic"
+    assert errors_by([("max-two-way", "spatial RD"), ("dyadic", "gravity"), ("dyadic", "gravity")]) == (
+        "max-two-way (spatial RD), dyadic (gravity)"
+    )

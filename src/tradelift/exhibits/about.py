@@ -1,6 +1,6 @@
 """What stands behind the column that leads a table: sample, exclusions, errors, and the line for fixest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tradelift.designs import Finding
 from tradelift.exhibits.labels import direction_label
@@ -36,3 +36,18 @@ def about_column(
         f"{found.n_obs:,} observations of {found.n_pairs:,} directed pairs{f', not used: {lost}' if lost else ''}. "
         f"Errors: {found.se_type}. In fixest{where}: {command}({formula})."
     )
+
+
+def errors_by(kinds: Iterable[tuple[str, str]]) -> str:
+    """
+    Say which errors there are: "max-two-way", or by what where they differ.
+
+    Parameters
+    ----------
+    kinds
+        The kind of errors, and the design that has it.
+    """
+    distinct = dict.fromkeys(kinds)
+    if len({kind for kind, _ in distinct}) == 1:
+        return next(kind for kind, _ in distinct)
+    return ", ".join(f"{kind} ({design})" for kind, design in distinct)

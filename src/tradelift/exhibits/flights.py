@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
-from tradelift.exhibits.about import about_column
+from tradelift.exhibits.about import about_column, errors_by
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import compared
 from tradelift.exhibits.gravity import OLS, PPML, Model
@@ -73,9 +73,9 @@ def _key(design: str, estimator: str, direction: str) -> str:
 
 def _table(study: Study, panel: Panel, found: Mapping[tuple[str, str, str], Estimate]) -> DataTable:
     rows: list[tuple[Value, ...]] = [(*key, e.n_obs, *effect_values(e)) for key, e in found.items()]
-    errors = dict.fromkeys(f"{e.se_type} ({DESIGNS[key[0]]})" for key, e in found.items())
+    errors = errors_by((e.se_type, DESIGNS[key[0]]) for key, e in found.items())
     lost = max(e.dropped["separated"] for e in found.values())
-    notes = [f"Errors: {', '.join(errors)}.", "OLS: in flights; PPML: in logs, and percent."]
+    notes = [f"Errors: {errors}.", "OLS: in flights; PPML: in logs, and percent."]
     if lost:
         notes.append("PPML leaves out regions and periods without a flight, for which any effect would do (separated).")
     return DataTable(

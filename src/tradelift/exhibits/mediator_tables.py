@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tradelift.exhibits.about import about_column
+from tradelift.exhibits.about import about_column, errors_by
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.headline import is_log, numbers, percent
 from tradelift.exhibits.labels import direction_label, in_words, label, plain
@@ -223,8 +223,8 @@ def _leading(held: Held) -> Iterator[str]:
 
 
 def _notes(held: Held) -> Iterator[str]:
-    errors = dict.fromkeys(f"{x.se_type} ({DESIGNS[key[0]]})" for key, x in held.single.items())
-    yield f"Errors: {', '.join(errors)}; that of the difference from the scores of both estimates by pair."
+    errors = errors_by((x.se_type, DESIGNS[key[0]]) for key, x in held.single.items())
+    yield f"Errors: {errors}; that of the difference from the scores of both estimates by pair."
     yield "Without and with the mediator held: the same observations, those on which it is known."
     yield "On mediator: the effect on it on these observations; of mediator: its coefficient beside the effect."
     yield "Share: difference over effect, its interval by Fieller; blank where the effect is not told from 0."

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tradelift.designs import Finding, Gravity, SpatialRD, Task
 from tradelift.estimate import Estimate
-from tradelift.exhibits.about import about_column
+from tradelift.exhibits.about import about_column, errors_by
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.gravity import FUNCTIONS, OLS, PPML, Model, models
@@ -165,8 +165,8 @@ def _leading(study: Study, panel: Panel, flow: tuple[Model, ...], found: Mapping
 
 
 def _notes(found: Mapping[str, Estimate]) -> Iterator[str]:
-    errors = dict.fromkeys(f"{e.se_type} ({RD if e.design == 'SpatialRD' else GRAVITY})" for e in found.values())
-    yield f"Errors: {', '.join(errors)}."
+    errors = errors_by((e.se_type, RD if e.design == "SpatialRD" else GRAVITY) for e in found.values())
+    yield f"Errors: {errors}."
     yield "With placebo partners the true partner pairs are left out, and all else is as in the design."
     if any(is_log(e) for e in found.values()):
         yield "Percent: 100 (exp(b) - 1)."

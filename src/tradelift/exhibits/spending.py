@@ -6,7 +6,7 @@ import numpy as np
 
 from tradelift.designs import Finding, Task
 from tradelift.estimate import Estimate
-from tradelift.exhibits.about import about_column
+from tradelift.exhibits.about import about_column, errors_by
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, span
 from tradelift.exhibits.gravity import Model, models
@@ -69,11 +69,11 @@ def _table(study: Study, panel: Panel, found: Found) -> DataTable:
         parts = [numbers(tidy, term) for term in NAMES]
         values = [row[column] for row in parts for column in ("estimate", "std_error")]
         rows.append((name, model.outcome, model.estimator, d, *values, test.statistic, test.p_value))
-    errors = dict.fromkeys(f"{e.se_type} ({DESIGNS[key[0]]})" for key, e in found.items())
+    errors = errors_by((e.se_type, DESIGNS[key[0]]) for key, e in found.items())
     outcomes = {model.outcome: label(study, panel, model.outcome) for _, model, _ in found}
     months = np.array(panel.periods)[new_years(panel.periods)]
     notes = [
-        f"Errors: {', '.join(errors)}. F: that the effect differs in neither kind of month.",
+        f"Errors: {errors}. F: that the effect differs in neither kind of month.",
         f"Chinese New Year's day falls in {', '.join(map(str, months))}.",
     ]
     if any(e.wald(MONTHS).clipped for e in found.values()):
