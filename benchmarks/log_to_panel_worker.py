@@ -60,7 +60,11 @@ def cells(study: Study, memory: str) -> dict[str, Any]:
 def on_spark(study: Study, url: str) -> dict[str, Any]:
     """Sum the log on Spark, and add up what its log of events says of tasks."""
     with tempfile.TemporaryDirectory(dir=study.folder) as events:
-        settings = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file:{events}"}
+        settings = {
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.dir": f"file:{events}",
+        }
         if url.startswith("sc://"):
             return _summed(study, EngineInput(name="spark", url=url))
         found = _summed(study, EngineInput(name="spark", url=url, settings=settings))
