@@ -13,6 +13,7 @@ ARGUMENTS = [
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 AXE = Path(__file__).parent.parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE = 120  # seconds: a busy machine is no fault of the page
 DESKTOP, PHONE = (1280, 900), (360, 740)
 
 
@@ -43,6 +44,7 @@ def chromium() -> Iterator:
 def opened(browser, path: Path, size: tuple[int, int] = DESKTOP, **options) -> Iterator[Opened]:
     """A file in the browser; at the end nothing was asked for but the file, and nothing was complained of."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce", **options)
+    context.set_default_timeout(1000 * PATIENCE)
     page = context.new_page()
     found = Opened(page, path.as_uri())
     page.on("request", lambda request: found.requests.append(request.url))
