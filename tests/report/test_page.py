@@ -6,14 +6,13 @@ import re
 import pytest
 
 from tests.exhibits.small import CHINESE, HOSTILE, study, two_sides
-from tests.report.browser import DESKTOP, PHONE, chromium, opened, violations
+from tests.report.browser import DESKTOP, PATIENCE, PHONE, chromium, opened, violations
 from tradelift.exhibits import EXHIBITS
 from tradelift.report.numbers import number
 
 pytestmark = pytest.mark.browser
 SIZES = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 SECONDS = 3.0  # the promise is for the page of a whole study; this one is smaller
-TRIES = 5
 MARKS = "circle, path[d], rect[width]"
 
 
@@ -47,11 +46,17 @@ def test_the_report_opens_from_a_file(browser, report, size):
 
 
 def test_the_report_opens_in_an_instant(browser, report):
-    took = []
-    while len(took) < TRIES and not (took and took[-1] < SECONDS):  # a busy machine is no fault of the page
-        with opened(browser, report / "report.html") as found:
-            took.append(found.page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000)
-    assert 0 < min(took) < SECONDS
+    """By processor time: what else a machine does is no fault of the page."""
+    context = browser.new_context()
+    context.set_default_timeout(1000 * PATIENCE)
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto((report / "report.html").as_uri())
+    took = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    context.close()
+    assert took["Nodes"] > 1000
+    assert 0 < took["ScriptDuration"] < took["TaskDuration"] < SECONDS
 
 
 @SIZES
