@@ -4,12 +4,14 @@ import json
 import os
 import time
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tradelift as tl
 from tests.pipeline.studies import write_study
 from tradelift.errors import DataError
-from tradelift.pipeline import build_panel, inputs, workspace
+from tradelift.pipeline import build_panel, check, inputs, workspace
 from tradelift.pipeline.manifest import FileHashes, hashes
 from tradelift.pipeline.workspace import LOCK, SCRATCH, YOUNG_SECONDS, scratch
 from tradelift.study import write_template
@@ -98,3 +100,13 @@ def test_scratch_that_cannot_be_made(tmp_path, monkeypatch):
     monkeypatch.setattr(workspace.tempfile, "gettempdir", lambda: str(tmp_path / "none"))
     with pytest.raises(DataError, match=r"Cannot write temporary files to .*Set TMPDIR"), scratch():
         pass
+
+
+def test_parquet_with_text_that_is_none_is_refused(tmp_path):
+    text = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0])), pa.py_buffer(b"\xe9")]
+    )
+    pq.write_table(pa.table({"origin": text, "destination": ["b"], "trade": [1.0]}), tmp_path / "flows.parquet")
+    (tmp_path / "study.yaml").write_text("name: a\nflows: flows.parquet\n")
+    with pytest.raises(DataError, match=r"The flows file cannot be read: .*Invalid UTF8"):
+        check(tl.read_study(tmp_path / "study.yaml"))

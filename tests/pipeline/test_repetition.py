@@ -6,10 +6,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import tradelift as tl
 from tests.pipeline.studies import write_study
 from tests.test_cli import call
+from tradelift import cli
 from tradelift.errors import DataError
 from tradelift.pipeline import build_panel, repeat, repetition
 from tradelift.pipeline.difference import describe
@@ -31,11 +33,15 @@ def rewrite(out, name, content):
     (out / "manifest.json").write_text(json.dumps(manifest))
 
 
+def checked(study, out):
+    return CliRunner().invoke(cli.app, ["run", str(study), "--out", str(out), "--check", "--quiet"])
+
+
 def test_a_run_is_repeated_to_the_byte_and_differences_are_named(finished, tmp_path):
     study, out = finished
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
-    done = call("run", study.path, "--out", out, "--check", "--quiet")
-    assert (done.returncode, done.stdout) == (0, "ok\n")
+    done = checked(study.path, out)
+    assert (done.exit_code, done.stdout) == (0, "ok\n")
     assert done.stderr == f"{len(before) - 1} outputs are the same, 0 differ\n"
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
@@ -48,8 +54,8 @@ def test_a_run_is_repeated_to_the_byte_and_differences_are_named(finished, tmp_p
     manifest["packages"]["numpy"] = "1.0"
     (out / "manifest.json").write_text(json.dumps(manifest))
     (out / "figures").mkdir(exist_ok=True)
-    done = call("run", study.path, "--out", out, "--check", "--quiet")
-    assert done.returncode == 1
+    done = checked(study.path, out)
+    assert done.exit_code == 1
     lines = done.stdout.splitlines()
     assert lines[0].startswith(
         "estimates.csv: 1 cell differs, the first in line 2, column 'design': 'Gravitas', now 'Gravity'"

@@ -59,6 +59,20 @@ def test_what_is_prepared_is_remembered_and_refused_alike(panel, tmp_path, monke
     assert again.estimate(TASKS[0], panel).design == "Gravity"
 
 
+def test_findings_wait_on_disk_and_where_there_is_no_room_in_memory(panel, tmp_path, monkeypatch):
+    cache = EstimateCache(tmp_path / "kept", force=True)
+    cache.prepare(TASKS[:2], panel, lambda *_: None)
+    assert cache._seen == {}
+    assert len(cache._ready) == 2
+    full = EstimateCache(tmp_path / "other")
+    monkeypatch.setattr(full._estimate.store_backend, "create_location", lambda _: 1 / 0)
+    full.prepare(TASKS[:1], panel, lambda *_: None)
+    assert len(full._seen) == 1
+    monkeypatch.setattr(tl.Gravity, "estimate", lambda *_: pytest.fail("estimated twice"))
+    assert full.estimate(TASKS[0], panel).design == "Gravity"
+    assert cache.estimate(TASKS[0], panel).design == "Gravity"  # though all is estimated anew: it was
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deadly:
     """A task that ends every process but one, as the system does when memory is short."""
@@ -101,6 +115,7 @@ class Sleepy:
         time.sleep(60)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
 def test_processes_end_with_a_run_that_is_killed(tmp_path):
     root = Path(__file__).parents[2]

@@ -120,7 +120,10 @@ def test_two_names_of_one_folder_are_one_lock(tmp_path):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_said_so_and_old_results_stay(tmp_path, number):
     out = tmp_path / "out"
-    with pytest.raises(DataError, match=r"(?s)nothing more can be written to .*Make room there.* was not written"), workspace(out):
+    with (
+        pytest.raises(DataError, match=r"(?s)nothing more can be written to .*Make room there.* was not written"),
+        workspace(out),
+    ):
         raise OSError(number, "no room")
     write(out, "old")
     with pytest.raises(DataError, match="is as it was"), workspace(out):

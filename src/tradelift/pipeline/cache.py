@@ -1,12 +1,14 @@
 """Estimate each distinct task once, in a run and between runs."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from joblib import Memory
+from joblib.memory import CacheWarning
 
 import tradelift
 from tradelift.designs import Finding, Task, task_json
@@ -93,9 +95,13 @@ class EstimateCache:
 
     def _keep(self, key: str, task: Task, panel: Panel) -> Finding:
         arguments = (panel.digest, key, code_version(), task, panel)
-        # `call` estimates anew, and gives the result with what is known of the call
-        anew = self._force and key not in self._ready
-        found: Finding = self._estimate.call(*arguments)[0] if anew else self._estimate(*arguments)
+        if self._force and key not in self._ready and self._estimate.check_call_in_cache(*arguments):
+            self._estimate.call_and_shelve(*arguments).clear()  # so that it is estimated anew
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", CacheWarning
+            )  # what a full disk cannot keep is estimated again another time
+            found: Finding = self._estimate(*arguments)
         return found
 
 

@@ -357,7 +357,9 @@ def read_table(
 
 
 def _parquet(path: Path) -> pa.Table:
-    return pq.read_table(path)
+    table = pq.read_table(path, page_checksum_verification=True)
+    table.validate(full=True)  # else text that is no UTF-8 is found out where somebody reads it
+    return table
 
 
 def _csv(path: Path, columns: Mapping[Any, str], text: tuple[str, ...], *, all_text: bool) -> pa.Table:
