@@ -118,8 +118,13 @@ def read_log(
     else:
         files = tuple(inspect(path, folder, names["time"]) for path in paths)
     columns = columns_of(files, names)
+    choice = engine or EngineInput()
+    if choice.name == "spark":
+        from tradelift.log.spark import refuse_unreadable
+
+        refuse_unreadable(files)
     failure: EngineError | None = None
-    with start(engine or EngineInput(), spill) as running:
+    with start(choice, spill) as running:
         try:
             report = progress or _silent
             sums = sum_log(running, files, columns, spec, regions, domestic=domestic, progress=report, store=store)

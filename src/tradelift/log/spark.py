@@ -126,13 +126,6 @@ class Spark:
 
     def _read(self, files: Sequence[LogFile], types: Mapping[str, str], beside: Mapping[str, str]) -> Table:
         """Files with the same columns."""
-        for name, kind in types.items():
-            if NANOSECONDS.match(kind):
-                msg = (
-                    f"Spark cannot read times in nanoseconds (column '{name}' of {files[0].path}). Write them in "
-                    "microseconds, or use the engine duckdb."
-                )
-                raise StudyError(msg)
         frame = self.session.read.parquet(*(str(file.path.absolute()) for file in files))
         columns = [
             f"CAST({_quoted(n)} AS STRING) {_quoted(n)}" if "string" in k else _quoted(n) for n, k in types.items()
@@ -142,29 +135,27 @@ class Spark:
 
     def csv(self, path: Path, columns: Sequence[str], delimiter: str) -> Table:
         """
-        Refuse: engines read text differently, so that cells would depend on which it is.
+        Refuse.
 
         Raises
         ------
         StudyError
-            Always.
+            Always, as `refuse_unreadable` says.
         """
         del columns, delimiter
-        msg = f"The engine spark reads Parquet, and {path} is CSV. Convert it to Parquet, or use the engine duckdb."
-        raise StudyError(msg)
+        raise StudyError(_not_parquet(str(path)))
 
     def database(self, database: Database, amount: str) -> AbstractContextManager[tuple[Table, int]]:
         """
-        Refuse: Spark's readers of databases are packages of their own.
+        Refuse.
 
         Raises
         ------
         StudyError
-            Always.
+            Always, as `refuse_unreadable` says.
         """
         del amount
-        msg = f"The engine spark reads Parquet files, not {database.name}. Export the table, or use the engine duckdb."
-        raise StudyError(msg)
+        raise StudyError(_not_parquet(database.name))
 
     def hash_two(self, first: Any, second: Any) -> Value:
         """A hash of two values of any types."""
@@ -223,6 +214,34 @@ class Spark:
         frame = self._kept.pop(name, None)
         if frame is not None:
             frame.unpersist()
+
+
+def refuse_unreadable(files: Sequence[LogFile]) -> None:
+    """
+    Refuse what Spark reads otherwise than DuckDB, or not at all, before it is started.
+
+    Engines parse the text of CSV differently, so that cells would depend on which it is; Spark's readers of databases
+    are packages of their own.
+
+    Raises
+    ------
+    StudyError
+        If a file is none of Parquet, or has times in nanoseconds.
+    """
+    for file in files:
+        if not file.types:
+            raise StudyError(_not_parquet(str(file.path) if file.database is None else file.database.name))
+        for name, kind in file.types.items():
+            if NANOSECONDS.match(kind):
+                msg = (
+                    f"Spark cannot read times in nanoseconds (column '{name}' of {file.path}). Write them in "
+                    "microseconds, or use the engine duckdb."
+                )
+                raise StudyError(msg)
+
+
+def _not_parquet(name: str) -> str:
+    return f"The engine spark reads Parquet files, not {name}. Export it to Parquet, or use the engine duckdb."
 
 
 @ibis.udf.scalar.builtin(name="xxhash64", signature=((None, None), "int64"))  # type: ignore[untyped-decorator]
