@@ -12,7 +12,7 @@ from tradelift.exhibits.careful import careful
 from tradelift.exhibits.category_tables import slope_on
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import signed
-from tradelift.inference import Parted, simultaneous
+from tradelift.inference import Parted, joint_test, simultaneous
 from tradelift.panel.goods import goods_panel
 
 EXHIBIT = EXHIBITS["categories"]
@@ -63,12 +63,12 @@ def test_the_table_holds_each_category_by_itself(panel, found, shown):
     np.testing.assert_allclose([r["advantage"] for r in own], balassa(panel))
 
 
-def test_tests_of_equal_effects_are_wald_tests(found, shown):
+def test_tests_of_equal_effects_are_joint_tests(found, shown):
     table = next(t for t in shown.tables if t.name == "category_tests")
     for row in table.records():
         estimator = "log(trade), OLS" if row["estimator"] == "OLS" else "trade, PPML"
         e = found[f"by category, {row['design']}, {estimator}, {row['direction']}"]
-        test = e.wald(e.treatment, equal=True)
+        test = joint_test(e)
         assert (row["statistic"], row["p_value"]) == pytest.approx((test.statistic, test.p_value), nan_ok=True)
 
 
@@ -105,7 +105,7 @@ def test_figures_and_sentences_name_the_largest_first(found, shown):
     assert first.index("Food") < first.index("Clothing") < first.index("Toys")
     e = found["by category, spatial RD, log(trade), OLS, both"]
     assert f"Food {numbers(e.percent(), 'partner[food]')['percent']:+.1f}%" in first
-    assert any(s.startswith("Effects differ between categories: F = ") for s in shown.sentences)
+    assert any(s.startswith("Effects differ between categories: largest t of 3 = ") for s in shown.sentences)
 
 
 def test_coverage_and_what_is_left_out_are_said(panel, found):

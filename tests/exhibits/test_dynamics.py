@@ -119,7 +119,7 @@ def test_event_studies_are_shown_where_starts_vary(staggered):
     figure = next(f for f in shown.figures if f.name == "dynamics_since_start")
     assert {p.column for p in figure.points} == {"time since the start", "time since the start, by cohort"}
     text = " ".join(shown.sentences)
-    assert "steps before it are jointly 0 with F = " in text
+    assert "steps before it are jointly 0 with largest t of " in text
     assert "Breaks are left out: give `breaks`" in text
     assert "no period before" not in text
 

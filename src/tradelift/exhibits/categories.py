@@ -29,9 +29,10 @@ from tradelift.exhibits.split import (
     p_words,
     part_of,
     sizes,
+    test_words,
     unit_of,
 )
-from tradelift.inference import Parted, simultaneous
+from tradelift.inference import Parted, joint_test, simultaneous
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -175,7 +176,7 @@ def _finding(
     own = next((e for d, a, e in each if d == direction and a == lead), None)
     if own is None or len(own.treatment) < 2:
         return ""
-    test = own.wald(own.treatment, equal=True)
+    test = joint_test(own)
     apart = "Effects differ between categories" if test.p_value < LEVEL else "No difference between categories is seen"
     name, size = max(sizes(own).items(), key=lambda x: x[1].value)
     largest = f"{known[name].label} is largest, {signed(size.value)}{size.unit} ({span(size)})" if size.is_known else ""
@@ -200,7 +201,7 @@ def _sentences(
         where = direction_label(panel, direction)
         yield f"{where[:1].upper()}{where[1:]} ({lead.words}): {said}."
         if len(parts) > 1:
-            test = e.wald(e.treatment, equal=True)
+            test = joint_test(e)
             clear = simultaneous(e)
             kept = [
                 known[part_of(t)].label for t, p in zip(clear["term"], clear["step_down"], strict=True) if p < LEVEL
@@ -210,7 +211,7 @@ def _sentences(
                 f"{len(kept)} effects differ" if len(kept) > 1 else "1 effect differs" if kept else "no effect differs"
             )
             yield (
-                f"{equal}: F = {plain(test.statistic, 2)}, {p_words(test.p_value)}. Allowing for {len(parts)} tests, "
+                f"{equal}: {test_words(test)}. Allowing for {len(parts)} tests, "
                 f"{from_0} from 0 at 5%{': ' if kept else ''}{', '.join(kept)}."
             )
 

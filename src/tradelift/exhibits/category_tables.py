@@ -12,6 +12,7 @@ from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_v
 from tradelift.exhibits.split import (
     APPROACH_COLUMNS,
     TEST_COLUMNS,
+    TEST_NOTE,
     Approach,
     approach_values,
     difference,
@@ -129,7 +130,8 @@ def equality_table(panel: Panel, each: Estimates, known: Mapping[str, Category])
         label="design",
         group="direction",
         notes=(
-            "F: all categories have the same effect.",
+            "Test: all categories have the same effect.",
+            TEST_NOTE,
             "Slope: of the effects (in logs) on the log of Balassa's index; categories weigh by their precision.",
         ),
     )

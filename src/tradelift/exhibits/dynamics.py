@@ -27,9 +27,10 @@ from tradelift.exhibits.split import (
     p_words,
     part_of,
     sizes,
+    test_words,
     unit_of,
 )
-from tradelift.inference import EventStudy, Parted
+from tradelift.inference import EventStudy, Parted, joint_test
 from tradelift.inference.calendar import are_months
 from tradelift.inference.event_study import NO_PERIOD_BEFORE, starts_vary
 from tradelift.inference.parted import can_part, periods_by
@@ -238,7 +239,7 @@ def _finding(
     first = next((e for _, a, e in own if a == lead and len(e.treatment) > 1), None)
     if first is None:
         return ""
-    p = first.wald(first.treatment, equal=True).p_value
+    p = joint_test(first).p_value
     apart = "The effect changes" if p < LEVEL else "No change of the effect is seen"
     ends = [
         f"{plain(s.value)}{s.unit} in {part}" for part, s in list(sizes(first).items())[:: len(first.treatment) - 1]
@@ -280,10 +281,9 @@ def _of_years(
             continue
         parts = [f"{part} {signed(size.value)}{size.unit}" for part, size in sizes(e).items()]
         shown = parts if len(parts) <= 12 else [*parts[:3], "...", *parts[-3:]]
-        test = e.wald(e.treatment, equal=True)
         yield (
             f"By {unit}, {direction_label(panel, direction)} ({lead.words}): {', '.join(shown)}; all equal: "
-            f"F = {plain(test.statistic, 2)}, {p_words(test.p_value)}."
+            f"{test_words(joint_test(e))}."
         )
 
 
@@ -294,8 +294,7 @@ def _of_starts(panel: Panel, events: Mapping[str, Sequence[tuple[str, Approach, 
         last = list(sizes(e).values())[-1]
         text = f"By time since the start, {direction_label(panel, direction)} (PPML, pair effects): "
         if leads:
-            test = e.wald(leads)
-            text += f"steps before it are jointly 0 with F = {plain(test.statistic, 2)}, {p_words(test.p_value)}; "
+            text += f"steps before it are jointly 0 with {test_words(joint_test(e, leads, equal=False))}; "
         yield f"{text}from step {part_of(e.treatment[-1])} on {last.brief}."
 
 

@@ -9,6 +9,7 @@ from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_v
 from tradelift.exhibits.split import (
     APPROACH_COLUMNS,
     TEST_COLUMNS,
+    TEST_NOTE,
     Approach,
     approach_values,
     difference,
@@ -147,8 +148,8 @@ def trend_table(panel: Panel, by_unit: Mapping[str, Estimates]) -> DataTable:
         label="unit",
         group="direction",
         notes=(
-            "F: all have the same effect. Restrictions without a positive variance are left out, as their number says.",
-            "With nearly as many effects as clusters F rejects too often: trust quarters and years before months.",
+            "All have the same effect. F leaves out restrictions without a positive variance, as their number says.",
+            TEST_NOTE,
         ),
     )
 

@@ -16,7 +16,7 @@ from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import Column, Interval, Value
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import EFFECT_COLUMNS, leading_flow, rd_design
-from tradelift.inference import joint
+from tradelift.inference import JointTest, joint, joint_test
 from tradelift.inference.derived import derive
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -76,11 +76,18 @@ APPROACH_COLUMNS = (Column(name="design", label="Design"), Column(name="estimato
 """Columns that `approach_values` fills."""
 
 TEST_COLUMNS = (
-    Column(name="statistic", label="F", kind="number", digits=2),
+    Column(name="test", label="Test"),
+    Column(name="statistic", label="Statistic", kind="number", digits=2),
     Column(name="restrictions", label="Restrictions", kind="count"),
     Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
 )
-"""Columns of a joint test; `test_values` fills them."""
+"""Columns of a joint test; `equal_values` fills them."""
+
+TEST_NOTE = (
+    "Largest t: of each effect less the mean of all, p times their number (Bonferroni). It takes the place of F where "
+    "there are fewer than ten clusters a restriction, since F then rejects too often."
+)
+"""What the columns of a joint test do not say themselves."""
 
 DIFFERENCE_COLUMNS = tuple(replace(c, label="Difference") if c.name == "estimate" else c for c in EFFECT_COLUMNS)
 """Columns of a difference between effects; percent is that of one effect over the other."""
@@ -118,8 +125,14 @@ def equal_values(estimate: Estimate) -> tuple[Value, ...]:
     """Test that all effects are equal, for `TEST_COLUMNS`; blank where there is one, or the test is not known."""
     if len(estimate.treatment) < 2:
         return (None,) * len(TEST_COLUMNS)
-    found = estimate.wald(estimate.treatment, equal=True)
-    return (found.statistic, found.restrictions, found.p_value)
+    found = joint_test(estimate)
+    return (found.test, found.statistic, found.restrictions, found.p_value)
+
+
+def test_words(found: JointTest) -> str:
+    """A joint test in a sentence: F = 2.31, p = 0.012."""
+    named = "F" if found.test == "F" else f"largest t of {found.restrictions}"
+    return f"{named} = {plain(found.statistic, 2)}, {p_words(found.p_value)}"
 
 
 def difference(estimate: Estimate, plus: str, minus: str, name: str = "difference") -> Estimate:

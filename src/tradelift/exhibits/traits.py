@@ -130,7 +130,7 @@ def _halves(
 
 def _renamed(columns: Sequence[Column]) -> tuple[Column, ...]:
     """Columns of the test of equal effects, beside those of the effects."""
-    heads = {"statistic": "Equal: F", "restrictions": "restrictions", "p_value": "p"}
+    heads = {"test": "Equal", "statistic": "", "restrictions": "restrictions", "p_value": "p"}
     return tuple(replace(c, name=f"equal_{c.name}", label=heads[c.name]) for c in columns)
 
 

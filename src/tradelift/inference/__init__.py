@@ -5,6 +5,7 @@ from tradelift.inference.by_trait import ByTrait
 from tradelift.inference.equivalence import Equivalence, equivalence
 from tradelift.inference.event_study import EventStudy
 from tradelift.inference.joint import joint
+from tradelift.inference.joint_test import JointTest, joint_test
 from tradelift.inference.mediated import Mediated
 from tradelift.inference.mediation import Mediation
 from tradelift.inference.multiple import benjamini_hochberg, romano_wolf
@@ -23,6 +24,7 @@ __all__ = [
     "Equivalence",
     "EventStudy",
     "HeldLog",
+    "JointTest",
     "Mediated",
     "Mediation",
     "Parted",
@@ -37,6 +39,7 @@ __all__ = [
     "benjamini_hochberg",
     "equivalence",
     "joint",
+    "joint_test",
     "randomize",
     "romano_wolf",
     "simultaneous",
