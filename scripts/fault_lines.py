@@ -25,9 +25,10 @@ def fork(work: Callable[[], int]) -> int:
     child = os.fork()
     if not child:
         status = FAILED
-        with contextlib.suppress(BaseException), contextlib.redirect_stderr(None):
+        with contextlib.suppress(BaseException), Path(os.devnull).open("w") as nowhere:
             warnings.simplefilter("ignore")
-            status = work()
+            with contextlib.redirect_stderr(nowhere):
+                status = work()
         os._exit(status)
     return child
 

@@ -258,7 +258,7 @@ def lost_workers(ground: Ground, trials: int, rng: random.Random) -> Counter:
 
         child = fork(work)
         if not _kill_a_worker(child, rng.uniform(0, 0.5)):
-            ended(child)
+            assert ended(child) == DONE
             continue
         found["refused"] += ended(child) == DONE
         _count(found, ground, ground.state(ground.out))
