@@ -26,6 +26,7 @@ from tradelift.study.databases import Database
 
 MEMORY_LIMIT = "1GB"
 COMPACT = "compact"
+ROWS_A_THREAD = 500_000  # a month of 336,000 rows takes a quarter less CPU with one thread than with two
 SETTINGS = (
     "TimeZone = 'UTC'",  # so that casts between instants and moments are to and from UTC
     "autoinstall_known_extensions = false",  # nothing is fetched from the network
@@ -57,6 +58,7 @@ class DuckDB:
         for setting in SETTINGS:
             self.connection.raw_sql(f"SET {setting}")
         self.connection.raw_sql(f"ATTACH ':memory:' AS {COMPACT} (COMPRESS)")
+        self._threads = int(self.connection.con.execute("SELECT current_setting('threads')").fetchone()[0])
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +114,11 @@ class DuckDB:
             self.connection.con.register("log_stream", batches)
             yield self.connection.table("log_stream"), rows
             self.connection.con.unregister("log_stream")
+
+    def expect(self, rows: int) -> None:
+        """Use fewer threads where there is little for each: what they share then costs more than they gain."""
+        with translated():
+            self.connection.con.execute(f"SET threads = {max(1, min(self._threads, rows // ROWS_A_THREAD))}")
 
     def hash_two(self, first: Any, second: Any) -> Value:
         """A hash of two values of any types."""

@@ -114,6 +114,10 @@ class Engine(Protocol):
         """
         ...
 
+    def expect(self, rows: int) -> None:
+        """Prepare for expressions that read about so many rows each."""
+        ...
+
     def hash_two(self, first: Any, second: Any) -> Value:
         """A hash of two values of any types; engines hash differently, so no result may depend on which it is."""
         ...

@@ -106,6 +106,7 @@ def sum_log(
     tables, categories = [], []
     spans = [rules.window] if engine.at_once else bounds
     labels = [p.label for p in periods]
+    engine.expect(source.rows // len(spans))
     for k, span in enumerate(spans):
         progress("log", k, len(periods))
         rows = source.within(span)
