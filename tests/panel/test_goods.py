@@ -88,6 +88,12 @@ def test_places_and_periods_that_a_small_panel_lacks(source):
     assert goods_panel(beside, [0]).column("trade").tolist() == [1.0]
 
 
+def test_flows_by_category_that_are_text_are_refused(source):
+    panel, table, _ = source
+    with pytest.raises(tl.DataError, match="column 'trade' holds text; give numbers"):
+        with_goods(panel, pa.Table.from_pandas(table.assign(trade="1/0")))
+
+
 def test_what_is_known_of_categories(source):
     panel, table, _ = source
     about = pa.table({"category": ["wear", "food", "other"], "priority": [1, 0, 1], "name": ["Wear", "Food", "Other"]})

@@ -94,11 +94,7 @@ def with_goods(panel: Panel, table: pa.Table, about: pa.Table | None = None) -> 
     if twice:
         msg = f"{twice:,} flows by category stand twice; sum them."
         raise DataError(msg)
-    columns = {
-        name: np.nan_to_num(numbers_or_text(table[name], name, "The flows by category").astype(np.float64))[order]
-        for name in table.column_names
-        if name in FLOWS
-    }
+    columns = {name: _flow(table, name)[order] for name in table.column_names if name in FLOWS}
     goods = Goods(
         names=names,
         edges=np.searchsorted(category, np.arange(len(names) + 1)),
@@ -155,6 +151,15 @@ class Replaced(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _flow(table: pa.Table, name: str) -> Array:
+    """A column of flows as numbers, 0 where it is missing."""
+    values = numbers_or_text(table[name], name, "The flows by category")
+    if values.dtype.kind == "U":
+        msg = f"The flows by category: column '{name}' holds text; give numbers."
+        raise DataError(msg)
+    return np.nan_to_num(values.astype(np.float64))
 
 
 def _cells(panel: Panel, table: pa.Table) -> Ints:
