@@ -96,7 +96,7 @@ def test_bad_input_ends_with_one_clear_message(tmp_path, name):
 def test_wrong_usage_ends_with_two(tmp_path):
     study = write_study(tmp_path)
     assert call("run", study, "--only", "gravty", cwd=tmp_path).returncode == 2
-    assert call("run", study, "--engine", "spark", cwd=tmp_path).returncode == 2
+    assert call("run", study, "--engine", "sparc", cwd=tmp_path).returncode == 2
     assert call("demo", "--scale", "huge", "--out", tmp_path / "demo").returncode == 2
     assert call("nonsense").returncode == 2
     (tmp_path / "file").write_text("x")

@@ -205,8 +205,8 @@ def test_only_some_exhibits(tmp_path):
     assert list(results.exhibits) == ["summary"]
     with pytest.raises(tl.StudyError, match=r"no exhibit 'gravty'.*mean 'gravity'"):
         tl.run(study, tmp_path / "out", only=["gravty"])
-    with pytest.raises(tl.StudyError, match="no engine 'spark'"):
-        tl.run(study, tmp_path / "out", engine="spark")
+    with pytest.raises(tl.StudyError, match="no engine 'sparc'"):
+        tl.run(study, tmp_path / "out", engine="sparc")
 
 
 def test_exhibits_can_be_switched_off_and_later_ones_are_named(tmp_path, monkeypatch):
