@@ -100,7 +100,7 @@ def test_a_programme_that_cannot_be_randomized_is_said_so_once(tmp_path, group, 
     assert list(results["gravity"].refused) == columns
     said = [s for s in results["gravity"].shown.sentences if why in s]
     assert len(said) == 1
-    assert said[0].startswith(f"Not estimated: {'; '.join(columns)}: ")
+    assert said[0].replace("\xa0→\xa0", "->").startswith(f"Not estimated: {'; '.join(columns)}: ")
     headline = results["gravity"].shown.headline.text
     assert "95% interval" in headline
     assert "randomization" not in headline
