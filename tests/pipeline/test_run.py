@@ -241,6 +241,8 @@ def test_the_smallest_study(tmp_path):
     results = tl.run(tl.read_study(tmp_path / "study.yaml"), tmp_path / "out")
     assert results.panel.directions == ("both",)
     assert len(results.estimates)
+    tables = sorted((tmp_path / "out" / "tables").glob("*.csv"))
+    assert all(len(path.read_text().splitlines()) > 1 for path in tables)
 
 
 def test_a_column_that_cannot_be_estimated_costs_no_other(tmp_path):

@@ -208,3 +208,15 @@ def compiled(engine, texts, letters, folder):
     log = (folder / "paper.log").read_text(encoding="utf-8", errors="replace")
     assert done.returncode == 0, [line for line in log.splitlines() if line.startswith("!")]
     return log.replace("\n", "")
+
+
+def test_a_table_without_rows_has_its_heads():
+    empty = DataTable(
+        name="none",
+        title="Nothing",
+        rows=(),
+        label="a",
+        columns=(Column(name="a", label=""), Column(name="b", label="B")),
+    )
+    assert "B" in table_latex(empty)
+    assert docx.Document(BytesIO(table_docx(empty))).tables[0].rows[0].cells[1].text == "B"

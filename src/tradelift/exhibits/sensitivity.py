@@ -76,8 +76,9 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     found = {design: by_direction for design, by_direction in found.items() if by_direction}
     if not found:
         return Shown()
+    beside = _beside(study, panel, lead, found)
     return Shown(
-        tables=(_values(study, panel, lead, found), _beside(study, panel, lead, found)),
+        tables=(_values(study, panel, lead, found), *([beside] if beside.rows else [])),
         figures=tuple(_figure(study, panel, lead, design, x) for design, x in found.items()),
         sentences=tuple(_sentences(study, panel, lead, found)),
         finding=_finding(found),

@@ -104,7 +104,7 @@ def columns(table: Table, cells: "pd.DataFrame", lines: Sequence[Row]) -> list[C
     The column of labels, and those beside it.
     """
     heads = [stub(table), *(head[-1] if isinstance(head, tuple) else head for head in cells.columns)]
-    bodies = [[line.label for line in lines], *(list(x) for x in zip(*(line.cells for line in lines), strict=True))]
+    bodies = [[line.label for line in lines], *([line.cells[k] for line in lines] for k in range(len(cells.columns)))]
     words = [True] * len(heads)
     if isinstance(table, DataTable):
         words[1:] = [c.kind == "text" for c in shown_columns(table)]
