@@ -224,8 +224,8 @@ def test_missing_pyspark_and_java_are_named(tmp_path, monkeypatch):
         spark.need_java()
 
 
+@pytest.mark.spark
 def test_server_that_is_not_there_is_named_without_its_token(tmp_path):
-    pytest.importorskip("pyspark")
     with pytest.raises(StudyError, match=r"sc://127\.0\.0\.1:1 cannot be reached") as error:
         spark.Spark(tmp_path, "sc://127.0.0.1:1/;token=SECRET;user_id=me")
     assert "SECRET" not in str(error.value)
