@@ -20,6 +20,13 @@ from tradelift.solve.kernel import loaded
 assert (files("tradelift") / "py.typed").is_file(), "py.typed is not in the wheel"
 print(tl.__file__, "compiled" if loaded() else "NumPy alone")
 """
+PARQUET = """
+from pathlib import Path
+from pyarrow import csv, parquet
+parquet.write_table(csv.read_csv("study/transactions.csv"), "study/transactions.parquet")
+study = Path("study/study.yaml")
+study.write_text(study.read_text().replace("transactions.csv", "transactions.parquet"))
+"""
 
 
 def call(*command: object, folder: Path, status: int = 0) -> str:
@@ -60,6 +67,7 @@ def use(python: str, source: Path, folder: Path) -> None:
     missing = [name for name in OUTPUTS if not (folder / "out" / name).is_file()]
     if missing:
         sys.exit(f"A run of the wheel does not write {', '.join(missing)}.")
+    call(own, "-c", PARQUET, folder=folder)  # Spark reads no CSV
     for extra, command in EXTRAS.items():
         said = call(program, *command, folder=folder, status=2)
         if f"tradelift[{extra}]" not in said:
