@@ -33,7 +33,7 @@ demo: $(READY)  ## simulate the East-West world, run the whole study, say where 
 
 test: lint types imports unit  ## lint, types, import contract, unit tests
 
-check: test simulations latex docs wheel browser  ## everything that a change must pass
+check: test simulations engines latex docs wheel browser  ## everything that a change must pass
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check

@@ -76,6 +76,11 @@ def test_one_effect_equals_nothing(estimate):
         joint_test(estimate, estimate.treatment[:1])
 
 
+def test_unknown_terms_are_named(estimate):
+    with pytest.raises(DesignError, match="no term 'partner"):
+        joint_test(estimate, [*estimate.treatment, "partner[13]"])
+
+
 def test_no_error_gives_no_test(estimate):
     from dataclasses import replace
 

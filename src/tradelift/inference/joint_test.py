@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.inference.derived import derive
 
@@ -64,12 +63,9 @@ def joint_test(estimate: Estimate, terms: Sequence[str] | None = None, *, equal:
     Pustejovsky and Tipton (2018), Journal of Business and Economic Statistics 36, 672-683, on F with few clusters.
     """
     names = tuple(estimate.treatment if terms is None else terms)
-    if equal and len(names) < 2:
-        msg = f"A test that terms are equal needs two; found {len(names)}."
-        raise DesignError(msg)
+    found = estimate.wald(names, equal=equal)  # refuses what is no test, too
     restrictions = len(names) - equal
     if restrictions <= 1 or estimate.dof >= ENOUGH * restrictions:
-        found = estimate.wald(names, equal=equal)
         return JointTest(test="F", statistic=found.statistic, restrictions=found.restrictions, p_value=found.p_value)
     share = 1.0 / len(names) if equal else 0.0
     contrasts = [[float(term == name) - share * (term in names) for term in estimate.terms] for name in names]
