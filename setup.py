@@ -1,4 +1,4 @@
-"""The compiled kernel of the solvers; all else stands in pyproject.toml. Without a compiler NumPy does its work."""
+"""The compiled loops; all else stands in pyproject.toml. Without a compiler NumPy does its work."""
 
 import platform
 
@@ -33,5 +33,9 @@ class Kernel(build_ext):
 
 setup(
     cmdclass={"build_ext": Kernel},
-    ext_modules=[Extension("tradelift.solve._kernel", ["src/tradelift/solve/kernel.c"], optional=True)],
+    ext_modules=[
+        Extension(
+            "tradelift.solve._kernel", ["src/tradelift/solve/kernel.c", "src/tradelift/panel/rows.c"], optional=True
+        )
+    ],
 )

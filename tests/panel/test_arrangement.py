@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 
 import tradelift as tl
-from tradelift.panel import arrangement, pair_frame, row_codes
+from tradelift import threads
+from tradelift.panel import arrangement, loops, pair_frame, row_codes, screening
 from tradelift.panel.cells import MAX_BLOCKS, MIN_FILL
+from tradelift.solve import kernel
 
 IDS = {
     "text": lambda n: np.array([f"r{7 * i % 10}{i}" for i in range(n)], dtype=object),
@@ -114,13 +116,22 @@ def assert_blocks(blocks, rows, n_components, n_periods):
             assert block.position.tolist() == position
 
 
-@pytest.fixture(params=["tables", "parts", "sorts"])
+WAYS = [*(["compiled", "stretches"] if kernel.loaded() else []), "tables", "parts", "sorts"]
+
+
+@pytest.fixture(params=WAYS)
 def way(request, monkeypatch):
-    """Whole columns by tables; seven rows at a time; and without any table, as where there is no room for one."""
+    """Compiled loops, whole or eleven rows at a time in threads; NumPy; seven rows at a time; where no table has room."""
+    if request.param in ("compiled", "stretches"):
+        if request.param == "stretches":
+            monkeypatch.setattr(loops, "STRETCH", 11)
+            monkeypatch.setattr(threads, "WORTHWHILE", 0)
+        return request.param
+    monkeypatch.setattr(kernel, "loaded", lambda: False)
     if request.param != "tables":
         monkeypatch.setattr(row_codes, "PART", 7)
     if request.param == "sorts":
-        for module in (arrangement, row_codes, pair_frame):
+        for module in (arrangement, row_codes, pair_frame, screening):
             monkeypatch.setattr(module, "fits", lambda _size, _n: False)
     return request.param
 
@@ -128,7 +139,7 @@ def way(request, monkeypatch):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("ids", IDS)
 def test_a_panel_is_what_a_plain_construction_gives(ids, shape, way):
-    for seed in range(4):
+    for seed in range(3):
         rng = np.random.default_rng([seed, *map(ord, ids + shape)])
         frame, region, side = world(rng, ids, shape)
         rows, n_components, pairs = plain(frame, region, side)
@@ -151,7 +162,7 @@ def test_a_panel_is_what_a_plain_construction_gives(ids, shape, way):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_completed_panel_is_one_whose_frame_names_every_cell(shape, way):
-    for seed in range(8):
+    for seed in range(5):
         rng = np.random.default_rng([seed, *map(ord, shape)])
         frame, region, side = world(rng, "text", shape)
         regions = pd.DataFrame({"region": region, **({} if side is None else {"side": np.array(["e", "w"])[side]})})

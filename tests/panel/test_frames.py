@@ -10,6 +10,7 @@ import pytest
 import tradelift as tl
 from tradelift.errors import DataError
 from tradelift.panel.frames import as_text, encode, encode_periods, numbers_or_text, period_labels, to_arrow
+from tradelift.solve import kernel
 
 RNG = np.random.default_rng(1)
 DAYS = [dt.date(2017, 1, 1), dt.date(2019, 12, 1), None, dt.date(2017, 1, 1)]
@@ -49,11 +50,15 @@ def pieces(array):
     return whole, pa.chunked_array([array[:third], array[third : 2 * third], array[2 * third :]])
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("name", COLUMNS)
-def test_each_row_has_the_code_of_its_text(name):
+def test_each_row_has_the_code_of_its_text(name, compiled, monkeypatch):
+    there = compiled and kernel.loaded()
+    monkeypatch.setattr(kernel, "loaded", lambda: there)
     for column in pieces(COLUMNS[name]):
-        codes, texts = encode(column)
+        codes, texts, null = encode(column)
         assert codes.dtype == np.int64
+        assert null == (codes == -1).any()
         assert [None if code == -1 else texts[code] for code in codes] == as_text(column).to_pylist()
         used = {text for text in texts if text is not None}
         assert used == {text for text in as_text(column).to_pylist() if text is not None}
@@ -74,7 +79,8 @@ def test_each_row_has_the_code_of_its_text(name):
 )
 def test_periods_are_coded_by_their_labels(column):
     for chunks in pieces(column):
-        codes, texts = encode_periods(chunks)
+        codes, texts, null = encode_periods(chunks)
+        assert null == (codes == -1).any()
         assert [None if code == -1 else texts[code] for code in codes] == period_labels(chunks).to_pylist()
 
 

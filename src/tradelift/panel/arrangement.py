@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import DataError
+from tradelift.panel import loops
 from tradelift.panel.block_codes import BlockCodes
 from tradelift.panel.cells import ABSENT, MAX_BLOCKS, MIN_FILL, PAIR, Block
 from tradelift.panel.grid import Grid, lay_out
 from tradelift.panel.regions import Regions
 from tradelift.panel.row_codes import RowCodes, fits, positions
 from tradelift.panel.screening import Kept
+from tradelift.solve import kernel
 from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
@@ -79,18 +81,21 @@ def arrange(
     known = _all_triples(kept, regions, n_categories) if complete else kept.triples
     pairs = known if n_categories == 1 else np.unique(known % (r * r))
     grid = lay_out(known, (n_categories, len(periods), r), regions.side)
-    slots, order = _order(kept, grid, r)
-    if len(order) < kept.count:
+    n_cells = len(known) * len(periods) if complete else kept.count
+    cut = complete or (len(grid.categories) <= MAX_BLOCKS and fits(int(grid.edges[-1]), n_cells))
+    if cut and kernel.loaded() and fits(int(grid.edges[-1]), kept.count):
+        order, (slots, cells) = None, _put(kept, values, grid, r)
+    else:
+        slots, order = _order(kept, grid, r)
+        cells = {name: _take(column, order) for name, column in values.items()}
+    if (int(grid.edges[-1]) if slots is None else len(slots)) < kept.count:
         raise DataError(_repeated(kept, regions, periods, categories))
-    cells = {name: _take(column, order) for name, column in values.items()}
-    n_cells = kept.count
     if complete:
-        n_cells = len(known) * len(periods)
         slots, cells = _complete(grid, n_cells, slots, cells)
-    few = len(grid.categories) <= MAX_BLOCKS and fits(int(grid.edges[-1]), n_cells)
-    blocks = grid.cut(slots) if few or complete else None
+    blocks = grid.cut(slots) if cut else None
     codes: BlockCodes | dict[str, Ints]
     if blocks is None:
+        assert order is not None, "values are put without their order only where there are blocks"
         codes = kept.codes.take(order)
         codes[PAIR] = positions(pairs, codes["origin"] * r + codes["destination"], r * r)
     else:
@@ -108,6 +113,28 @@ def _all_triples(kept: Kept, regions: Regions, n_categories: int) -> Ints:
         np.fill_diagonal(wanted, val=True)
     keys: Ints = np.arange(n_categories)[:, None] * (r * r) + np.flatnonzero(wanted)
     return keys.ravel()
+
+
+def _put(kept: Kept, values: Mapping[str, Array], grid: Grid, n_regions: int) -> tuple[Ints | None, dict[str, Array]]:
+    """
+    Put the rows' values into slots at once, without their order.
+
+    Returns
+    -------
+    The slots that have a row, ascending, None where all do; and the values of these.
+    """
+    numbers = {name: column for name, column in values.items() if column.dtype.kind in "if"}
+    columns, codes = list(numbers.values()), kept.codes
+    if len(numbers) < len(values):
+        columns.append(np.arange(codes.n_rows))  # to look up what is text
+    by_slot, seen = loops.place(
+        codes.columns, codes.tables, grid.tables, n_regions, kept.rows, columns, int(grid.edges[-1])
+    )
+    slots = None if seen.all() else np.flatnonzero(seen)
+    if slots is not None:
+        by_slot = [_take(column, slots) for column in by_slot]
+    cells = dict(zip(numbers, by_slot, strict=False))
+    return slots, {name: cells[name] if name in cells else column[by_slot[-1]] for name, column in values.items()}
 
 
 def _order(kept: Kept, grid: Grid, n_regions: int) -> tuple[Ints | None, Ints]:

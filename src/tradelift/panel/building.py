@@ -15,6 +15,7 @@ from tradelift.panel.cells import PAIR, MemoryCells
 from tradelift.panel.digest import Fingerprint
 from tradelift.panel.directed import computed_columns, directed_pairs
 from tradelift.panel.frames import (
+    Coded,
     code_table,
     encode,
     encode_periods,
@@ -36,7 +37,6 @@ from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-Coded = tuple[Ints, list[str | None]]
 
 
 def build(
@@ -86,12 +86,12 @@ def build(
         raise DataError("The flows table has no rows.")
     of_origins, of_destinations = side_by_side(encode, table.num_rows, [table[origin], table[destination]])
     found = {"origin": of_origins, "destination": of_destinations}
-    known = _regions(regions, *(texts for _, texts in found.values()))
+    known = _regions(regions, *(coded.texts for coded in found.values()))
     labels, found["period"] = _periods(table, period, periods)
     categories = None
     if category is not None:
         found["category"] = encode(table[category])
-        categories = tuple(sorted({t for t in found["category"][1] if t is not None}))
+        categories = tuple(sorted({t for t in found["category"].texts if t is not None}))
     kept, stage = screen(
         _row_codes(found, known, labels, categories), known, len(categories or ("",)), domestic=domestic
     )
@@ -129,10 +129,12 @@ def _regions(regions: Any, *texts: Sequence[str | None]) -> Regions:
 def _periods(table: pa.Table, period: str | None, window: Sequence[str] | None) -> tuple[tuple[str, ...], Coded]:
     """Labels in order, and the rows' periods as codes."""
     if period is None:
-        return ("all",), (np.broadcast_to(np.int64(0), table.num_rows), ["all"])
-    codes, texts = encode_periods(table[period])
-    labels = window if window is not None else order_periods(list(dict.fromkeys(t for t in texts if t is not None)))
-    return tuple(labels), (codes, texts)
+        return ("all",), Coded(np.broadcast_to(np.int64(0), table.num_rows), ["all"], null=False)
+    coded = encode_periods(table[period])
+    labels = (
+        window if window is not None else order_periods(list(dict.fromkeys(t for t in coded.texts if t is not None)))
+    )
+    return tuple(labels), coded
 
 
 def _row_codes(
@@ -146,11 +148,11 @@ def _row_codes(
         "category": {label: c for c, label in enumerate(categories or ())},
     }
     return RowCodes(
-        columns={role: codes for role, (codes, _) in found.items()},
-        tables={role: code_table(texts, places[role]) for role, (_, texts) in found.items()},
+        columns={role: coded.codes for role, coded in found.items()},
+        tables={role: code_table(coded.texts, places[role]) for role, coded in found.items()},
         clean=all(
-            codes.min() >= 0 and all(text is None or text in places[role] for text in texts)
-            for role, (codes, texts) in found.items()
+            not coded.null and all(text is None or text in places[role] for text in coded.texts)
+            for role, coded in found.items()
         ),
     )
 
@@ -169,7 +171,7 @@ def neighbour_codes(neighbours: Any, regions: Regions) -> Ints | None:
         return None
     table = to_arrow(neighbours, "neighbours")
     place = {str(region): code for code, region in enumerate(regions.ids)}
-    codes = np.stack([recode(*encode(table[name]), place) for name in region_columns(table)], axis=1)
+    codes = np.stack([recode(encode(table[name]), place) for name in region_columns(table)], axis=1)
     if (codes < 0).any():
         msg = (
             f"{int((codes < 0).any(axis=1).sum())} rows of the neighbours name a region that is not among the regions."

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tradelift.errors import DataError
+from tradelift.panel import loops
+from tradelift.solve import kernel
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -100,15 +102,27 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if pc.all(whole).as_py() is False else column.cast(pa.int64())
 
 
-def encode(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+class Coded(NamedTuple):
     """
-    Code a column as text.
+    A column as codes of texts.
 
-    Returns
-    -------
-    Codes, shape (N,), -1 for null, and the text of each code, None for a code that no row has. The codes may be the
-    column's own memory: they are not to be written to.
+    Parameters
+    ----------
+    codes
+        Shape (N,), -1 for null. They may be the column's own memory: they are not to be written to.
+    texts
+        The text of each code, None for a code that no row has.
+    null
+        Whether a row is null.
     """
+
+    codes: Ints
+    texts: list[str | None]
+    null: bool
+
+
+def encode(column: pa.ChunkedArray) -> Coded:
+    """Code a column as text."""
     column = _whole(column)
     kind = column.type
     if pa.types.is_integer(kind):
@@ -124,11 +138,17 @@ def encode(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     return _encode_dictionary(_one(column).dictionary_encode())
 
 
-def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] | None:
+def _encode_integers(column: pa.ChunkedArray) -> Coded | None:
     """Code integers by their distance from the smallest; None where they are too far apart for a table."""
     array = _one(column)
     if array.null_count == len(array):
         return None
+    if not array.null_count and kernel.loaded():
+        values = array.to_numpy().astype(np.int64, copy=False)  # beyond their range unsigned ones become negative
+        seen = loops.present(values, SMALL_SPAN)
+        if seen is not None:
+            used = np.flatnonzero(seen)
+            return Coded(values, _sparse_texts(used, int(used[-1]) + 1), null=False)
     if array.null_count:
         limits = pc.min_max(array)
         smallest, largest = limits["min"].as_py(), limits["max"].as_py()
@@ -144,19 +164,24 @@ def _encode_integers(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]] |
     if low:
         codes = codes - low
     used = _present(codes, span)
-    texts: list[str | None]
     if span <= SMALL_SPAN:
-        texts = [None] * span
-        for code in used.tolist():
-            texts[code] = str(code + low)
+        texts = _sparse_texts(used, span, low)
     else:
-        texts = [str(code + low) for code in used.tolist()]
+        texts = list(map(str, (used + low).tolist()))
         place = np.empty(span, dtype=np.int64)
         place[used] = np.arange(len(used))
         codes = place[codes]
     if array.null_count:
         codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, codes)
-    return codes, texts
+    return Coded(codes, texts, null=bool(array.null_count))
+
+
+def _sparse_texts(used: Ints, size: int, low: int = 0) -> list[str | None]:
+    """Texts of integers by their distance from `low`, None for those that are not used."""
+    texts: list[str | None] = [None] * size
+    for code in used.tolist():
+        texts[code] = str(code + low)
+    return texts
 
 
 def _present(codes: Ints, size: int) -> Ints:
@@ -169,7 +194,7 @@ def _present(codes: Ints, size: int) -> Ints:
     return np.flatnonzero(seen)
 
 
-def _encode_dictionary(column: pa.DictionaryArray) -> tuple[Ints, list[str | None]]:
+def _encode_dictionary(column: pa.DictionaryArray) -> Coded:
     """Code a column by its dictionary, less the values that no row has, such as unused categories."""
     codes: Ints = pc.fill_null(column.indices.cast(pa.int64()), -1).to_numpy()
     used = np.zeros(len(column.dictionary) + 1, dtype=bool)
@@ -181,7 +206,7 @@ def _encode_dictionary(column: pa.DictionaryArray) -> tuple[Ints, list[str | Non
     null = np.array([text is None for text in texts] + [True])
     if np.any(null[:-1] & used[:-1]):
         codes = np.where(null[codes], -1, codes)
-    return codes, texts
+    return Coded(codes, texts, null=bool(np.any(null & used)))
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
@@ -189,9 +214,9 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def recode(codes: Ints, texts: Sequence[str | None], place: Mapping[str, int]) -> Ints:
-    """Translate codes of `encode` to positions in `place`; -1 null, -2 not in it."""
-    return code_table(texts, place)[codes]
+def recode(coded: Coded, place: Mapping[str, int]) -> Ints:
+    """Translate codes to positions in `place`; -1 null, -2 not in it."""
+    return code_table(coded.texts, place)[coded.codes]
 
 
 def code_table(texts: Sequence[str | None], place: Mapping[str, int]) -> Ints:
@@ -211,7 +236,7 @@ def numbers_or_text(column: pa.ChunkedArray, name: str, what: str) -> Array:
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     try:
-        codes, texts = encode(column)
+        codes, texts, _ = encode(column)
     except (pa.ArrowException, DataError):
         msg = f"{what}: column '{name}' is of type {kind}, which is neither a number nor text."
         raise DataError(msg) from None
@@ -227,13 +252,13 @@ def period_labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return as_text(column)
 
 
-def encode_periods(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+def encode_periods(column: pa.ChunkedArray) -> Coded:
     """Code a column of periods as `encode` does, by the labels of `period_labels`."""
     if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
         return encode(column)
-    codes, days = encode(column.cast(pa.date32()).cast(pa.int32()))
+    codes, days, null = encode(column.cast(pa.date32()).cast(pa.int32()))
     dates = pa.array([None if day is None else int(day) for day in days], pa.int32()).cast(pa.date32())
-    return codes, period_labels(pa.chunked_array([dates])).to_pylist()
+    return Coded(codes, period_labels(pa.chunked_array([dates])).to_pylist(), null)
 
 
 def order_periods(labels: Sequence[str]) -> list[str]:

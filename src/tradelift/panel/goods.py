@@ -81,10 +81,10 @@ def with_goods(panel: Panel, table: pa.Table, about: pa.Table | None = None) -> 
         If a column is missing, a flow stands twice, or a category is listed twice.
     """
     need(table, KEYS, "The flows by category")
-    codes, texts = encode(table["category"])
-    used = {texts[code] for code in np.unique(codes) if code >= 0}
-    names = tuple(sorted({*(str(text) for text in used), *([UNKNOWN] if (codes < 0).any() else [])}))
-    category = recode(codes, texts, {name: c for c, name in enumerate(names)})
+    coded = encode(table["category"])
+    used = {coded.texts[code] for code in np.unique(coded.codes) if code >= 0}
+    names = tuple(sorted({*(str(text) for text in used), *([UNKNOWN] if coded.null else [])}))
+    category = recode(coded, {name: c for c, name in enumerate(names)})
     category = np.where(category >= 0, category, names.index(UNKNOWN) if UNKNOWN in names else -1)
     cell = _cells(panel, table)
     known = np.flatnonzero(cell >= 0)
@@ -166,8 +166,8 @@ def _cells(panel: Panel, table: pa.Table) -> Ints:
     """Cell of each row, -1 where the panel has none."""
     n, periods = len(panel.regions), len(panel.periods)
     place = {str(region): code for code, region in enumerate(panel.regions.ids)}
-    ends = [recode(*encode(table[end]), place) for end in ("origin", "destination")]
-    period = recode(*encode_periods(table["period"]), {label: t for t, label in enumerate(panel.periods)})
+    ends = [recode(encode(table[end]), place) for end in ("origin", "destination")]
+    period = recode(encode_periods(table["period"]), {label: t for t, label in enumerate(panel.periods)})
     pair_of = np.full((n, n), -1)
     pair_of[panel.pairs.origin, panel.pairs.destination] = np.arange(len(panel.pairs))
     origin, destination = (np.maximum(end, 0) for end in ends)  # an unknown place is no position

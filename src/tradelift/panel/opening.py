@@ -159,12 +159,12 @@ def _index(groups: Sequence[RowGroup], keys: Keys, regions: Regions | None) -> I
             codes = {role: np.zeros(batch.num_rows, dtype=np.int64) for role in ROLES}
             for role, name in keys.by_role.items():
                 index.dated &= role != "period" or is_date(batch[name].type)
-                own, texts = encode_batch(batch[name], period=role == "period")
+                coded = encode_batch(batch[name], period=role == "period")
                 if role in grows:
-                    for text in texts:
+                    for text in coded.texts:
                         if text is not None:
                             index.places[role].setdefault(text, len(index.places[role]))
-                codes[role] = recode(own, texts, index.places[role])
+                codes[role] = recode(coded, index.places[role])
             periods.update(np.unique(codes["period"]).tolist())
             _count(index, codes, None if regions is None else regions.side)
         index.periods.append(np.array(sorted(periods - {-1}), dtype=np.int64))

@@ -72,11 +72,11 @@ def match(
     a_name, b_name, directed = _keys(source, regions)
     table = source.table
     place = {str(region): code for code, region in enumerate(regions.ids)}
-    a, b = (recode(*encode(table[name]), place) for name in (a_name, b_name))
+    a, b = (recode(encode(table[name]), place) for name in (a_name, b_name))
     moves = "period" in table.column_names
     period = np.zeros(table.num_rows, dtype=np.int64)
     if moves:
-        period = recode(*encode_periods(table["period"]), {label: t for t, label in enumerate(periods)})
+        period = recode(encode_periods(table["period"]), {label: t for t, label in enumerate(periods)})
     null = (a == -1) | (b == -1) | (period == -1)
     unknown = ~null & ((a < 0) | (b < 0))
     outside = ~null & ~unknown & (period < 0)

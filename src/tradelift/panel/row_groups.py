@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tradelift.errors import DataError
-from tradelift.panel.frames import as_text, need
+from tradelift.panel.frames import Coded, as_text, need
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -163,19 +163,14 @@ def read(group: RowGroup, names: Sequence[str], *, coded: bool = False) -> Itera
         yield from file.iter_batches(BATCH, row_groups=[group.number], columns=list(names), use_threads=threads)
 
 
-def encode_batch(column: pa.Array, *, period: bool = False) -> tuple[Ints, list[str | None]]:
-    """
-    Code a column of a batch as text; dates as days.
-
-    Returns
-    -------
-    Codes, shape (N,), -1 for null, and the text of each code.
-    """
+def encode_batch(column: pa.Array, *, period: bool = False) -> Coded:
+    """Code a column of a batch as text; dates as days."""
     if period and is_date(column.type):
         column = pc.strftime(column.cast(pa.date32()), format="%Y-%m-%d")
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, as_text(pa.chunked_array([coded.dictionary])).to_pylist()
+    texts = as_text(pa.chunked_array([coded.dictionary])).to_pylist()
+    return Coded(codes, texts, null=bool(codes.min(initial=0) < 0))
 
 
 def is_date(kind: pa.DataType) -> bool:

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from tradelift.account import Exclusion, Stage
 from tradelift.errors import DataError
+from tradelift.panel import loops
 from tradelift.panel.regions import Regions
-from tradelift.panel.row_codes import RowCodes, add_up, distinct_parts
+from tradelift.panel.row_codes import RowCodes, add_up, distinct_parts, fits
+from tradelift.solve import kernel
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -88,11 +90,14 @@ def _find_triples(codes: RowCodes, kept: Mask | None, n_regions: int, n_categori
     """Keys of the categories, origins and destinations of rows, ascending."""
     factors = {"origin": n_regions, "destination": 1, "category": n_regions**2}
     tables = {role: table * factors[role] for role, table in codes.tables.items() if role in factors}
+    size = n_categories * n_regions**2
+    if kernel.loaded() and fits(size, codes.n_rows):
+        return np.flatnonzero(loops.mark(codes.columns, tables, kept, size))
 
     def keys_at(start: int) -> Ints:
         return add_up(codes.part_codes(start, kept), tables)
 
-    return distinct_parts(keys_at, codes.starts, n_categories * n_regions**2, codes.n_rows)
+    return distinct_parts(keys_at, codes.starts, size, codes.n_rows)
 
 
 def _excludes(triples: Ints, regions: Regions, *, domestic: bool) -> bool:

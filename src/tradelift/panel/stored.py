@@ -258,7 +258,7 @@ def batch_codes(group: RowGroup, keys: Keys, places: Mapping[str, Mapping[str, i
     for batch in read(group, keys.names, coded=True):
         codes = {role: np.zeros(batch.num_rows, dtype=np.int64) for role in ROLES}
         for role, name in keys.by_role.items():
-            codes[role] = recode(*encode_batch(batch[name], period=role == "period"), places[role])
+            codes[role] = recode(encode_batch(batch[name], period=role == "period"), places[role])
         yield codes
 
 

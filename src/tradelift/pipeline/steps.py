@@ -22,6 +22,7 @@ from tradelift.panel.frames import encode
 from tradelift.pipeline.cache import EstimateCache
 from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
+from tradelift.pipeline.pruning import prune
 from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
 from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
 from tradelift.spreadsheet import plain_record
@@ -74,7 +75,10 @@ def run(
     chosen = choose(study, only, engine or name)
     _refuse_inputs_in(Path(out), study)
     with workspace(Path(out)) as folder:
-        return run_in(folder, study, chosen, Path(out), name, progress, kept=_kept(study, folder), force=force)
+        kept = _kept(study, folder)
+        results = run_in(folder, study, chosen, Path(out), name, progress, kept=kept, force=force)
+    prune(kept)
+    return results
 
 
 def demo(
@@ -238,7 +242,7 @@ def _write_categories(folder: Path, loaded: Loaded) -> None:
     table = loaded.by_category
     assert table is not None, "the caller has looked"
     folder.mkdir()
-    codes, texts = encode(table["period"])  # once: to compare millions of texts takes as long as to write them
+    codes, texts, _ = encode(table["period"])  # once: to compare millions of texts takes as long as to write them
     for label in loaded.panel.periods:
         own = np.flatnonzero(codes == texts.index(label)) if label in texts else np.empty(0, dtype=np.int64)
         pq.write_table(table.take(pa.array(own)), folder / f"{label}.parquet", compression="zstd")

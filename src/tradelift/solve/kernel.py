@@ -23,7 +23,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-INTERFACE = 2  # of kernel.c
+INTERFACE = 3  # of kernel.c and panel/rows.c
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
 
@@ -96,10 +96,10 @@ def step(
     score, information = np.empty(k), np.empty((k, k))
     held, own = _held(slab, beta, multiplies=True)
     enough, tight, noise, sweeps, flat, most = limits
-    status = _call(
+    status = call(
         "tl_step",
         ctypes.byref(own),
-        *map(_at, (*sums, spread)),
+        *map(at, (*sums, spread)),
         *map(ctypes.c_double, (enough, tight, noise)),
         ctypes.c_int64(sweeps),
         ctypes.c_double(flat),
@@ -125,7 +125,7 @@ def least_squares(slab: "Slab", limits: tuple[float, float, float, int, int]) ->
     out = np.empty((t, rows, k + 1)), np.empty((t, columns, k + 1)), np.empty((k + 1, k + 1))
     held, own = _held(slab)
     exact, near, flat, most, rounds = limits
-    status = _call(
+    status = call(
         "tl_least_squares",
         ctypes.byref(own),
         *map(ctypes.c_double, (exact, near, flat)),
@@ -143,7 +143,7 @@ def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
     (t, rows, columns), k = slab.shape, len(slab.regressors)
     out = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns)), np.empty(k), np.empty(1)
     held, own = _held(slab)
-    _done(_call("tl_flows", ctypes.byref(own), *map(_in_place, out)))
+    _done(call("tl_flows", ctypes.byref(own), *map(_in_place, out)))
     del held
     return *out[:4], float(out[4][0])
 
@@ -151,7 +151,7 @@ def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
 def expected(slab: "Slab", beta: Floats, out: Floats) -> Floats:
     """Exponential of the index times weights, shape (t, I, J), into `out`: fresh memory costs more than the numbers."""
     held, own = _held(slab, beta, multiplies=True)
-    _call("tl_expected", ctypes.byref(own), _in_place(out))
+    call("tl_expected", ctypes.byref(own), _in_place(out))
     del held
     return out
 
@@ -161,8 +161,8 @@ def net_step(slab: "Slab", fitted: Floats, p: Floats, q: Floats, third: Floats |
     k = len(slab.regressors)
     score, information = np.empty(k), np.empty((k, k))
     held, own = _held(slab)
-    given = map(_at, (fitted, p, q, third))
-    _done(_call("tl_net_step", ctypes.byref(own), *given, *map(_in_place, (score, information))))
+    given = map(at, (fitted, p, q, third))
+    _done(call("tl_net_step", ctypes.byref(own), *given, *map(_in_place, (score, information))))
     del held
     return score, information
 
@@ -196,12 +196,12 @@ def scores(
     held, own = _held(slab, beta, multiplies=poisson)
     p, q, third = np.ascontiguousarray(parts[0]), np.ascontiguousarray(parts[1]), _by_regressor(parts[2])
     _done(
-        _call(
+        call(
             "tl_scores",
             ctypes.byref(own),
             ctypes.c_int(poisson),
             ctypes.c_int(slab.plain),
-            *map(_at, (*effects, p, q, third)),
+            *map(at, (*effects, p, q, third)),
             *map(_in_place, (pairs, outer, information, sums)),
         )
     )
@@ -240,12 +240,12 @@ def sums(
     """
     (t, rows, columns), k = weights.shape, len(values)
     held = [np.ascontiguousarray(v) for v in values]
-    x, moves = _pointers(held), np.array([rows * columns * (v.ndim == 3) for v in held], dtype=np.int64)
+    x, moves = pointers(held), np.array([rows * columns * (v.ndim == 3) for v in held], dtype=np.int64)
     of_values = np.empty((t, rows, k)), np.empty((t, columns, k)), np.empty((k, rows, columns))
     of_weights = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns))
     shape = map(ctypes.c_int64, (t, rows, columns, k))
-    given = map(_at, (*(multipliers or (None,) * 3), x, moves))
-    _done(_call("tl_sums", *shape, _in_place(weights), *given, *map(_in_place, (*of_values, *of_weights))))
+    given = map(at, (*(multipliers or (None,) * 3), x, moves))
+    _done(call("tl_sums", *shape, _in_place(weights), *given, *map(_in_place, (*of_values, *of_weights))))
     return of_values, of_weights
 
 
@@ -283,7 +283,7 @@ def by_code(out: Floats, codes: Ints, values: Floats) -> None:
     """Add values by pair (K, I, J) to their codes (I, J), in place: out has shape (K, G)."""
     shape = map(ctypes.c_int64, (len(out), codes.size, out.shape[1]))
     held = np.ascontiguousarray(codes, dtype=np.int64)
-    _call("tl_by_code", *shape, *map(_at, (held, values)), _in_place(out))
+    call("tl_by_code", *shape, *map(at, (held, values)), _in_place(out))
 
 
 def relax(parts: Floats, target: Floats, others: Floats, mass: Floats, over: float) -> Floats:
@@ -295,8 +295,8 @@ def relax(parts: Floats, target: Floats, others: Floats, mass: Floats, over: flo
     How far that was, by mass, shape (K,).
     """
     moved = np.empty(len(parts))
-    shape, given = map(ctypes.c_int64, parts.shape), map(_at, (target, others, mass))
-    _call("tl_relax", *shape, *given, ctypes.c_double(over), *map(_in_place, (parts, moved)))
+    shape, given = map(ctypes.c_int64, parts.shape), map(at, (target, others, mass))
+    call("tl_relax", *shape, *given, ctypes.c_double(over), *map(_in_place, (parts, moved)))
     return moved
 
 
@@ -315,10 +315,10 @@ def effects(
     stop = np.ascontiguousarray(np.broadcast_to(enough, (t, 1, k)))
     flat, most = limits
     _done(
-        _call(
+        call(
             "tl_effects",
             *map(ctypes.c_int64, (*weights.shape, k)),
-            *map(_at, (weights, *margins, *sums, stop)),
+            *map(at, (weights, *margins, *sums, stop)),
             *map(ctypes.c_double, (relative, flat)),
             ctypes.c_int64(most * columns),
             *map(_in_place, (p, q)),
@@ -329,7 +329,7 @@ def effects(
 
 def take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, kernel: Floats, values: Floats) -> None:
     """Take missing cells out of sums, in place: `kernel` at their pair times `values` at their origin."""
-    _call("tl_take_out", ctypes.c_int64(len(to)), *map(_at, (to, origin, pair, kernel, values)), _in_place(out))
+    call("tl_take_out", ctypes.c_int64(len(to)), *map(at, (to, origin, pair, kernel, values)), _in_place(out))
 
 
 def margins(cells: Ints, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -351,25 +351,26 @@ def margins(cells: Ints, values: Floats, weights: Floats) -> tuple[Floats, Float
     rows, columns = np.empty((b, n_rows)), np.empty((b, n_columns))
     held = np.ascontiguousarray(cells, dtype=np.int64), np.ascontiguousarray(values), np.ascontiguousarray(weights)
     shape = map(ctypes.c_int64, (b, e, n_rows, n_columns))
-    _call("tl_margins", *shape, *map(_at, held), *map(_in_place, (rows, columns)))
+    call("tl_margins", *shape, *map(at, held), *map(_in_place, (rows, columns)))
     return rows, columns
 
 
 def cubes(known: Bools, still_open: Bools, trials: int, seed: int) -> None:
     """Settle open cells by random cubes of known ones, both of shape (t, I, J), in place."""
     shape = map(ctypes.c_int64, (*known.shape, trials))
-    _call("tl_cubes", *shape, ctypes.c_uint64(seed), *map(_at, (known, still_open)))
+    call("tl_cubes", *shape, ctypes.c_uint64(seed), *map(at, (known, still_open)))
 
 
 def counts(sample: Bools) -> tuple[Ints, Ints]:
     """How many of a sample (t, I, J) stand in each row (t, I) and column (t, J)."""
     held = np.ascontiguousarray(sample)
     rows, columns = np.empty(held.shape[:2], dtype=np.int32), np.empty(held.shape[::2], dtype=np.int32)
-    _call("tl_counts", *map(ctypes.c_int64, held.shape), *map(_at, (held, rows, columns)))
+    call("tl_counts", *map(ctypes.c_int64, held.shape), *map(at, (held, rows, columns)))
     return rows, columns
 
 
-def _call(name: str, *arguments: Any) -> int:
+def call(name: str, *arguments: Any) -> int:
+    """Call a function of the library, and give its status."""
     library = _library()
     assert library is not None, "callers ask first whether it is loaded"
     return int(getattr(library, name)(*arguments))
@@ -399,7 +400,7 @@ class Ready:
 
     def __call__(self) -> tuple[Floats, Floats]:
         """Call the loops."""
-        _done(_call(self.name, *self.arguments))
+        _done(call(self.name, *self.arguments))
         return self.found
 
 
@@ -411,7 +412,7 @@ def _ready(
     found: tuple[Floats, Floats],
 ) -> Ready:
     """Make the arguments: the shape, what is read, what is changed in place, and what is found."""
-    arguments = *map(ctypes.c_int64, shape), *map(_at, given), *map(_in_place, (*changed, *found))
+    arguments = *map(ctypes.c_int64, shape), *map(at, given), *map(_in_place, (*changed, *found))
     return Ready(name=name, arguments=arguments, held=(*given, *changed), found=found)
 
 
@@ -420,22 +421,22 @@ def _done(status: int) -> None:
         raise NoMemoryError
 
 
-def _at(values: Floats | None) -> Any:
-    """Where values begin, for reading."""
+def at(values: Floats | None) -> Any:
+    """Where values begin."""
     if values is None:
         return ctypes.c_void_p(None)
-    assert values.flags.c_contiguous, "the loops read arrays in C order"
+    assert values.flags.c_contiguous, "the loops take arrays in C order"
     return ctypes.c_void_p(values.ctypes.data)
 
 
 def _in_place(values: Floats) -> Any:
     """Where values begin, for writing."""
-    assert values.flags.c_contiguous, "the loops write to arrays in C order"
     assert values.dtype == np.float64, "the loops write numbers of double precision"
-    return ctypes.c_void_p(values.ctypes.data)
+    return at(values)
 
 
-def _pointers(values: Sequence[Floats]) -> Ints:
+def pointers(values: Sequence[Floats]) -> Ints:
+    """Where each of several arrays begins."""
     return np.array([v.ctypes.data for v in values], dtype=np.uintp)
 
 
@@ -468,6 +469,6 @@ def _held(slab: "Slab", beta: Floats | None = None, *, multiplies: bool = False)
     outcome = np.ascontiguousarray(slab.raw, dtype=np.float64)
     weights = None if slab.given is None else np.ascontiguousarray(slab.given, dtype=np.float64)
     mask = None if slab.mask is None else np.ascontiguousarray(slab.mask)
-    x = _pointers(regressors)
+    x = pointers(regressors)
     held = [outcome, weights, mask, index, kernel, moving_offset, x, moves, coefficients]
-    return [*held, regressors], _Slab(t, rows, columns, len(regressors), *(_at(v).value for v in held))
+    return [*held, regressors], _Slab(t, rows, columns, len(regressors), *(at(v).value for v in held))
