@@ -13,9 +13,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tradelift.pipeline import atomic, workspace
+from tradelift.pipeline import atomic, unchanged, workspace
 
 OLD, NEW, NONE, MIXTURE = "old", "new", "none", "mixture"
+FILES = ("report.html", "panel/2017-01.parquet", workspace.MANIFEST)
+SAME = "panel/2017-02.parquet"  # what both versions hold
 DONE, FAILED, REFUSED = 0, 1, 2
 TraceFunction = Callable[[FrameType, str, Any], Any]
 
@@ -61,20 +63,22 @@ def at_lines(folder: Path) -> Counter:
 
 
 def write_version(out: Path, name: str) -> None:
-    """Results of two files that hold a version's name."""
+    """Results of files that hold a version's name, and one that holds the same in both."""
     with workspace.workspace(out) as folder:
-        for file in ("report.html", workspace.MANIFEST):
+        (folder / "panel").mkdir()
+        for file in FILES:
             (folder / file).write_text(name)
+        (folder / SAME).write_text(SAME)
 
 
 def version(out: Path) -> str:
     """Which version a folder holds."""
     if not out.exists():
         return NONE
-    found = {
-        (out / file).read_text() if (out / file).exists() else NONE for file in ("report.html", workspace.MANIFEST)
-    }
-    return found.pop() if len(found) == 1 else MIXTURE
+    held = {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*") if path.is_file()}
+    found = {held.get(file, NONE) for file in FILES}
+    whole = held.keys() == {*FILES, SAME} and held[SAME] == SAME
+    return found.pop() if whole and len(found) == 1 else MIXTURE
 
 
 def repaired(out: Path) -> str:
@@ -96,7 +100,7 @@ def killed_at_line(step: int, out: Path, *, can: bool) -> int:
 
         def count(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
             nonlocal left
-            if frame.f_code.co_filename not in (workspace.__file__, atomic.__file__):
+            if frame.f_code.co_filename not in (workspace.__file__, atomic.__file__, unchanged.__file__):
                 return None
             left -= event == "line"
             if left < 0:

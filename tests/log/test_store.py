@@ -231,16 +231,18 @@ def test_no_flipped_bit_is_read(tmp_path):
 
 def test_what_killed_runs_and_other_definitions_left_is_removed(tmp_path, log):
     write_months(tmp_path, log)
-    for n in range(DEFINITIONS + 3):
-        old = tmp_path / "kept" / f"old{n}"
+    olds = [f"{n:032x}" for n in range(DEFINITIONS + 3)]
+    for n, name in enumerate(olds):
+        old = tmp_path / "kept" / name
         old.mkdir(parents=True)
+        (old / "2017-01.sums").write_text("")
         os.utime(old, (1000 + n, 1000 + n))
     recalling(tmp_path)
     recalling(tmp_path)
     names = {p.name for p in (tmp_path / "kept").iterdir()}
-    assert {n for n in names if n.startswith("old")} == {f"old{n}" for n in range(4, DEFINITIONS + 3)}
-    (current,) = names - {f"old{n}" for n in range(DEFINITIONS + 3)}
-    stale, fresh = (tmp_path / "kept" / current / name for name in ("a.1.tmp", "b.2.tmp"))
+    assert names & {*olds} == {*olds[4:]}
+    (current,) = names - {*olds}
+    stale, fresh = (tmp_path / "kept" / current / name for name in ("a.sums.1.tmp", "b.sums.2.tmp"))
     for path in (stale, fresh):
         path.write_text("half")
     old = time.time() - STALE_SECONDS - 10
@@ -248,6 +250,26 @@ def test_what_killed_runs_and_other_definitions_left_is_removed(tmp_path, log):
     recalling(tmp_path)
     assert not stale.exists()
     assert fresh.exists()
+
+
+def test_what_is_not_its_own_is_never_removed(tmp_path, log):
+    """A study of others may bring a link in the place of the folder of sums: nothing behind it is lost."""
+    write_months(tmp_path, log)
+    home, linked = tmp_path / "home", tmp_path / "linked"
+    long_ago = (1000, 1000)
+    for n in range(DEFINITIONS + 3):
+        for folder in (home / f"letters{n}", home / f"{n:032x}", linked / f"{n}"):
+            folder.mkdir(parents=True)
+            for name in ("letter.txt", "half.tmp"):
+                (folder / name).write_text("dear")
+                os.utime(folder / name, long_ago)
+            os.utime(folder, long_ago)
+    (home / f"{99:032x}").symlink_to(linked)
+    (tmp_path / "kept").symlink_to(home)
+    before = {p for p in [*home.rglob("*"), *linked.rglob("*")] if p.is_file()}
+    recalling(tmp_path)
+    recalling(tmp_path)
+    assert before <= {p for p in [*home.rglob("*"), *linked.rglob("*")] if p.is_file()}
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path, log):

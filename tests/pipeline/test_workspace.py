@@ -8,12 +8,13 @@ import sys
 import pytest
 
 from tradelift.errors import DataError
-from tradelift.pipeline import atomic
+from tradelift.pipeline import atomic, unchanged
 from tradelift.pipeline import workspace as workspace_module
 from tradelift.pipeline.workspace import MANIFEST, workspace
 
-WATCHED = {workspace_module.__file__, atomic.__file__}
+WATCHED = {workspace_module.__file__, atomic.__file__, unchanged.__file__}
 FILES = (MANIFEST, "report.html", "panel/2017-01.parquet")
+ALWAYS = "panel/always.parquet"
 
 
 def write(out, version):
@@ -21,10 +22,13 @@ def write(out, version):
         (folder / "panel").mkdir()
         for name in reversed(FILES):
             (folder / name).write_text(version)
+        (folder / ALWAYS).write_text("the same")
 
 
 def versions(out):
-    """What each file of a folder of results holds."""
+    """What each file of a folder of results holds, but for the one that is always the same."""
+    assert (out / ALWAYS).read_text() == "the same"
+    assert {p.name for p in (out / "panel").iterdir()} == {"2017-01.parquet", "always.parquet"}
     return {(out / name).read_text() for name in FILES}
 
 
@@ -78,7 +82,7 @@ def test_a_run_that_is_killed_at_any_line_leaves_old_results_or_new_ones(tmp_pat
         step += 1
         if not there:
             (out / MANIFEST).unlink()
-            for name in FILES[1:]:
+            for name in (*FILES[1:], ALWAYS):
                 (out / name).unlink()
             (out / "panel").rmdir()
             out.rmdir()

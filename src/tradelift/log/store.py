@@ -9,7 +9,7 @@ a seller, a buyer or a transaction. An entry that cannot be read or has another 
 import hashlib
 import json
 import os
-import shutil
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +27,7 @@ ENDING = ".sums"
 DEFINITIONS = 4  # so many are kept, the latest used: a study that changes leaves others behind
 STALE_SECONDS = 3600  # a temporary file of that age was left by a killed run
 DIGITS = 32  # of a key
+OURS = re.compile(rf"[0-9a-f]{{{DIGITS}}}")  # names of folders; a study may bring a link in the place of ours
 
 Span = tuple[Any, Any]
 
@@ -79,11 +80,12 @@ class PeriodStore:
         with suppress(OSError):
             if current.exists():
                 os.utime(current)
-            others = sorted((p for p in self._folder.iterdir() if p != current), key=lambda p: -p.stat().st_mtime)
+            ours = [p for p in self._folder.iterdir() if OURS.fullmatch(p.name) and not p.is_symlink()]
+            others = sorted((p for p in ours if p != current), key=lambda p: -p.stat().st_mtime)
             for path in others[DEFINITIONS - 1 :]:
-                shutil.rmtree(path, ignore_errors=True)
-            for path in self._folder.glob("*/*.tmp"):
-                if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                _clear(path)
+            for path in self._folder.glob(f"*/*{ENDING}.*.tmp"):
+                if path.parent in ours and time.time() - path.stat().st_mtime > STALE_SECONDS:
                     path.unlink(missing_ok=True)
 
 
@@ -164,6 +166,14 @@ class Definition:
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             _replace(self._folder / f"{label}{ENDING}", hashlib.sha256(content).digest() + content)
+
+
+def _clear(folder: Path) -> None:
+    """Remove the entries of a definition, and its folder if nothing of others is in it."""
+    for path in [*folder.glob(f"*{ENDING}"), *folder.glob(f"*{ENDING}.*.tmp")]:
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _digest(text: str) -> str:

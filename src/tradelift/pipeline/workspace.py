@@ -19,8 +19,12 @@ from filelock import FileLock, Timeout
 
 from tradelift.errors import DataError
 from tradelift.pipeline.atomic import exchange
+from tradelift.pipeline.unchanged import keep_unchanged
 
 MANIFEST = "manifest.json"
+LASTING = ("panel", "panel_by_category")
+"""Folders of one file a period: a file that comes out as it was stays the file that it was."""
+
 SCRATCH = "tradelift-scratch-"
 LOCK = ".lock"
 YOUNG_SECONDS = 60  # a temporary folder so young may be about to get its lock
@@ -70,6 +74,7 @@ def workspace(out: Path, *, mark: str = MANIFEST) -> Iterator[Path]:
             kept = f"{out} is as it was" if out.exists() else f"{out} was not written"
             with explained(out, f"choose another folder with --out. {kept}"):
                 yield folder
+                keep_unchanged(folder, out, LASTING)
                 _swap(folder, out)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -105,7 +110,8 @@ def scratch() -> Iterator[Path]:
 def _remove_orphan(path: Path) -> None:
     """Remove a temporary folder whose process has ended: its lock can be taken."""
     with suppress(OSError, Timeout):
-        if path.stat().st_uid != os.getuid() or time.time() - path.stat().st_mtime < YOUNG_SECONDS:
+        found = path.lstat()  # of a link itself: where it leads is not ours to clear up
+        if found.st_uid != os.getuid() or path.is_symlink() or time.time() - found.st_mtime < YOUNG_SECONDS:
             return
         with FileLock(path / LOCK).acquire(timeout=0):
             shutil.rmtree(path, ignore_errors=True)
