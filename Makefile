@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ENGINES := $(VENV)/.engines
+AUDIT := $(VENV)/.audit
 PEERS := .venv-bench
 AXE := tests/browser/node_modules/axe-core/axe.min.js
 DEMO ?= demo
@@ -33,7 +34,7 @@ demo: $(READY)  ## simulate the East-West world, run the whole study, say where 
 
 test: lint types imports unit  ## lint, types, import contract, unit tests
 
-check: test simulations engines latex docs wheel browser  ## everything that a change must pass
+check: test audit simulations engines latex docs wheel browser  ## everything that a change must pass
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check
@@ -93,9 +94,16 @@ $(PEERS)/.ready: pyproject.toml
 bench: $(READY) $(PEERS)/.ready  ## tradelift beside other packages, seven minutes on a quiet machine
 	$(BIN)/python benchmarks/run.py
 
-audit: $(READY)  ## known vulnerabilities of the pinned dependencies; needs an advisory database on the network
-	@$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q pip-audit
-	$(BIN)/python -m pip_audit -r constraints.txt --no-deps --disable-pip --strict
+$(AUDIT): $(READY)
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install -q --python $(BIN)/python -c constraints.txt --group audit; \
+	else \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group audit; \
+	fi
+	@touch $(AUDIT)
+
+audit: $(AUDIT)  ## known vulnerabilities of the pinned dependencies; says whether a database of advisories was reached
+	$(BIN)/python scripts/audit.py
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix

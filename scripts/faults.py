@@ -1,13 +1,13 @@
 """
 Break runs on purpose, and see that results are old or new and never a mixture, and that a rerun finishes.
 
-    python scripts/faults.py [--trials 300] [--step 1] [--rerun 1] [--folder DIR] [--short]
+    python scripts/faults.py [--trials 250] [--step 1] [--rerun 1] [--folder DIR] [--short]
 
 A study with a log is run in forked processes over the finished results of an earlier log. They are killed with SIGKILL
-before each of their operations on files (renames, removals, files that are opened, folders that are made), and at
-moments drawn at random; other runs meet a full disk (a small tmpfs where this process may mount one, else a limit on
-the size of files), lose their worker processes, or start twice at once. After each, the results are hashed, file by
-file, and the study is run again. Linux only.
+before each of their operations on files (renames, removals, links, files that are opened, folders that are made), and
+at moments drawn at random, every other one of them with nothing kept from earlier runs; a tenth as many runs meet a
+full disk (a small tmpfs where this process may mount one, else a limit on the size of files), lose a worker process, or
+start twice at once. After each, the results are hashed, file by file, and the study is run again. Linux only.
 """
 
 import argparse
@@ -40,8 +40,12 @@ from tradelift.study import write_template
 
 ONLY = ("partners", "gravity")
 EVENTS = frozenset({
-    "open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree", "shutil.move",
+    "open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.link", "shutil.rmtree", "shutil.move",
 })  # fmt: skip
+
+
+WORKER_SECONDS = 3.0  # from its start a worker imports, works and waits for so long, or longer
+PATIENCE = 60
 
 
 class Ground:
@@ -67,8 +71,10 @@ class Ground:
     def out(self) -> Path:
         return self.place / "out"
 
-    def lay_out(self, place: Path | None = None) -> None:
-        """An empty place, but for the old results."""
+    def lay_out(self, place: Path | None = None, *, kept: bool = True) -> None:
+        """An empty place, but for the old results; beside the study what runs have kept, or nothing."""
+        if not kept:
+            shutil.rmtree(self.new.parent / ".tradelift", ignore_errors=True)
         if place is None:
             shutil.rmtree(self.place, ignore_errors=True)
             place = self.place
@@ -82,12 +88,12 @@ class Ground:
         found = content(out)
         return next((name for name, expected in self.contents.items() if found == expected), MIXTURE)
 
-    def finishes(self) -> bool:
+    def finishes(self, place: Path) -> bool:
         """Whether a rerun gives the new results and leaves nothing else behind."""
-        if ended(fork(lambda: run(self.new, self.out))) != DONE:
+        if ended(fork(lambda: run(self.new, place / "out"))) != DONE:
             return False
-        left = {path.name for path in self.place.iterdir()}
-        return self.state(self.out) == NEW and left == {"out", ".out.lock"}
+        left = {path.name for path in place.iterdir()}
+        return self.state(place / "out") == NEW and left == {"out", ".out.lock"}
 
 
 def preload(work: Callable[[], object]) -> None:
@@ -117,7 +123,10 @@ def shorten(study: Path, months: int) -> None:
     log = study.parent / "transactions.csv"
     header, *lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join([header, *(line for line in lines if int(line[5:7]) <= months)]))
-    study.write_text(study.read_text().replace("to: 2017-06", f"to: 2017-{months:02d}"))
+    text = study.read_text().replace("to: 2017-06", f"to: 2017-{months:02d}")
+    outcomes = "outcomes: [trade, deals, seller_concentration, buyer_concentration]"
+    assert outcomes in text
+    study.write_text(text.replace(outcomes, "outcomes: [trade]"))
 
 
 def content(out: Path) -> dict[str, str]:
@@ -168,29 +177,35 @@ def at_operations(ground: Ground, step: int = 1) -> Counter:
         ground.lay_out()
         if ended(fork(work)) == DONE:
             break
-        _count(found, ground, ground.state(ground.out))
+        _count(found, ground, ground.state(ground.out), ground.place)
     return found
 
 
 def at_moments(ground: Ground, trials: int, rng: random.Random) -> Counter:
-    """Kill runs at random moments of the time that a run takes."""
+    """Kill runs at random moments of the time that a run takes; every other one begins with nothing kept."""
     found: Counter = Counter()
-    ground.lay_out()
-    start = time.perf_counter()
-    assert ended(fork(lambda: run(ground.new, ground.out))) == DONE
-    seconds = time.perf_counter() - start
+    seconds = {kept: _seconds(ground, kept=kept) for kept in (True, False)}
     while found["injected"] < trials:
-        ground.lay_out()
+        kept = found["injected"] % 2 == 0
+        ground.lay_out(kept=kept)
         child = fork(lambda: run(ground.new, ground.out))
-        time.sleep(rng.uniform(0, seconds))
+        time.sleep(rng.uniform(0, seconds[kept]))
         os.kill(child, signal.SIGKILL)
         if ended(child) != DONE:
-            _count(found, ground, ground.state(ground.out))
+            _count(found, ground, ground.state(ground.out), ground.place)
     return found
 
 
+def _seconds(ground: Ground, *, kept: bool) -> float:
+    """How long a run takes."""
+    ground.lay_out(kept=kept)
+    start = time.perf_counter()
+    assert ended(fork(lambda: run(ground.new, ground.out))) == DONE
+    return time.perf_counter() - start
+
+
 def full_disks(ground: Ground, trials: int, rng: random.Random) -> tuple[str, Counter]:
-    """Run where a few bytes to all but a few of what the results take are free."""
+    """Run where so much is free that the first file does not fit, up to that all but the last do."""
     found: Counter = Counter()
     disk = ground.folder / "disk"
     disk.mkdir(exist_ok=True)
@@ -198,39 +213,42 @@ def full_disks(ground: Ground, trials: int, rng: random.Random) -> tuple[str, Co
     can_mount = mount(disk, 10 * needed)
     if can_mount:
         subprocess.run(["umount", disk], check=True)
-    for _ in range(trials):
-        share = rng.uniform(0.0, 0.9)
-        state = _on_small_disk(ground, disk, needed, share, found) if can_mount else _under_limit(ground, share, found)
-        if state is not None:
-            _count(found, ground, state)
-    return "full disk (tmpfs)" if can_mount else "files that may not grow", found
+    for number in range(trials):
+        share = 0.9 * (number + rng.random()) / trials
+        if can_mount:
+            _on_small_disk(ground, disk, needed, share, found)
+        else:
+            _under_limit(ground, share, found)
+    return "full disk (tmpfs of another size each time)" if can_mount else "files that may not grow", found
 
 
-def mount(disk: Path, size: int) -> bool:
+def mount(disk: Path, size: int, *more: str) -> bool:
     """Whether a disk of a size could be mounted."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *more]), "tmpfs", str(disk)]
     return (
         shutil.which("mount") is not None and not subprocess.run(command, check=False, capture_output=True).returncode
     )
 
 
-def _on_small_disk(ground: Ground, disk: Path, needed: int, share: float, found: Counter) -> str | None:
-    """State of the results on a disk that has room for them and a share of others."""
+def _on_small_disk(ground: Ground, disk: Path, needed: int, share: float, found: Counter) -> None:
+    """Run on a disk that has room for the results and a share of others, and again when it has been enlarged."""
     blocks = sum(-(-p.stat().st_size // 4096) for p in ground.finished[OLD].rglob("*") if p.is_file())
     assert mount(disk, 4096 * blocks + int(share * needed))
     try:
         ground.lay_out(disk)
         status = ended(fork(lambda: run(ground.new, disk / "out")))
         if status == DONE:
-            return None
+            return
         found["refused"] += status == REFUSED and "full" in (ground.folder / "message").read_text()
-        return ground.state(disk / "out")
+        state = ground.state(disk / "out")
+        assert mount(disk, 10 * needed, "remount")
+        _count(found, ground, state, disk)
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
-def _under_limit(ground: Ground, share: float, found: Counter) -> str | None:
-    """State of the results of a process whose files may only grow so far."""
+def _under_limit(ground: Ground, share: float, found: Counter) -> None:
+    """Run in a process whose files may only grow so far."""
     largest = max(p.stat().st_size for p in ground.finished[NEW].rglob("*") if p.is_file())
 
     def work() -> int:
@@ -240,15 +258,16 @@ def _under_limit(ground: Ground, share: float, found: Counter) -> str | None:
     ground.lay_out()
     status = ended(fork(work))
     if status == DONE:
-        return None
+        return
     found["refused"] += status == REFUSED
-    return ground.state(ground.out)
+    _count(found, ground, ground.state(ground.out), ground.place)
 
 
 def lost_workers(ground: Ground, trials: int, rng: random.Random) -> Counter:
     """Kill a worker process of a run at a random moment after it has started."""
     found: Counter = Counter()
-    for _ in range(trials):
+    missed = 0  # runs that ended before the kill came
+    while found["injected"] < trials and missed < PATIENCE:
         ground.lay_out()
 
         def work() -> int:
@@ -257,25 +276,32 @@ def lost_workers(ground: Ground, trials: int, rng: random.Random) -> Counter:
             return DONE
 
         child = fork(work)
-        if not _kill_a_worker(child, rng.uniform(0, 0.5)):
+        if not _kill_a_worker(child, rng.uniform(0, WORKER_SECONDS)):
             assert ended(child) == DONE
+            missed += 1
             continue
         found["refused"] += ended(child) == DONE
-        _count(found, ground, ground.state(ground.out))
+        _count(found, ground, ground.state(ground.out), ground.place)
     return found
 
 
 def _kill_a_worker(run: int, after: float) -> bool:
-    """Wait for a worker of a run, and kill it some seconds later."""
+    """Wait for a worker of a run, and kill it some seconds later, if it is still there."""
     while os.waitid(os.P_PID, run, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         for pid in tree(run)[1:]:
             with contextlib.suppress(OSError):
-                if b"loky.backend.popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if _is_worker(pid):
                     time.sleep(after)
+                    if not _is_worker(pid):
+                        return False
                     os.kill(pid, signal.SIGKILL)
                     return True
         time.sleep(0.01)
     return False
+
+
+def _is_worker(pid: int) -> bool:
+    return b"loky.backend.popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def two_at_once(ground: Ground, trials: int, rng: random.Random) -> Counter:
@@ -288,16 +314,16 @@ def two_at_once(ground: Ground, trials: int, rng: random.Random) -> Counter:
         other = fork(lambda: run(ground.new, ground.out))
         statuses = sorted((ended(one), ended(other)))
         found["refused"] += statuses == [DONE, REFUSED]
-        _count(found, ground, ground.state(ground.out))
+        _count(found, ground, ground.state(ground.out), ground.place)
     return found
 
 
-def _count(found: Counter, ground: Ground, state: str) -> None:
+def _count(found: Counter, ground: Ground, state: str, place: Path) -> None:
     found["injected"] += 1
     found[state] += 1
-    if ground.place.exists() and found["injected"] % ground.rerun == 0:
+    if found["injected"] % ground.rerun == 0:
         found["reruns"] += 1
-        found["finished"] += ground.finishes()
+        found["finished"] += ground.finishes(place)
 
 
 def rows(ground: Ground, trials: int, seed: int, step: int = 1) -> list[tuple[str, str, Counter]]:
@@ -333,7 +359,7 @@ def table(found: list[tuple[str, str, Counter]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--trials", type=int, default=250)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--step", type=int, default=1, help="kill before each so many-th operation on files")
     parser.add_argument("--rerun", type=int, default=1, help="run again after each so many-th fault")
