@@ -2,12 +2,13 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
-from itertools import pairwise
 from typing import Any, cast
+
+Calls = Iterator[tuple[int, tuple[Any, ...]]]
 
 LIMIT = "TRADELIFT_THREADS"  # an environment variable: most threads
 WORTHWHILE = 100_000  # cells or rows: below, handing over takes longer than the work
@@ -19,12 +20,14 @@ def side_by_side(function: Callable[..., Any], cells: int, *given: Iterable[Any]
     n = min(n_threads(), len(calls)) if cells >= WORTHWHILE else 1
     if n <= 1:
         return [function(*call) for call in calls]
-    # a thread takes a stretch of calls, this one the first: waking a thread takes as long as a short call
-    ends, here = [len(calls) * k // n for k in range(n + 1)], _processor()
-    others = [_pool().submit(_elsewhere, here, function, calls[a:b]) for a, b in pairwise(ends[1:])]
-    out = _stretch(function, calls[: ends[1]])
+    # the threads take one call after another, so that one which wakes late, or never, delays nothing
+    out: list[Any] = [None] * len(calls)
+    left, here = iter(enumerate(calls)), _processor()
+    others = [_pool().submit(_elsewhere, here, function, left, out) for _ in range(n - 1)]
+    _take(function, left, out)
     for other in others:
-        out += other.result()
+        if not other.cancel():
+            other.result()
     return out
 
 
@@ -46,13 +49,17 @@ def _libraries() -> Any:
     return ThreadpoolController()
 
 
-def _stretch(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-    return [function(*call) for call in calls]
+def _take(function: Callable[..., Any], left: Calls, out: list[Any]) -> None:
+    """Make calls for as long as some are left."""
+    for n, call in left:
+        out[n] = function(*call)
 
 
-def _elsewhere(taken: int, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _elsewhere(
+    taken: int, function: Callable[..., Any], left: Iterator[tuple[int, tuple[Any, ...]]], out: list[Any]
+) -> None:
     """
-    Make a stretch of calls away from a processor that is taken.
+    Make calls away from a processor that is taken.
 
     Linux wakes a thread that slept for long on the processor of the one that woke it, where both wait for each other
     for some milliseconds: a quarter of an estimate by OLS. Moved off it once, the thread is free to go anywhere again.
@@ -62,7 +69,7 @@ def _elsewhere(taken: int, function: Callable[..., Any], calls: Sequence[tuple[A
         if len(allowed) > 1:
             os.sched_setaffinity(0, allowed - {taken})
             os.sched_setaffinity(0, allowed)
-    return _stretch(function, calls)
+    _take(function, left, out)
 
 
 def _processor() -> int:

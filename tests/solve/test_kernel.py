@@ -95,6 +95,22 @@ def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
     assert done.stdout.split()[place] == shown
 
 
+def test_freed_memory_serves_again_unless_the_environment_says_otherwise(loops):
+    code = (
+        "import resource, numpy as np; from tradelift.solve import kernel; kernel.loaded()\n"
+        "taken = lambda: (np.ones(2**21).sum(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt)[1]\n"
+        "first = taken(); print(kernel.loaded() and platform.libc_ver()[0] == 'glibc', taken() - first)"
+    )
+    # without huge pages, so that each page of 16 MB counts
+    plain = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
+    for told in ({}, {"MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}):
+        command = [sys.executable, "-c", f"import platform\n{code}"]
+        done = subprocess.run(command, env=plain | told, capture_output=True, text=True, check=True)
+        compiled, faults = done.stdout.split()
+        if compiled == "True":
+            assert (int(faults) > 2**11) == bool(told)
+
+
 @given(seed=st.integers(0, 10**6), draws=st.integers(1, 5), entries=st.integers(0, 9))
 @settings(max_examples=30, deadline=None)
 def test_sums_of_relabelled_partners_equal_a_loop(seed, draws, entries):

@@ -308,24 +308,25 @@ class Panel:
             If the panel has no such column.
         """
         if name == "partner" and self.programme is not None:
-            cells = self._of_partners()
-            out, partnership = np.zeros(self.n_cells), self.pairs.partnership[self.pair_of_cell[cells]]
-            out[cells] = self.programme.treatment(partnership, self.cells.column("period")[cells])
-            return out
+            return self._treatment(self.programme)
         if name in self.cells.names:
             return self.cells.column(name)
         return self.pair_column(name)[self.pair_of_cell]
 
-    def _of_partners(self) -> Array:
-        """Find the cells of pairs with a partnership, ascending."""
-        pair, found = self.pair_of_cell, []
+    def _treatment(self, programme: Programme) -> Array:
+        """Treatment by cell, which only those of pairs with a partnership can have."""
+        out, pair, partnership = np.zeros(self.n_cells), self.pair_of_cell, self.pairs.partnership
         blocks = self.cells.blocks
         if blocks is None or any(block.position is not None for block in blocks):
-            return np.flatnonzero((self.pairs.partnership >= 0)[pair])
+            cells = np.flatnonzero((partnership >= 0)[pair])
+            out[cells] = programme.treatment(partnership[pair[cells]], self.cells.column("period")[cells])
+            return out
         for block in blocks:  # complete: every period repeats the pairs of the first
-            own = np.flatnonzero(self.pairs.partnership[pair[block.start : block.start + block.size]] >= 0)
-            found.append((block.start + np.arange(block.n_periods)[:, None] * block.size + own).ravel())
-        return np.concatenate(found)
+            of_pair = partnership[pair[block.start : block.start + block.size]]
+            own, periods = np.flatnonzero(of_pair >= 0), np.arange(block.n_periods)
+            values = programme.treatment(np.tile(of_pair[own], len(periods)), np.repeat(periods, len(own)))
+            out[block.start : block.stop].reshape(len(periods), -1)[:, own] = values.reshape(len(periods), -1)
+        return out
 
     def outcome(self, name: str) -> Array:
         """A column of flows as floats, shape (N,): 0 in cells that are absent because nothing was traded."""
