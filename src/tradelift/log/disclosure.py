@@ -24,6 +24,7 @@ from tradelift.log.disclosure_report import Count, DisclosureReport
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 WHO = ("seller", "buyer")
 LOGGED = frozenset({"trade", "trade_minor", "deals", "lines", "refunds"}) | {
@@ -189,11 +190,23 @@ def _dominated(cells: pa.Table, who: str, p: int) -> Bools:
         return unknown | (100 * (1 - first - second) < p * first + 100 * SLACK)
     total = np.asarray(cells["trade_minor"].cast(pa.int64()).fill_null(0).to_numpy())
     x1, x2 = (np.rint(share * total).astype(np.int64) for share in (first, second))  # the money that the shares are of
-    rest = total - x1 - x2
-    # rest < p x1 / 100, without a product that could exceed 64 bits
-    whole, part = np.divmod(x1, 100)
+    return unknown | is_within(total - x1 - x2, x1, p)
+
+
+def is_within(rest: Ints, largest: Ints, p: int) -> Bools:
+    """
+    Apply the p% rule: whether what the second largest does not know, the rest, is less than p percent of the largest.
+
+    Parameters
+    ----------
+    rest, largest
+        In minor units, shape (N,).
+    p
+        Percent.
+    """
+    whole, part = np.divmod(largest, 100)  # without a product that could exceed 64 bits
     near: Bools = rest < p * whole + -(-p * part // 100)
-    return unknown | near
+    return near
 
 
 def _narrow(cells: pa.Table, who: str, rules: Rules) -> Bools:
