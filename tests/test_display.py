@@ -26,7 +26,7 @@ def panel():
 def results(panel, tmp_path_factory):
     """One of every kind of result that a user holds in the hand."""
     estimate = tl.Gravity(vcov="pair").estimate(panel)
-    found = ExhibitResult(estimates={"main": estimate}, refused={}, shown=Shown(finding="It <rises> by 5%"))
+    found = ExhibitResult(estimates={"main": estimate}, rows=(), refused={}, shown=Shown(finding="It <rises> by 5%"))
     out = tmp_path_factory.mktemp("a & b")
     return {
         "estimate": estimate,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
 from typing import Any, TypeVar
 
+from tradelift.memory import Shared, lent
 from tradelift.threads import LIMIT
 
 Item = TypeVar("Item")
@@ -30,7 +31,7 @@ def in_processes(
     items
         In order.
     given
-        What all calls share; each process gets it once.
+        What all calls share. Its large arrays stand in memory once for all processes, see `tradelift.memory.lent`.
     n
         Most processes; below two, this one does all.
     called
@@ -41,7 +42,10 @@ def in_processes(
         from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
         try:
-            with ProcessPoolExecutor(max_workers=n, initializer=_take, initargs=(function, given, os.getpid())) as pool:
+            with (
+                lent(given) as shared,
+                ProcessPoolExecutor(max_workers=n, initializer=_take, initargs=(function, shared, os.getpid())) as pool,
+            ):
                 for answer in pool.map(_call, items, chunksize=1):
                     answered += 1
                     yield answer
@@ -57,9 +61,9 @@ def in_processes(
 _here: list[Any] = []  # in a process: the function, and what it was started with
 
 
-def _take(function: Callable[..., Any], given: object, run: int) -> None:
+def _take(function: Callable[..., Any], shared: Shared, run: int) -> None:
     os.environ[LIMIT] = "1"  # the other processes have the other processors
-    _here[:] = [function, given]
+    _here[:] = [function, shared.value()]
     Thread(target=_end_with, args=(run,), daemon=True).start()
 
 

@@ -1,6 +1,6 @@
 """The panel: cells, regions, directed pairs and the programme, with an account of what is not in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +20,7 @@ from tradelift.panel.regions import Pairs, Regions
 from tradelift.panel.stored import StoredCells
 from tradelift.panel.summary import summary
 from tradelift.programme import Programme
+from tradelift.threads import side_by_side
 
 if TYPE_CHECKING:
     from tradelift.panel.goods import Goods
@@ -288,15 +289,18 @@ class Panel:
         if name in self.pairs.columns:
             return self.pairs.columns[name]
         if name == "direction":
-            exporter = np.zeros(len(self.pairs), dtype=int)
-            if self.regions.side is not None:
-                exporter = 1 + self.regions.side[self.pairs.origin]
-            return np.array(self.directions)[exporter]
+            return np.array(self.directions)[self._exporter()]
         if name == "control_type" and self.pairs.control_type is not None:
             return self.pairs.control_type
         if name == "partner" and self.programme is not None and self.is_fixed("partner"):
             return self.programme.treatment(self.pairs.partnership, np.zeros(len(self.pairs), dtype=np.int64))
         raise DesignError(self._unknown(name))
+
+    def _exporter(self) -> Ints:
+        """Position of each directed pair's direction in `directions`, shape (P,)."""
+        if self.regions.side is None:
+            return np.zeros(len(self.pairs), dtype=np.int64)
+        return np.asarray(1 + self.regions.side[self.pairs.origin])
 
     def column(self, name: str) -> Array:
         """
@@ -356,28 +360,41 @@ class Panel:
         period
             Position of the period; None for all.
         """
-        cells = self.cells
-        rows = np.arange(cells.n_rows) if period is None else np.flatnonzero(cells.column("period") == period)
-        ids = self.regions.ids
-        out: dict[str, Array] = {
-            "origin": ids[cells.column("origin")[rows]],
-            "destination": ids[cells.column("destination")[rows]],
-            "period": np.array(self.periods)[cells.column("period")[rows]],
-        }
-        if self.categories is not None:
-            out["category"] = np.array(self.categories)[cells.column("category")[rows]]
-        for name in self.names:
-            if name not in out:
-                column = self.outcome(name) if name in ("trade", "deals") else self.column(name)
-                out[name] = column[rows]
-        return pa.table(out)
+        rows = np.arange(self.n_cells) if period is None else np.flatnonzero(self.cells.column("period") == period)
+        return self._rows_of(self._written(), rows)
 
     def to_parquet(self, folder: Path) -> list[Path]:
         """Write one Parquet file a period, named by its label, and return their paths."""
         folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for t, label in enumerate(self.periods):
-            path = folder / f"{label.replace('/', '-')}.parquet"
-            pq.write_table(self.to_arrow(t), path, compression="zstd")
-            paths.append(path)
+        written, period = self._written(), self.cells.column("period")
+
+        def write(t: int, path: Path) -> None:
+            pq.write_table(self._rows_of(written, np.flatnonzero(period == t)), path, compression="zstd")
+
+        paths = [folder / f"{label.replace('/', '-')}.parquet" for label in self.periods]
+        side_by_side(write, self.n_cells, range(len(paths)), paths)
         return paths
+
+    def _written(self) -> dict[str, tuple[Array, Array | None]]:
+        """Every column of a file: by cell, or codes by cell and the text of each."""
+        cells, ids, direction = self.cells, self.regions.ids, np.array(self.directions)
+        out: dict[str, tuple[Array, Array | None]] = {
+            "origin": (cells.column("origin"), ids),
+            "destination": (cells.column("destination"), ids),
+            "period": (cells.column("period"), np.array(self.periods)),
+        }
+        if self.categories is not None:
+            out["category"] = cells.column("category"), np.array(self.categories)
+        for name in self.names:
+            if name == "direction":
+                out[name] = self._exporter()[self.pair_of_cell], direction
+            elif name not in out:
+                out[name] = (self.outcome(name) if name in ("trade", "deals") else self.column(name)), None
+        return out
+
+    @staticmethod
+    def _rows_of(written: Mapping[str, tuple[Array, Array | None]], rows: Ints) -> pa.Table:
+        """Some rows as a table, with their ids as text."""
+        return pa.table(
+            {name: column[rows] if texts is None else texts[column[rows]] for name, (column, texts) in written.items()}
+        )

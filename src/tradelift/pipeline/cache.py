@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,13 +34,15 @@ class EstimateCache:
         self._memory = Memory(None if folder is None else private_place(folder), verbose=0)
         self._force = force
         self._ready: set[str] = set()  # estimated in this run, and kept in the folder
-        self._seen: dict[str, Finding] = {}
+        self._seen: dict[str, Finding] = {}  # what the folder does not keep
         self._refused: dict[str, DesignError | ConvergenceError] = {}
         self._estimate = self._memory.cache(_estimate, ignore=["task", "panel"])
 
     def estimate(self, task: Task, panel: Panel) -> Finding:
         """
         Estimate a task, or recall it.
+
+        What the folder keeps is read each time: hundreds of findings take as much memory as the processes of a run.
 
         Parameters
         ----------
@@ -52,9 +54,9 @@ class EstimateCache:
         key = task_json(task)
         if key in self._refused:
             raise self._refused[key]
-        if key not in self._seen:
-            self._seen[key] = self._keep(key, task, panel)
-        return self._seen[key]
+        if key in self._seen:
+            return self._seen[key]
+        return self._hold(key, task, task, panel)
 
     def prepare(self, tasks: Iterable[Task], panel: Panel, done: Callable[[int, int], None]) -> None:
         """
@@ -76,11 +78,7 @@ class EstimateCache:
             if isinstance(answer, (DesignError, ConvergenceError)):
                 self._refused[key] = answer
             else:
-                found = self._keep(key, _Ready(finding=answer), panel)
-                if self._knows_kept(key, task, panel):
-                    self._ready.add(key)  # hundreds of them take as much memory as the processes that are at work
-                else:
-                    self._seen[key] = found
+                self._hold(key, task, _Ready(finding=answer), panel)
             ready += 1
             done(ready, len(distinct))
 
@@ -93,6 +91,15 @@ class EstimateCache:
         arguments = (panel.digest, key, code_version(), task, panel)
         return bool(self._estimate.check_call_in_cache(*arguments))
 
+    def _hold(self, key: str, task: Task, made: Task, panel: Panel) -> Finding:
+        """Keep what was made of a task in the folder, and in memory where the folder does not keep it."""
+        found = self._keep(key, made, panel)
+        if self._knows_kept(key, task, panel):
+            self._ready.add(key)
+        else:
+            self._seen[key] = found
+        return found
+
     def _keep(self, key: str, task: Task, panel: Panel) -> Finding:
         arguments = (panel.digest, key, code_version(), task, panel)
         if self._force and key not in self._ready and self._estimate.check_call_in_cache(*arguments):
@@ -103,6 +110,38 @@ class EstimateCache:
             )  # what a full disk cannot keep is estimated again another time
             found: Finding = self._estimate(*arguments)
         return found
+
+
+class Recalled(Mapping[str, Finding]):
+    """
+    Findings by column, each recalled when it is asked for.
+
+    Parameters
+    ----------
+    tasks
+        What found them, by column.
+    cache
+        What keeps them.
+    panel
+        What they were estimated on.
+    """
+
+    __slots__ = ("_cache", "_panel", "_tasks")
+
+    def __init__(self, tasks: Mapping[str, Task], cache: EstimateCache, panel: Panel) -> None:
+        self._tasks, self._cache, self._panel = dict(tasks), cache, panel
+
+    def __getitem__(self, column: str) -> Finding:
+        return self._cache.estimate(self._tasks[column], self._panel)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,9 @@ class ExhibitResult:
     Parameters
     ----------
     estimates
-        By the exhibit's column: an `Estimate`, or a `Randomized`.
+        By the exhibit's column: an `Estimate`, or a `Randomized`; from the folder that keeps them where there is one.
+    rows
+        Of all of them in estimates.csv.
     refused
         Why each other column could not be estimated.
     shown
@@ -35,6 +37,7 @@ class ExhibitResult:
     """
 
     estimates: Mapping[str, Finding]
+    rows: tuple[Mapping[str, Any], ...]
     refused: Mapping[str, str]
     shown: Shown
 
@@ -100,21 +103,35 @@ class Results:
         return pd.DataFrame(list(estimate_rows(self.exhibits)), columns=list(ESTIMATE_COLUMNS))
 
 
-def estimate_rows(exhibits: Mapping[str, ExhibitResult]) -> Iterator[dict[str, Any]]:
+def estimate_rows(exhibits: Mapping[str, ExhibitResult]) -> Iterator[Mapping[str, Any]]:
     """Yield one record for each term of each estimate."""
-    for name, exhibit in exhibits.items():
-        for column, e in exhibit.estimates.items():
-            about = {
-                "exhibit": name,
-                "column": column,
-                "design": e.design,
-                "outcome": e.outcome,
-                "direction": e.direction,
-                "sample": e.sample,
-                "se_type": e.se_type,
-                "n_obs": e.n_obs,
-                "n_pairs": e.n_pairs,
-            }
-            for term in e.tidy().to_dict("records"):
-                row = {"std_error": None} | about | term
-                yield {key: row[key] for key in ESTIMATE_COLUMNS}
+    for exhibit in exhibits.values():
+        yield from exhibit.rows
+
+
+def finding_rows(exhibit: str, found: Mapping[str, Finding]) -> Iterator[dict[str, Any]]:
+    """
+    Yield one record for each term of what an exhibit found.
+
+    Parameters
+    ----------
+    exhibit
+        Its name.
+    found
+        By column.
+    """
+    for column, e in found.items():
+        about = {
+            "exhibit": exhibit,
+            "column": column,
+            "design": e.design,
+            "outcome": e.outcome,
+            "direction": e.direction,
+            "sample": e.sample,
+            "se_type": e.se_type,
+            "n_obs": e.n_obs,
+            "n_pairs": e.n_pairs,
+        }
+        for term in e.tidy().to_dict("records"):
+            row = {"std_error": None} | about | term
+            yield {key: row[key] for key in ESTIMATE_COLUMNS}

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -13,22 +14,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tradelift.designs import Finding, Task
 from tradelift.errors import ConvergenceError, DataError, DesignError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
+from tradelift.memory import release
 from tradelift.panel import Panel
 from tradelift.panel.frames import encode
-from tradelift.pipeline.cache import EstimateCache
+from tradelift.pipeline.cache import EstimateCache, Recalled
 from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
 from tradelift.pipeline.pruning import prune
-from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows
+from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows, finding_rows
 from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
 from tradelift.spreadsheet import plain_record
 from tradelift.study import Study, read_study
 from tradelift.study.inputs import EngineInput
-from tradelift.threads import n_threads
+from tradelift.threads import n_threads, side_by_side
 
 LARGE = 100_000  # cells of a run that takes so long that processes which draw its report are worth their start
 ENGINES = ("duckdb", "spark")
@@ -211,6 +214,7 @@ def run_in(
         cache = EstimateCache(kept, force=force)
         exhibits, absent = _show_all(chosen, study, panel, cache, progress)
     results = Results(out=out, panel=panel, exhibits=exhibits, absent=absent)
+    release()
     with watch.stage("report"):
         progress("report", 0, 1)
         _write_report(folder, study, results, _provenance(study, loaded, engine))
@@ -234,6 +238,8 @@ def _load(
         loaded.panel.to_parquet(folder / "panel")
         if loaded.by_category is not None:
             _write_categories(folder / "panel_by_category", loaded)
+            loaded = replace(loaded, by_category=None)  # it is written, and as large as the panel
+        release()
     return loaded
 
 
@@ -242,10 +248,20 @@ def _write_categories(folder: Path, loaded: Loaded) -> None:
     table = loaded.by_category
     assert table is not None, "the caller has looked"
     folder.mkdir()
-    codes, texts, _ = encode(table["period"])  # once: to compare millions of texts takes as long as to write them
-    for label in loaded.panel.periods:
+    codes, texts = encode(table["period"])[:2]  # once: to compare millions of texts takes as long as to write them
+
+    def write(label: str) -> None:
         own = np.flatnonzero(codes == texts.index(label)) if label in texts else np.empty(0, dtype=np.int64)
-        pq.write_table(table.take(pa.array(own)), folder / f"{label}.parquet", compression="zstd")
+        pq.write_table(_rows(table, own), folder / f"{label}.parquet", compression="zstd")
+
+    side_by_side(write, table.num_rows, loaded.panel.periods)
+
+
+def _rows(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """Some rows in one piece; those that follow each other are cut out, which is faster where there are many pieces."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return table.slice(rows[0], len(rows)).combine_chunks()
+    return table.take(pa.array(rows))
 
 
 def _refuse_inputs_in(out: Path, study: Study) -> None:
@@ -281,25 +297,26 @@ def _show_all(
     absent = _absent(chosen, study, panel)
     plans = {name: x.plan(study, panel) for name, x in chosen.items() if name not in absent}
     cache.prepare((task for plan in plans.values() for task in plan.values()), panel, partial(progress, "estimates"))
-    results = {}
-    for name, plan in plans.items():
-        estimates: dict[str, Finding] = {}
-        refused: dict[str, str] = {}
-        for column, task in plan.items():
-            _attempt(column, task, panel, cache, estimates, refused)
-        shown = chosen[name].shown(study, panel, estimates, refused)
-        results[name] = ExhibitResult(estimates=estimates, refused=refused, shown=shown)
-    return results, absent
+    return {name: _show(chosen[name], study, panel, plan, cache) for name, plan in plans.items()}, absent
 
 
-def _attempt(
-    column: str, task: Task, panel: Panel, cache: EstimateCache, estimates: dict[str, Finding], refused: dict[str, str]
-) -> None:  # fmt: skip
-    """One column that cannot be estimated is said so, and does not cost the others."""
-    try:
-        estimates[column] = cache.estimate(task, panel)
-    except (DesignError, ConvergenceError) as error:
-        refused[column] = str(error)
+def _show(
+    exhibit: Exhibit, study: Study, panel: Panel, plan: Mapping[str, Task], cache: EstimateCache
+) -> ExhibitResult:  # fmt: skip
+    """Show an exhibit; what it found is in memory as long as that takes. A column that is refused costs no other."""
+    found: dict[str, Finding] = {}
+    refused: dict[str, str] = {}
+    for column, task in plan.items():
+        try:
+            found[column] = cache.estimate(task, panel)
+        except (DesignError, ConvergenceError) as error:
+            refused[column] = str(error)
+    return ExhibitResult(
+        estimates=Recalled({column: plan[column] for column in found}, cache, panel),
+        rows=tuple(finding_rows(exhibit.name, found)),
+        refused=refused,
+        shown=exhibit.shown(study, panel, found, refused),
+    )
 
 
 def _write_report(folder: Path, study: Study, results: Results, origin: Mapping[str, Any]) -> None:

@@ -1,0 +1,87 @@
+"""What processes share is what was lent, stands in memory once, and leaves nothing behind."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from tradelift import memory
+from tradelift.memory import APART, lent, release
+
+LINUX = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no such memory")
+
+
+@pytest.fixture
+def value():
+    large = np.arange(APART, dtype=np.float64)
+    return {"large": large, "again": large, "turned": large.reshape(2, -1).T, "small": np.arange(3), "text": "a"}
+
+
+def test_what_is_lent_is_what_is_taken(value):
+    with lent(value) as shared:
+        taken = shared.value()
+    for name, array in value.items():
+        np.testing.assert_array_equal(taken[name], array)
+        assert type(taken[name]) is type(array)
+    assert taken["large"] is taken["again"]
+
+
+@LINUX
+def test_large_arrays_stand_apart_and_begin_where_the_processor_likes(value):
+    with lent(value) as shared:
+        assert len(shared.text) < APART
+        assert all(begin % memory.ALIGNED == 0 for begin, _ in shared.spans)
+        assert len(shared.spans) == 2  # the array, and its turned view
+        assert Path(shared.path).stat().st_size >= 2 * value["large"].nbytes
+    assert not Path(shared.path).exists()
+
+
+@LINUX
+def test_who_writes_to_a_shared_array_writes_for_itself(value):
+    with lent(value) as shared:
+        one, two = shared.value(), shared.value()
+        one["large"][0] = -1
+        assert two["large"][0] == 0
+        assert value["large"][0] == 0
+
+
+@LINUX
+def test_another_process_takes_it(value):
+    code = "import sys, pickle; print(pickle.load(sys.stdin.buffer).value()['large'].sum())"
+    with lent(value) as shared:
+        done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(shared), capture_output=True, check=True)
+    assert float(done.stdout) == value["large"].sum()
+
+
+@pytest.mark.parametrize("lack", ["no call", "no room"])
+def test_without_such_memory_each_process_gets_all(value, monkeypatch, lack):
+    if lack == "no call":
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    else:
+        monkeypatch.setattr(os, "pwrite", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with lent(value) as shared:
+        assert shared.path is None
+        np.testing.assert_array_equal(shared.value()["turned"], value["turned"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads what the process holds from /proc")
+def test_freed_memory_goes_back_to_the_system():
+    release()
+    before = resident()
+    columns = [pa.array(np.arange(10**5)) for _ in range(64)]
+    sums = [pc.add(column, 1) for column in columns]
+    used = resident()
+    del columns, sums
+    release()
+    assert resident() < (before + used) / 2  # Arrow keeps all of it otherwise
+
+
+def resident():
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
