@@ -106,7 +106,9 @@ def _fit(problem: StackProblem, groups: Sequence[Ints]) -> Fit:
     k = problem.regressors.shape[0]
     if is_poisson:
         kept = tuple(range(k)) if plainly else _independent(parts, k)
-        coefficients, solved, steps = poisson([part.of(kept) for part in parts], len(kept))
+        coefficients, solved, steps = poisson(
+            [part.of(kept) for part in parts], len(kept), [problem.is_partner[part.block.rows] for part in parts]
+        )
     else:
         kept, coefficients, solved, steps = ordinary(parts, k)
     excluded = {"separated": start - existing, "singleton": existing - _count(parts)}

@@ -1,6 +1,7 @@
 """Newton's method for PPML on the parts of a stack: coefficients and effects at once, exact in every period."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from tradelift.solve.stack_effects import Factor, factor_surely, factorize, unit
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
 from tradelift.solve.stack_squares import regressor_cross
+from tradelift.solve.stack_star_newton import on_stars
 
 Floats = NDArray[Any]
 Ints = NDArray[Any]
@@ -84,11 +86,21 @@ class _State:
         return factor_surely(block, weights, self.redundant[period])
 
 
-def poisson(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
+def poisson(parts: Sequence[Part], k: int, is_hub: Sequence[Bools]) -> tuple[Floats, list[Solved], int]:
     """
     Maximise the Poisson likelihood.
 
-    All periods taken as one tell where to start; proportional fitting brings the effects of each period near.
+    All periods taken as one tell where to start; proportional fitting brings the effects of each period near. Where
+    groups are stars, periods are solved together without their rows.
+
+    Parameters
+    ----------
+    parts
+        The blocks.
+    k
+        Number of regressors.
+    is_hub
+        Which rows of each part are partner pairs.
 
     Returns
     -------
@@ -106,6 +118,12 @@ def poisson(parts: Sequence[Part], k: int) -> tuple[Floats, list[Solved], int]:
     pooled = [_pool(part) for part in parts]
     fixed = all(part.is_fixed for part in parts)
     beta, together = _together(pooled, tuple(range(k)) if fixed else _apart(pooled, k), k)
+    if fixed:
+        found = on_stars(parts, pooled, together, beta, is_hub)
+        with suppress(ConvergenceError):
+            if found is not None:
+                _judge(parts, found[1], k, found[2])
+                return found
     starts = [_spread(*known, beta) for known in zip(parts, pooled, together, strict=True)]
     return _climb(parts, beta, starts)
 

@@ -1,0 +1,356 @@
+"""PPML on stars: all periods side by side, no row is looked at before the end, and one factor of all periods leads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from tradelift.solve.stack_effects import Factor, factorize, unit_redundant
+from tradelift.solve.stack_parts import Part, Solved
+from tradelift.solve.stack_sample import level_sums
+from tradelift.solve.stack_squares import same_weights
+from tradelift.solve.stack_star import Fitted, Star, Threads, star_of
+from tradelift.threads import side_by_side
+
+Floats = NDArray[Any]
+Ints = NDArray[Any]
+Bools = NDArray[Any]
+
+STILL = 1e-10  # root mean square step of the index in a period at which the search ends
+EXACT = 1e-13  # of a system's right side that its last solution leaves
+LOOSE = 0.1  # the same, of the first
+FAR = 5.0  # a root mean square step after which the search is lost
+ROUGH = 1e-2  # what may be left of what the effects explain of regressors: it turns steps of the coefficients a little
+NEGLIGIBLE = 1e-11  # root mean square error of the index that a solution may leave in a period
+MOST_STEPS = 30
+MOST_TURNS = 150  # of conjugate gradients
+SWEEPS = 6  # of proportional fitting, from all periods together to each
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _State:
+    """
+    Where the search is on a part of m rows; changed in place.
+
+    Parameters
+    ----------
+    star, base
+        Its groups, and the weight of each row times exp(offset), shape (m,).
+    x
+        Regressors by row, and as threads.
+    wanted
+        Sums of weighted outcomes by group (G, T) and column (C, T).
+    total
+        Weighted outcomes times each regressor, summed, shape (K,).
+    m, c
+        Logarithms of the factors of groups and columns, shapes (G, T) and (C, T).
+    on
+        Whether a level is used, shapes as `m` and `c`.
+    held, lead
+        Columns that are not redundant in all periods together, shape (C,), and the inverse of these periods' normal
+        equations net of the groups, scaled to a diagonal of ones before, shape (C, C).
+    groups, columns
+        What the effects explain of the regressors, shapes (K, G, T) and (K, C, T).
+    """
+
+    star: Star
+    base: Floats
+    x: Floats
+    threads: tuple[Threads, ...]
+    wanted: tuple[Floats, Floats]
+    total: Floats
+    m: Floats
+    c: Floats
+    on: tuple[Bools, Bools]
+    held: Bools
+    lead: Floats
+    groups: Floats
+    columns: Floats
+
+    def fit(self, beta: Floats) -> Fitted:
+        """Fitted flows at the effects and coefficients of now."""
+        m, c = (np.exp(v, out=np.zeros_like(v), where=on) for v, on in zip((self.m, self.c), self.on, strict=True))
+        n = self.star.n_left
+        return Fitted.of(self.star, self.star.weave(self.base * np.exp(beta @ self.x)), m, c[:n], c[n:])
+
+    def sweep(self, beta: Floats) -> None:
+        """Fit the factors in turn, each to its sums."""
+        n = self.star.n_left
+        for _ in range(SWEEPS):
+            fitted = self.fit(beta)
+            self.m += _log_ratio(self.wanted[0], fitted.groups)
+            for side in (slice(n), slice(n, None)):
+                self.c[side] += _log_ratio(self.wanted[1][side], self.fit(beta).columns[side])
+
+    def solve(
+        self, fitted: Fitted, groups: Floats, columns: Floats, share: float, start: Floats | None = None
+    ) -> tuple[Floats, Floats] | None:
+        """
+        Find the effects that have given sums, by conjugate gradients led by the factor of all periods together.
+
+        Parameters
+        ----------
+        fitted
+            The weights.
+        groups, columns
+            Sums, shapes (G, T) and (C, T).
+        share
+            Of the right side that may be left.
+        start
+            Columns' effects to start from, shape (C, T).
+
+        Returns
+        -------
+        Effects of the same shapes; None where too many turns are needed.
+        """
+        held = self.held[:, None]
+        right = np.where(held, columns - fitted.to_columns(groups * fitted.inverse), 0.0)
+        size = np.where(held, fitted.size(), 0.0)
+        size = np.where(size > 0, size, np.inf)
+        scale = 1 / np.sqrt(size)
+        least = NEGLIGIBLE * np.sqrt(fitted.groups.sum(axis=0))  # what is left matters in units of the index
+        enough = np.maximum(share * np.sqrt((right**2 / size).sum(axis=0)), least)
+        z = np.zeros(right.shape) if start is None else start.copy()
+        left = right if start is None else right - np.where(held, fitted.net(z), 0.0)
+        found = self._turn(fitted, left, scale, enough)
+        if found is None:
+            return None
+        z += found
+        return (groups - fitted.to_groups(z)) * fitted.inverse, z
+
+    def _turn(self, fitted: Fitted, left: Floats, scale: Floats, enough: Floats) -> Floats | None:
+        """Turn until little is left in every period, shape (C, T); periods that are done are left out."""
+        out, z = np.zeros(left.shape), np.zeros(left.shape)
+        here, held = np.arange(left.shape[1]), self.held[:, None]
+        direction = before = np.zeros(0)
+        for turn in range(MOST_TURNS):
+            turned = scale * (self.lead @ (scale * left))
+            now = np.einsum("ct,ct->t", left, turned)
+            going = np.sqrt(np.maximum(now, 0.0)) > enough
+            if 2 * np.count_nonzero(going) <= len(here):
+                out[:, here] = z
+                if not going.any():
+                    return out
+                here, fitted, enough, now = here[going], fitted.take(going), enough[going], now[going]
+                left, scale, z, turned = left[:, going], scale[:, going], z[:, going], turned[:, going]
+                if turn:
+                    direction, before = direction[:, going], before[going]
+            direction = turned + direction * _ratio(now, before) if turn else turned
+            moved = np.where(held, fitted.net(direction), 0.0)
+            pace = _ratio(now, np.einsum("ct,ct->t", direction, moved))
+            z = z + pace * direction
+            left = left - pace * moved
+            before = now
+        return None
+
+
+def on_stars(
+    parts: Sequence[Part], pooled: Sequence[Part], together: Sequence[Solved], beta: Floats, is_hub: Sequence[Bools]
+) -> tuple[Floats, list[Solved], int] | None:
+    """
+    Maximise the Poisson likelihood where groups are stars, regressors are fixed, and effects alone leave rows out.
+
+    Fitted flows are then products of a number of the row, which all periods share, and of factors by group and city,
+    so that their sums over rows are small matrix products, all periods at once. Newton's systems are solved by
+    conjugate gradients, as nearly as the step is worth; the factor of all periods together leads them.
+
+    Parameters
+    ----------
+    parts, pooled
+        With their periods, and all periods as one.
+    together, beta
+        The fit of these, and its coefficients (K,).
+    is_hub
+        Which rows of each part are partner pairs.
+
+    Returns
+    -------
+    Coefficients, what is left of each part, and the number of steps; None where the structure is another one, or the
+    search leads nowhere: a slower one is wanted.
+    """
+    states = []
+    for known in zip(parts, pooled, together, is_hub, strict=True):
+        state = _state(*known, beta)
+        if state is None:
+            return None
+        states.append(state)
+    cells = sum(p.outcome.size for p in parts)
+    side_by_side(lambda state: state.sweep(beta), cells, states)
+    share = LOOSE
+    for step in range(1, MOST_STEPS + 1):
+        found = side_by_side(partial(_system, beta=beta, share=share), cells, states)
+        if any(f is None for f in found):
+            return None
+        cross, score = sum(f.cross for f in found), sum(f.score for f in found)
+        move = np.asarray(np.linalg.solve(cross, score)) if len(beta) else beta
+        size = max(_advance(state, f, move) for state, f in zip(states, found, strict=True))
+        beta = beta + move
+        if not size <= FAR:
+            return None
+        if size <= STILL:
+            solved = side_by_side(partial(_finish, beta=beta), cells, states, parts)
+            return None if any(s is None for s in solved) else (beta, solved, step)
+        share = max(min(share, size) / 10, EXACT)
+    return None
+
+
+def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floats) -> _State | None:
+    star = star_of(part.block, is_hub)
+    if star is None or not part.is_fixed or len(part.offset) > 1:
+        return None
+    there = part.weights > 0
+    weight = part.weights.max(axis=0)
+    groups, columns = (np.asarray(s.T > 0) for s in level_sums(part.block, there))
+    if len(there) > 1:
+        by_effects = groups[part.block.first] & columns[part.block.others[0]] & columns[part.block.others[1]]
+        if not np.array_equal(by_effects.T, there) or (np.where(there, weight, 0.0) != part.weights).any():
+            return None
+    factor = factorize(part.block, pooled.weights[0] * together.fitted[0], part.redundant)
+    if factor is None:
+        return None
+    n, k = len(part.outcome), len(part.regressors)
+    index = np.log(together.fitted[0]) - beta @ pooled.regressors[:, 0] - pooled.offset[0]
+    mass = factor.weights
+    known = _effects(factor, np.concatenate([index[None], part.regressors[:, 0]]), mass)
+    first, others = (np.repeat(v[:, :, None], n, axis=2) for v in known)
+    weighted = part.weights * part.outcome
+    sums = level_sums(part.block, weighted)
+    held = ~part.redundant
+    shape = (len(part.block.starts), n), (part.block.n_columns, n)
+    return _State(
+        star=star,
+        base=weight * np.exp(part.offset[0]),
+        x=part.regressors[:, 0],
+        threads=tuple(star.weave(x) for x in part.regressors[:, 0]),
+        wanted=(np.ascontiguousarray(sums[0].T), np.ascontiguousarray(sums[1].T)),
+        total=part.regressors[:, 0] @ weighted.sum(axis=0),
+        m=first[0],
+        c=others[0],
+        on=(np.broadcast_to(groups, shape[0]), np.broadcast_to(columns, shape[1])),
+        held=held,
+        lead=_lead(factor, held),
+        groups=first[1:].reshape(k, *shape[0]),
+        columns=others[1:].reshape(k, *shape[1]),
+    )
+
+
+def _effects(factor: Factor, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Effects that explain values (R, m), shapes (R, G) and (R, C)."""
+    block = factor.block
+    weighted = values * weights
+    first = np.add.reduceat(weighted, block.starts, axis=1)
+    right = np.asarray(block.dummies @ weighted.T) - factor.joint.T @ (first * factor.inverse).T
+    others = lapack.dpotrs(factor.root, right, lower=1)[0].T
+    return (first - others @ factor.joint.T) * factor.inverse, others
+
+
+def _lead(factor: Factor, held: Bools) -> Floats:
+    """Inverse of what was factored, scaled, shape (C, C); 0 for columns that are not held."""
+    size = np.sqrt((np.tril(factor.root) ** 2).sum(axis=1)) * held
+    return np.asarray(lapack.dpotrs(factor.root, np.diag(size), lower=1)[0] * size[:, None])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _System:
+    """A step's effects, groups (G, T) and columns (C, T); the part's share of cross products and score; the errors."""
+
+    own: Floats
+    others: Floats
+    cross: Floats
+    score: Floats
+    decrement: Floats
+    mass: Floats
+
+
+def _system(state: _State, beta: Floats, share: float) -> _System | None:
+    fitted = state.fit(beta)
+    error = state.wanted[0] - fitted.groups, state.wanted[1] - fitted.columns
+    found = state.solve(fitted, *error, share)
+    explained = _explain(state, fitted, max(share, ROUGH))
+    if found is None or explained is None:
+        return None
+    k = len(state.x)
+    cross, score = np.zeros((k, k)), state.total.copy()
+    for a, (groups, columns) in enumerate(explained):
+        for b in range(k):
+            whole = fitted.rows.times(state.threads[a]).times(state.threads[b])
+            cross[a, b] = _total(fitted, whole)
+            cross[a, b] -= np.vdot(state.groups[b], groups) + np.vdot(state.columns[b], columns)
+        score[a] -= groups.sum() + np.vdot(state.groups[a], error[0]) + np.vdot(state.columns[a], error[1])
+    return _System(
+        own=found[0],
+        others=found[1],
+        cross=(cross + cross.T) / 2,
+        score=score,
+        decrement=np.einsum("gt,gt->t", error[0], found[0]) + np.einsum("ct,ct->t", error[1], found[1]),
+        mass=fitted.groups.sum(axis=0),
+    )
+
+
+def _explain(state: _State, fitted: Fitted, share: float) -> list[tuple[Floats, Floats]] | None:
+    """Take anew what the effects explain of the regressors; their sums by effect."""
+    sums = [fitted.sums(x) for x in state.threads]
+    for k, (groups, columns) in enumerate(sums):
+        found = state.solve(fitted, groups, columns, share, state.columns[k])
+        if found is None:
+            return None
+        state.groups[k], state.columns[k] = found
+    return sums
+
+
+def _total(fitted: Fitted, rows: Threads) -> float:
+    """Sum over rows and periods of numbers of rows times the factors."""
+    by_left, by_right = (fitted.m * fitted.b_w) @ fitted.a.T, (fitted.m * fitted.a_e) @ fitted.b.T
+    hub = (fitted.m * fitted.a_e * fitted.b_w).sum(axis=1)
+    return float(np.vdot(rows.left, by_left) + np.vdot(rows.right, by_right) + np.vdot(rows.hub[:, 0], hub))
+
+
+def _advance(state: _State, found: _System, move: Floats) -> float:
+    """Move the effects; the largest root mean square step of a period."""
+    state.m += np.where(state.on[0], found.own - np.tensordot(move, state.groups, 1), 0.0)
+    state.c += np.where(state.on[1], found.others - np.tensordot(move, state.columns, 1), 0.0)
+    mass = np.where(found.mass > 0, found.mass, 1.0)
+    along = float(move @ found.cross @ move) / max(float(mass.sum()), 1e-300)
+    return float(np.sqrt(np.maximum(found.decrement, 0.0) / mass + max(along, 0.0)).max(initial=0.0))
+
+
+def _finish(state: _State, part: Part, beta: Floats) -> Solved | None:
+    """Back to rows."""
+    fitted = state.fit(beta)
+    if _explain(state, fitted, EXACT) is None:
+        return None
+    row = np.exp(beta @ state.x + part.offset[0])
+    columns = np.concatenate([fitted.a, fitted.b])
+    i, j = part.block.others
+    flows = (row[:, None] * fitted.m[part.block.first]) * columns[i] * columns[j]
+    net = np.empty((len(state.x), *flows.shape))
+    for out, x, groups, others in zip(net, state.x, state.groups, state.columns, strict=True):
+        np.subtract(x[:, None], state.star.spread(groups, others), out=out)
+    weights = flows * part.weights.max(axis=0)[:, None]
+    return Solved(fitted=flows.T, net=net.transpose(0, 2, 1), weights=weights.T, rank=_rank(part))
+
+
+def _rank(part: Part) -> int:
+    """Of the effects in all periods."""
+    rank = 0
+    for periods in same_weights(part.weights, len(part.outcome)):
+        here = part.weights_at(periods[0]) > 0
+        redundant = part.redundant if here.all() else unit_redundant(part.block, here)
+        groups = int(np.count_nonzero(np.add.reduceat(here, part.block.starts)))
+        rank += (groups + int(np.count_nonzero(~redundant))) * len(periods)
+    return rank
+
+
+def _log_ratio(wanted: Floats, have: Floats) -> Floats:
+    """How far logarithms have to move, 0 where nothing is wanted."""
+    ratio = np.divide(wanted, have, out=np.ones_like(have), where=(have > 0) & (wanted > 0))
+    return np.asarray(np.log(ratio))
+
+
+def _ratio(a: Floats, b: Floats) -> Floats:
+    """Quotient by period, 0 where there is none."""
+    return np.asarray(np.divide(a, b, out=np.zeros_like(a), where=b > 0))
