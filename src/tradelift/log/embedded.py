@@ -32,6 +32,7 @@ SETTINGS = (
     "autoinstall_known_extensions = false",  # nothing is fetched from the network
     "autoload_known_extensions = false",
     "preserve_insertion_order = false",  # order is asked for where it matters
+    "enable_progress_bar = false",  # in a terminal Ibis turns it on, and it would write to standard output
     "force_mbedtls_unsafe = 'true'",  # the cipher that is built in; any other needs an extension
     "temp_file_encryption = true",
 )
