@@ -2,6 +2,10 @@
 
 import datetime as dt
 import gzip
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +269,17 @@ def test_dates_without_a_time(tmp_path):
     split(log.set_column(0, "paid_at", day), tmp_path, 1)
     assert read(tmp_path).cells["period"].to_pylist() == ["2017-01"]
     assert np.isnan(read(tmp_path).cells["seller_concentration"][0].as_py())
+
+
+def test_nothing_shows_progress_of_its_own_in_a_terminal(tmp_path):
+    above, below = pty.openpty()
+    ask = (
+        "import sys; from pathlib import Path; from tradelift.log.embedded import DuckDB\n"
+        "with DuckDB(Path(sys.argv[1])) as engine:\n"
+        "    shown = engine.connection.con.execute(\"SELECT current_setting('enable_progress_bar')\").fetchone()[0]\n"
+        "    sys.exit(int(shown or not sys.stdout.isatty()))"
+    )
+    done = subprocess.run([sys.executable, "-c", ask, tmp_path], stdin=below, stdout=below, stderr=below, check=False)
+    os.close(below)
+    os.close(above)
+    assert done.returncode == 0
