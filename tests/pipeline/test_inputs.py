@@ -110,3 +110,12 @@ def test_parquet_with_text_that_is_none_is_refused(tmp_path):
     (tmp_path / "study.yaml").write_text("name: a\nflows: flows.parquet\n")
     with pytest.raises(DataError, match=r"The flows file cannot be read: .*Invalid UTF8"):
         check(tl.read_study(tmp_path / "study.yaml"))
+
+
+@pytest.mark.parametrize("name", ["flows.csv", "regions.csv", "partners.csv"])
+def test_a_column_that_is_there_twice_is_refused(tmp_path, name):
+    study = write_study(tmp_path)
+    header, *lines = (tmp_path / name).read_text().splitlines()
+    (tmp_path / name).write_text("\n".join([f"{header},x,x", *(f"{line},1,2" for line in lines), ""]))
+    with pytest.raises(DataError, match=rf"{name} has 2 columns 'x'; rename or remove all but one"):
+        build_panel(tl.read_study(study), tmp_path / "out")

@@ -104,6 +104,7 @@ MISTAKES = {
     ),
     "duplicate key": (("seed: 7", "seed: 7\nseed: 8"), "study.yaml:3:1  this is no valid YAML"),
     "broken": (("seed: 7", "seed: [7"), "this is no valid YAML"),
+    "key that is a list": (("seed: 7", "? [[a]]\n: 7"), "no valid YAML: a key is made of a list or a mapping"),
     "tab": (("seed: 7", "\tseed: 7"), "this is no valid YAML"),
 }
 

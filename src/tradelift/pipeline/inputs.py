@@ -1,5 +1,6 @@
 """From the files that a study names to its panel."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -351,6 +352,10 @@ def read_table(
         msg = f"The {what} file cannot be read: {path}: {first}"
         raise DataError(msg) from None
     need(table, list(columns.values()), f"The {what} file {path.name}")
+    for name, count in Counter(table.column_names).items():
+        if count > 1:
+            msg = f"The {what} file {path} has {count} columns '{name}'; rename or remove all but one."
+            raise DataError(msg)
     taken = {role: table[name] for role, name in columns.items()}
     rest = {n: table[n] for n in table.column_names if n not in taken and n not in columns.values()}
     return pa.table(taken | rest)

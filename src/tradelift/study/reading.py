@@ -76,6 +76,9 @@ def _load(path: Path, text: str) -> CommentedMap:
         problem = str(error.problem or error.context).split("\n", maxsplit=1)[0]
         msg = f"{path}{where}  this is no valid YAML: {problem}."
         raise StudyError(msg) from None
+    except TypeError:  # what ruamel raises where the key of a mapping holds a list
+        msg = f"{path}  this is no valid YAML: a key is made of a list or a mapping."
+        raise StudyError(msg) from None
     except (YAMLError, ValueError, RecursionError) as error:
         first = (str(error).splitlines() or ["unreadable"])[0]
         msg = f"{path}  this is no valid YAML: {first}."
