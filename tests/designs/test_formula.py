@@ -155,3 +155,27 @@ def test_an_estimate_prints_its_formula(panel):
     line = "log(trade) ~ i(direction, partner) + log(distance_km) | origin^period + destination^period"
     assert got.formula == line
     assert str(got).startswith(f"Gravity: {line}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("trade", "trade"), ("year end", "`year end`"), ("a+b", "`a+b`"), ("2x", "`2x`"), ("_x", "`_x`"), (".5", "`.5`"),
+     ("if", "`if`"), ("NA", "`NA`"), ("贸易", "贸易"), (".x", ".x"), ("a.b_c", "a.b_c"), ("a-b", "`a-b`")],
+)  # fmt: skip
+def test_a_formula_quotes_names_that_r_would_not_read(name, written):
+    design = tl.Gravity(outcome=name, treatment=name, controls=[f"log({name})"], effects=[f"{name}^period"])
+    assert design.formula == f"{written} ~ {written} + log({written}) | {written}^period"
+    assert tl.Gravity.from_formula(design.formula, treatment=name) == design
+    split = tl.Gravity(treatment="partner", by=name, controls=[], effects=[])
+    assert split.formula == f"trade ~ i({written}, partner)"
+    assert tl.Gravity.from_formula(split.formula) == split
+
+
+def test_a_quoted_formula_gives_the_estimate(panel):
+    frame = as_frame(panel).rename(columns={"shock": "a shock"})
+    is_one_way = (frame["partner"] == 1) & (frame["origin"] < frame["destination"])
+    chosen = frame.loc[is_one_way, ["origin", "destination"]].drop_duplicates()
+    again = tl.Panel.from_frame(frame[["origin", "destination", "period", "trade", "a shock"]], partners=chosen)
+    got = tl.Gravity(controls=["a shock", "a shock:partner"], vcov="pair").estimate(again)
+    assert "partner + `a shock` + `a shock`:partner |" in got.formula
+    check(again, got, got.family)

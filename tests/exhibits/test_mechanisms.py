@@ -189,7 +189,9 @@ def test_spending_is_planned_and_shown_by_month(panel, found, shown):
         values = dict(zip(estimate.terms, estimate.coefficients, strict=True))
         assert [row["other"], row["december"], row["new_year"]] == [values[t] for t in ("partner", *MONTHS)]
         np.testing.assert_equal(row["p_value"], estimate.wald(MONTHS).p_value)
-    assert "Chinese New Year's day falls in 2017-01." in shown["spending"].tables[0].notes
+    notes = shown["spending"].tables[0].notes
+    assert "Chinese New Year's day falls in 2017-01." in notes
+    assert " + partner:`year end` + partner:`Chinese New Year` | group^period" in notes[-1]
     assert len(shown["spending"].figures[0].intervals) == 2 * 3 * 3
 
 

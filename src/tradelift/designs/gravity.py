@@ -14,7 +14,15 @@ from tradelift.designs.named import check_errors, check_names, make_tuples
 from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.sample import describe, select, select_pairs
 from tradelift.designs.stored import estimate_parts, refuse_stored
-from tradelift.designs.terms import choose_family, default_controls, formula, parse_outcome, read_controls
+from tradelift.designs.terms import (
+    choose_family,
+    default_controls,
+    formula,
+    parse_outcome,
+    parted,
+    read_controls,
+    unquoted,
+)
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
@@ -115,7 +123,8 @@ class Gravity:
         ----------
         text
             "outcome ~ partner + control + control | effect + effect". `partner` is the treatment, every other term a
-            control; i(direction, partner) is the treatment by direction. Without effects there is a constant.
+            control; i(direction, partner) is the treatment by direction. Without effects there is a constant. Names
+            may stand in backticks.
         options
             Any parameter that the formula does not say, and `treatment` where the treatment has another name.
 
@@ -124,10 +133,10 @@ class Gravity:
         DesignError
             If the formula cannot be read, or an option repeats it.
         """
-        left, tilde, right = text.partition("~")
-        terms, _, effects = right.partition("|")
-        names = [term.strip() for term in terms.split("+")]
-        if not tilde or not left.strip() or not all(names) or "|" in effects or "~" in right:
+        left, *right = parted(text, "~")
+        terms, *effects = parted(right[0], "|") if right else [""]
+        names = [unquoted(name) for name in parted(terms, "+")]
+        if len(right) != 1 or not left or not all(names) or len(effects) > 1:
             msg = f"'{text}' is no formula; write outcome ~ term + term | effect + effect."
             raise DesignError(msg)
         repeated = {"outcome", "controls", "effects"} & set(options)
@@ -147,10 +156,10 @@ class Gravity:
             msg = f"The treatment '{treatment}' is no term of '{text}'."
             raise DesignError(msg)
         return cls(
-            outcome=left.strip(),
+            outcome=unquoted(left),
             treatment=treatment,
             controls=[name for name in names if name != treatment],
-            effects=[effect.strip() for effect in effects.split("+")] if effects.strip() else [],
+            effects=[unquoted(effect) for effect in parted(effects[0], "+")] if any(effects) else [],
             **options,
         )
 

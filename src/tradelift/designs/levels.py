@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.designs.effects import blanks
-from tradelift.designs.terms import Column
+from tradelift.designs.terms import Column, quoted
 from tradelift.panel import Panel
 
 Bools = NDArray[Any]
@@ -14,7 +14,7 @@ Bools = NDArray[Any]
 
 def spelled(treatment: str, by: str) -> str:
     """Write a treatment by levels as fixest does."""
-    return f"i({by}, {treatment})"
+    return f"i({quoted(by)}, {quoted(treatment)})"
 
 
 def split_by_levels(panel: Panel, column: Column, by: str, pairs: Bools, sample: Bools) -> list[Column]:

@@ -17,6 +17,13 @@ Floats = NDArray[Any]
 Bools = NDArray[Any]
 
 CALL = re.compile(r"^(log1p|log|asinh)\((.+)\)$")
+BY_LEVELS = re.compile(r"i\((`[^`]+`|[^,`]+), (`[^`]+`|[^,`]+)\)")
+R_NAME = re.compile(r"(?![\d_]|\.\d)[\w.]+")
+R_WORDS = frozenset(
+    {"if", "else", "repeat", "while", "function", "for", "next", "break", "in"}
+    | {"TRUE", "FALSE", "NULL", "NA", "NaN", "Inf"}
+)
+OUTSIDE = "(?=(?:[^`]*`[^`]*`)*[^`]*$)"  # of backticks
 ALLOWED = "a column, log(column), or a product x:y of these"
 STRETCH = 2**16  # cells whose logs a thread takes at once
 
@@ -183,7 +190,7 @@ def _factor(panel: Panel, part: str, text: str, *, own_dummy: bool) -> Column:
         msg = f"The control '{name}' is text; give numbers, or use it as an effect."
         raise DesignError(msg)
     values = values.astype(np.float64, copy=False)
-    if np.isinf(values).any():
+    if not np.isfinite(np.vdot(values, values)) and np.isinf(values).any():  # the product is faster to make
         msg = f"The column '{name}' holds {int(np.isinf(values).sum()):,} infinite values; correct or remove them."
         raise DesignError(msg)
     _refuse_absent(panel, name, values, fixed=fixed)
@@ -225,6 +232,29 @@ def _refuse_absent(panel: Panel, name: str, values: Floats, *, fixed: bool) -> N
 
 
 def formula(outcome: str, terms: Sequence[str], effects: Sequence[str]) -> str:
-    """The line to paste into fixest."""
-    right = " + ".join(terms) or "1"
-    return f"{outcome} ~ {right}" + (f" | {' + '.join(effects)}" if effects else "")
+    """The line to paste into fixest, with names that R would not read in backticks."""
+    right = " + ".join(map(_spelled, terms)) or "1"
+    absorbed = ["^".join(map(quoted, effect.split("^"))) for effect in effects]
+    return f"{_spelled(outcome)} ~ {right}" + (f" | {' + '.join(absorbed)}" if absorbed else "")
+
+
+def quoted(name: str) -> str:
+    """A name as R reads it: in backticks where it has blanks or signs, begins as no name does, or is a word of R."""
+    return name if R_NAME.fullmatch(name) and name not in R_WORDS else f"`{name}`"
+
+
+def parted(text: str, sign: str) -> list[str]:
+    """Parts of a formula between signs that stand outside backticks, without blanks around them."""
+    return [part.strip() for part in re.split(re.escape(sign) + OUTSIDE, text)]
+
+
+def unquoted(text: str) -> str:
+    """A part of a formula with names as they are."""
+    return text.replace("`", "")
+
+
+def _spelled(term: str) -> str:
+    if BY_LEVELS.fullmatch(term):
+        return term  # as `levels.spelled` has written it
+    calls = [(CALL.match(part.strip()), part.strip()) for part in term.split(":")]
+    return ":".join(f"{call[1]}({quoted(call[2].strip())})" if call else quoted(part) for call, part in calls)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from tradelift.designs import Finding
+from tradelift.estimate import Estimate
 from tradelift.exhibits.labels import direction_label
 from tradelift.panel import Panel
 
 STACKED = "SpatialRD"
+COMMANDS = {"gaussian": "feols", "poisson": "fepois"}
 
 
 def about_column(
@@ -36,6 +38,23 @@ def about_column(
         f"{found.n_obs:,} observations of {found.n_pairs:,} directed pairs{f', not used: {lost}' if lost else ''}. "
         f"Errors: {found.se_type}. In fixest{where}: {command}({formula})."
     )
+
+
+def fixest_lines(estimates: Iterable[Estimate]) -> list[str]:
+    """
+    Say the lines to paste into fixest: outcomes with equal right sides stand in one.
+
+    Parameters
+    ----------
+    estimates
+        Of a table, in its order.
+    """
+    sides: dict[tuple[str, str], dict[str, None]] = {}
+    for e in estimates:
+        left, right = e.formula.split(" ~ ", 1)
+        sides.setdefault((COMMANDS[e.family], right), {})[left] = None
+    joined = ((*about, ", ".join(lefts), len(lefts) > 1) for about, lefts in sides.items())
+    return [f"{command}({f'c({left})' if many else left} ~ {right})" for command, right, left, many in joined]
 
 
 def errors_by(kinds: Iterable[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tradelift.designs import Finding, Gravity, Task
 from tradelift.estimate import Estimate
-from tradelift.exhibits.about import about_column
+from tradelift.exhibits.about import about_column, fixest_lines
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import LINK, compared, fitting, told
 from tradelift.exhibits.headline import DISTANCE, association, cautious, is_log, main_term, numbers
@@ -208,12 +208,7 @@ def _notes(estimates: list[Estimate]) -> Iterator[str]:
         yield "Concentration ratios are in percentage points."
     if any(np.isnan(e.std_errors).any() for e in estimates):
         yield "n/a: clusters overlap so much that the variance is not positive, and no error can be given."
-    sides: dict[str, dict[str, None]] = {}
-    for e in estimates:
-        left, right = e.formula.split(" ~ ", 1)
-        sides.setdefault(right, {})[left] = None
-    for right, lefts in sides.items():
-        yield f"In fixest: {', '.join(lefts)} ~ {right}; OLS by feols, PPML by fepois."
+    yield f"In fixest: {'; '.join(fixest_lines(estimates))}."
     omitted = dict.fromkeys(f"{t} in {e.outcome}, {e.direction}" for e in estimates for t in e.diagnostics.omitted)
     if omitted:
         yield f"Left out for want of variation: {'; '.join(omitted)}."

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tradelift.estimate import NO_PARTNER, Estimate
+from tradelift.exhibits.about import fixest_lines
 from tradelift.exhibits.gravity import RATIOS, Model
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import effect_label, label, panel_title
@@ -63,11 +64,7 @@ def _notes(estimates: list[Estimate]) -> Iterator[str]:
         yield "n/a: the variance is not positive, and no error can be given."
     if any(e.exclusions.get(NO_PARTNER) for e in estimates):
         yield "No partner: controls in a period in which their partner pair has no value, and takes its group with it."
-    rights = dict.fromkeys(e.formula.split(" ~ ", 1)[1] for e in estimates)
-    yield (
-        f"In fixest, on the rows of the stack with their weights: y ~ {'; y ~ '.join(rights)}; OLS by feols, PPML by "
-        f"fepois."
-    )
+    yield f"In fixest, on the rows of the stack with their weights: {'; '.join(fixest_lines(estimates))}."
     omitted = dict.fromkeys(f"{t} in {e.outcome}, {e.direction}" for e in estimates for t in e.diagnostics.omitted)
     if omitted:
         yield f"Left out for want of variation: {'; '.join(omitted)}."
