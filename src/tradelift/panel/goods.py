@@ -12,8 +12,10 @@ from tradelift.errors import DataError
 from tradelift.panel.arrangement import FLOWS
 from tradelift.panel.cells import PAIR, MemoryCells
 from tradelift.panel.digest import Fingerprint
-from tradelift.panel.frames import encode, encode_periods, need, numbers_or_text, recode
+from tradelift.panel.frames import code_table, encode, encode_periods, need, numbers_or_text, recode
 from tradelift.panel.panel import RATIOS, Panel
+from tradelift.panel.row_codes import fits
+from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
 Floats = NDArray[Any]
@@ -22,6 +24,7 @@ Ints = NDArray[np.int64]
 KEYS = ("origin", "destination", "period", "category")
 UNKNOWN = "unknown"
 NO_CELL = "no cell of the panel"
+STRETCH = 2**18  # rows that a thread looks up at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,26 +87,24 @@ def with_goods(panel: Panel, table: pa.Table, about: pa.Table | None = None) -> 
     coded = encode(table["category"])
     used = {coded.texts[code] for code in np.unique(coded.codes) if code >= 0}
     names = tuple(sorted({*(str(text) for text in used), *([UNKNOWN] if coded.null else [])}))
-    category = recode(coded, {name: c for c, name in enumerate(names)})
-    category = np.where(category >= 0, category, names.index(UNKNOWN) if UNKNOWN in names else -1)
-    cell = _cells(panel, table)
-    known = np.flatnonzero(cell >= 0)
-    order = known[np.lexsort((cell[known], category[known]))]
-    category, cell = category[order], cell[order]
-    twice = int(((np.diff(category) == 0) & (np.diff(cell) == 0)).sum())
+    place = code_table(coded.texts, {name: c for c, name in enumerate(names)})
+    place[place < 0] = names.index(UNKNOWN) if UNKNOWN in names else -1
+    order, places = _order(_places(panel, table, place[coded.codes].astype(np.int32)), len(names) * panel.n_cells)
+    twice = int((np.diff(places) == 0).sum())
     if twice:
         msg = f"{twice:,} flows by category stand twice; sum them."
         raise DataError(msg)
+    edges = np.searchsorted(places, np.arange(len(names) + 1) * panel.n_cells)
     columns = {name: _flow(table, name)[order] for name in table.column_names if name in FLOWS}
     goods = Goods(
         names=names,
-        edges=np.searchsorted(category, np.arange(len(names) + 1)),
-        cell=cell,
+        edges=edges,
+        cell=places - np.repeat(np.arange(len(names)) * panel.n_cells, np.diff(edges)),
         columns=columns,
         about={} if about is None else _about(about, names),
-        excluded={NO_CELL: table.num_rows - len(known)},
+        excluded={NO_CELL: table.num_rows - len(order)},
     )
-    made_of = (panel.fingerprint, list(names), goods.edges, cell, columns, goods.about)
+    made_of = (panel.fingerprint, list(names), goods.edges, goods.cell, columns, goods.about)
     return replace(panel, goods=goods, fingerprint=Fingerprint(parts=made_of))
 
 
@@ -159,22 +160,46 @@ def _flow(table: pa.Table, name: str) -> Array:
     if values.dtype.kind == "U":
         msg = f"The flows by category: column '{name}' holds text; give numbers."
         raise DataError(msg)
-    return np.nan_to_num(values.astype(np.float64))
+    return np.nan_to_num(values.astype(np.float64, copy=False))
 
 
-def _cells(panel: Panel, table: pa.Table) -> Ints:
-    """Cell of each row, -1 where the panel has none."""
+def _places(panel: Panel, table: pa.Table, category: Ints) -> Ints:
+    """Category x N + cell of each row, -1 where the panel has no such cell; rows are many, so their codes are short."""
     n, periods = len(panel.regions), len(panel.periods)
-    place = {str(region): code for code, region in enumerate(panel.regions.ids)}
-    ends = [recode(encode(table[end]), place) for end in ("origin", "destination")]
-    period = recode(encode_periods(table["period"]), {label: t for t, label in enumerate(panel.periods)})
+    of_region = {str(region): code for code, region in enumerate(panel.regions.ids)}
+    of_period = {label: t for t, label in enumerate(panel.periods)}
+    ends = [recode(encode(table[end]), of_region).astype(np.int32) for end in ("origin", "destination")]
+    period = recode(encode_periods(table["period"]), of_period).astype(np.int32)
     pair_of = np.full((n, n), -1)
     pair_of[panel.pairs.origin, panel.pairs.destination] = np.arange(len(panel.pairs))
-    origin, destination = (np.maximum(end, 0) for end in ends)  # an unknown place is no position
-    pair = np.where((ends[0] >= 0) & (ends[1] >= 0), pair_of[origin, destination], -1)
     cell_of = np.full((len(panel.pairs), periods), -1)
     cell_of[panel.cells.column(PAIR), panel.cells.column("period")] = np.arange(panel.n_cells)
-    return np.where((pair >= 0) & (period >= 0), cell_of[pair, np.maximum(period, 0)], -1)
+    out = np.empty(table.num_rows, dtype=np.int64)
+
+    def place(start: int) -> None:
+        own = slice(start, start + STRETCH)
+        origin, destination, when = ends[0][own], ends[1][own], period[own]
+        # an unknown place is no position
+        pair = pair_of[np.maximum(origin, 0), np.maximum(destination, 0)]
+        cell = cell_of[np.maximum(pair, 0), np.maximum(when, 0)]
+        known = (origin >= 0) & (destination >= 0) & (pair >= 0) & (when >= 0) & (cell >= 0)
+        out[own] = np.where(known, category[own] * np.int64(panel.n_cells) + cell, -1)
+
+    side_by_side(place, table.num_rows, range(0, table.num_rows, STRETCH))
+    return out
+
+
+def _order(places: Ints, size: int) -> tuple[Ints, Ints]:
+    """Rows that have a place, ordered by it, and their places; these are below a size."""
+    known = np.flatnonzero(places >= 0)
+    if fits(size, len(known)):
+        row_of = np.full(size, -1)
+        row_of[places[known]] = known
+        filled = np.flatnonzero(row_of >= 0)
+        if len(filled) == len(known):
+            return row_of[filled], filled
+    order = known[np.argsort(places[known], kind="stable")]
+    return order, places[order]
 
 
 def _about(table: pa.Table, names: Sequence[str]) -> dict[str, Array]:

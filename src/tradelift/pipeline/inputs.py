@@ -15,6 +15,7 @@ from tradelift.account import Account
 from tradelift.designs import is_polygons, shared_borders
 from tradelift.errors import DataError
 from tradelift.log.files import find_files, is_file
+from tradelift.memory import release
 from tradelift.panel import Panel
 from tradelift.panel.building import build
 from tradelift.panel.frames import need, order_periods, period_labels, period_position
@@ -122,11 +123,17 @@ def _panel(study: Study, spill: Path, progress: Progress, store: "PeriodStore | 
     ]
     domestic = _is_domestic(study, regions)
     flows = _flows(study, regions, domestic=domestic, spill=spill, progress=progress, store=store)
+    release()
     panel = _build(study, flows, regions, pairs)
     about = _categories(study)  # read also where no flow names a category: a mistake in it is one all the same
-    if flows.by_category is not None:
-        panel = with_goods(panel, flows.by_category, about)
-    return panel, flows.by_category
+    by_category = flows.by_category
+    if by_category is None:
+        by_category = _by_category(study, flows.cells.column_names)
+    del flows, pairs  # the panel has its own copy, and flows by category are as large again
+    release()
+    if by_category is not None:
+        panel = with_goods(panel, by_category, about)
+    return panel, by_category
 
 
 def panel_of_cells(study: Study, cells: pa.Table) -> Panel:
@@ -248,8 +255,9 @@ def _summed_flows(study: Study) -> _Flows:
     columns = {role: name for role, name in source.columns.items() if role != "category" or not source.by_category}
     table = read_table(study.resolve(source.file), columns, "flows")
     need(table, ["origin", "destination", "trade"], f"The flows file {source.file}")
-    by_category = _by_category(study, table)
-    if by_category is not None and not source.by_category:
+    by_category = None
+    if "category" in table.column_names and not source.by_category:
+        by_category = _with_periods(table)
         table = sum_over_categories(table, source.file)
     if "period" not in table.column_names:
         return _Flows(cells=table, periods=None, by_category=by_category)
@@ -264,18 +272,19 @@ def _summed_flows(study: Study) -> _Flows:
     return _Flows(cells=table, periods=labels, by_category=by_category)
 
 
-def _by_category(study: Study, flows: pa.Table) -> pa.Table | None:
-    """Flows by category: of a file of their own, or the flows themselves where they name one."""
+def _by_category(study: Study, columns: Sequence[str]) -> pa.Table | None:
+    """Flows by category of a file of their own, where there is one, beside flows of all goods with these columns."""
     source = study.flows
-    assert source is not None, "the caller has looked"
-    if source.by_category is None:
-        if "category" not in flows.column_names:
-            return None
-        table = flows
-    else:
-        table = read_table(study.resolve(source.by_category), source.columns, "flows by category")
-        wanted = ["origin", "destination", "category", "trade", *(["period"] if "period" in flows.column_names else [])]
-        need(table, wanted, f"The file of flows by category {source.by_category}")
+    if source is None or source.by_category is None:
+        return None
+    table = read_table(study.resolve(source.by_category), source.columns, "flows by category")
+    wanted = ["origin", "destination", "category", "trade", *(["period"] if "period" in columns else [])]
+    need(table, wanted, f"The file of flows by category {source.by_category}")
+    return _with_periods(table)
+
+
+def _with_periods(table: pa.Table) -> pa.Table:
+    """Flows with their periods as text."""
     if "period" not in table.column_names:
         return table.append_column("period", pa.repeat(SINGLE_PERIOD, table.num_rows))
     if pa.types.is_dictionary(table["period"].type):
