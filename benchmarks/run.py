@@ -78,7 +78,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", choices=("full", "small"), default="full", help="size of the panels")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--tools", nargs="+", help="some packages only; their digits are not compared then")
-    parser.add_argument("--repeats", type=int, default=5, help="of each package, in turn")
+    parser.add_argument("--repeats", type=int, default=7, help="of each package, in turn")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for each package")
     parser.add_argument("--peers", type=Path, default=PEERS, help="Python with the other packages")
     parser.add_argument("--out", type=Path, help="folder for results.csv and results.md")
