@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradelift.memory import reuse
+
 if TYPE_CHECKING:
     from tradelift.solve.slabs import Slab
 
@@ -24,7 +26,6 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 INTERFACE = 3  # of kernel.c and panel/rows.c
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
 
@@ -46,25 +47,9 @@ def _library() -> ctypes.CDLL | None:
             except (OSError, AttributeError):  # compiled for another system, or from an old file
                 return None
             if same:
-                _reuse_memory()
+                reuse()
             return library if same else None
     return None
-
-
-def _reuse_memory() -> None:
-    """
-    Let glibc keep what was freed for the next array, unless the environment says how much.
-
-    An estimate takes and frees tens of megabytes. A new process gives them back each time, and to get them again took a
-    fifth of a three-way estimate. These are the bounds that glibc comes to by itself once an array of 32 MB was freed.
-    """
-    told = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    if told or os.name != "posix":
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "gnu_get_libc_version"):
-        libc.mallopt(M_MMAP_THRESHOLD, 2**25)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**26)
 
 
 class _Slab(ctypes.Structure):
