@@ -59,6 +59,14 @@ def test_what_is_in_it(of_a_log, tmp_path):
     manifest = json.loads((folder / "out" / "manifest.json").read_text())
     outputs = {p.relative_to(here / "outputs").as_posix() for p in (here / "outputs").rglob("*") if p.is_file()}
     assert outputs == {name for name in manifest["outputs"] if not name.startswith("panel")}
+    # what was written anew has no hash by which a guess could be proved
+    anew = set(packed.outputs.rewritten)
+    assert {"account.csv", "report.html", "tables/summary.csv"} <= anew
+    hashed = json.loads((here / "manifest.json").read_text())["outputs"]
+    assert hashed.keys() == manifest["outputs"].keys() - anew
+    text = (here / "manifest.json").read_text()
+    assert not any(manifest["outputs"][name] in text for name in anew)
+    assert {stage["read_amount"] for stage in json.loads(text)["account"]} == {None}
     assert {"code/tradelift/cli.py", "code/tradelift/solve/kernel.c", "replicate.py"} <= names
     assert not any(".so" in name or "__pycache__" in name for name in names)
     assert "../" not in (here / "manifest.json").read_text()
@@ -95,7 +103,8 @@ def test_from_a_masked_panel_it_says_so_and_from_the_log_it_is_exact(of_a_log, t
     shutil.copy(folder / "mine" / "transactions.csv", here / "inputs")
     found = replicate(here)
     assert (found.status, found.different, found.source) == (0, {}, "inputs/study.yaml")
-    assert {"estimates.csv", "report.html", "account.csv", "panel/2017-01.parquet"} <= set(found.equal)
+    assert {"estimates.csv", "panel/2017-01.parquet"} <= set(found.equal)
+    assert "6 others were left out of the package or written anew" in "".join(found.lines())
 
 
 def test_public_flows_are_packed_and_reproduced(of_flows, tmp_path):

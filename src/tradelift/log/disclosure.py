@@ -115,7 +115,7 @@ def disclose(cells: pa.Table, rules: Rules, covariates: Sequence[str] | None) ->
             continue
         hidden = np.zeros(len(masked), dtype=bool) if name in free else masked
         for who in WHO:
-            if name in _ratios(who):
+            if name in ratios(who):
                 hidden = hidden | narrow[who]
         out[name] = _without(cells[name], hidden)
     report = _report(cells, rules, reasons, narrow, withheld)
@@ -219,7 +219,7 @@ def _narrow(cells: pa.Table, who: str, rules: Rules) -> Bools:
     return narrow
 
 
-def _ratios(who: str) -> tuple[str, ...]:
+def ratios(who: str) -> tuple[str, ...]:
     """The columns that tell what the top group has."""
     return f"{who}_concentration", f"{who}_concentration_flow", f"top_{who}_trade", f"other_{who}_trade"
 

@@ -100,7 +100,7 @@ def telling_sums(known: Contributions, group: Ints, n: int, rules: Rules) -> Boo
         np.add.at(largest, own, known.largest[cells, who])
         np.add.at(rest, own, known.rest[cells, who])
         if largest.dtype.kind == "i":
-            near = is_within(rest, largest, rules.p)
+            near = is_within(rest.astype(np.int64), largest.astype(np.int64), rules.p)
         else:
             total = np.bincount(own, weights=known.trade[cells], minlength=n)
             near = 100 * rest < rules.p * largest + 100 * SLACK * total

@@ -81,17 +81,22 @@ def write_panel(run: FinishedRun, path: Path, *, public: bool) -> DisclosureRepo
 
 def disclosed(run: FinishedRun, cells: pa.Table, *, public: bool) -> tuple[pa.Table, DisclosureReport]:
     """Judge some cells by the rules, with ratios as the run's study ranks and cuts them."""
+    rules = rules_of(run)
     log = run.study.transactions
-    if log is None:
-        rules = Rules()
-    else:
-        how = log.concentration
-        rules = Rules(share=how.share, ranking=how.ranking, rounding=how.rounding, digits=MINOR_DIGITS[log.currency])
     if public:
         return public_cells(cells, rules)
     # of flows that were summed elsewhere nobody knows which columns are made of transactions
     covariates = None if log is None else [name for name in cells.column_names if name not in LOGGED]
     return disclose(cells, rules, covariates)
+
+
+def rules_of(run: FinishedRun) -> Rules:
+    """What may leave, with ratios as the run's study ranks and cuts them."""
+    log = run.study.transactions
+    if log is None:
+        return Rules()
+    how = log.concentration
+    return Rules(share=how.share, ranking=how.ranking, rounding=how.rounding, digits=MINOR_DIGITS[log.currency])
 
 
 def for_spreadsheets(cells: pa.Table) -> pa.Table:

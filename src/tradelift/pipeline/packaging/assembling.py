@@ -14,7 +14,7 @@ import tradelift
 from tradelift.errors import DataError
 from tradelift.log.disclosure_report import DisclosureReport
 from tradelift.pipeline.exporting import replaced
-from tradelift.pipeline.finished import PANEL, FinishedRun, open_run
+from tradelift.pipeline.finished import FinishedRun, open_run
 from tradelift.pipeline.inputs import input_files
 from tradelift.pipeline.manifest import file_hash
 from tradelift.pipeline.packaging.flows import write_categories, write_flows
@@ -28,6 +28,7 @@ from tradelift.pipeline.packaging.layout import (
     Contents,
     InputFile,
 )
+from tradelift.pipeline.packaging.outputs import Outputs, judge_outputs, without_amounts
 from tradelift.pipeline.packaging.readme import readme
 from tradelift.pipeline.packaging.requirements import requirements
 from tradelift.pipeline.workspace import MANIFEST
@@ -50,6 +51,8 @@ class Package:
         What is in it.
     disclosure
         What of the panel was masked; None where the inputs themselves are in it.
+    outputs
+        What of the outputs was left out; None where nothing was judged.
     to_fill
         Places in README.md that only the authors can fill.
     """
@@ -57,6 +60,7 @@ class Package:
     file: Path
     names: tuple[str, ...]
     disclosure: DisclosureReport | None
+    outputs: Outputs | None
     to_fill: int
 
     def lines(self) -> Iterator[str]:
@@ -66,11 +70,8 @@ class Package:
             yield "All inputs are packed as they are; nothing was judged."
         else:
             yield from self.disclosure.lines()
-            if not self.disclosure.public:
-                yield (
-                    "Not judged: the outputs. The report, its map, the summary and the shares of partners show sums by "
-                    "city and pair; look at them before you pass the package on."
-                )
+        if self.outputs is not None:
+            yield from self.outputs.lines()
         yield f"README.md has {self.to_fill} places that only the authors can fill: look for AUTHORS."
 
 
@@ -79,7 +80,7 @@ def package(folder: str | Path, to: str | Path, *, public: bool = False, study: 
     Pack a finished run for those who want to see the same numbers.
 
     The zip holds README.md after the template of the social science data editors, the study and the files that it
-    names, the panel with disclosure control, the outputs, the code, pinned requirements, and a master command. A
+    names, the panel and the outputs with disclosure control, the code, pinned requirements, and a master command. A
     transaction log is never packed; README.md says where it belongs.
 
     Parameters
@@ -108,10 +109,11 @@ def package(folder: str | Path, to: str | Path, *, public: bool = False, study: 
     on_server = _on_server(run)
     with replaced(to) as path:
         made: dict[str, Path] = {}
-        report = None
+        report = outputs = None
         if on_server or not all(file.packed for file in inputs):
             made[PANEL_FILE] = path.with_name(PANEL_FILE)
             report = write_flows(run, made[PANEL_FILE], public=public)
+            outputs = None if public else judge_outputs(run)
             if public and run.has_categories:
                 made[CATEGORIES_FILE] = path.with_name(CATEGORIES_FILE)
                 write_categories(run, made[CATEGORIES_FILE])
@@ -119,13 +121,14 @@ def package(folder: str | Path, to: str | Path, *, public: bool = False, study: 
             run=run,
             inputs=inputs,
             disclosure=report,
+            outputs=outputs,
             by_category=CATEGORIES_FILE in made,
             requirements=pins,
             public=public,
         )
         text = readme(contents)
         names = _write(path, dict(_texts(contents, text)), dict(_copies(contents, made)))
-    return Package(file=to, names=names, disclosure=report, to_fill=text.count("AUTHORS:"))
+    return Package(file=to, names=names, disclosure=report, outputs=outputs, to_fill=text.count("AUTHORS:"))
 
 
 def _on_server(run: FinishedRun) -> bool:
@@ -189,26 +192,42 @@ def _copies(contents: Contents, made: Mapping[str, Path]) -> Iterator[tuple[str,
             yield f"{INPUTS}/{file.name}", file.path
     for name, path in made.items():
         yield f"{INPUTS}/{name}", path
-    for name in contents.run.outputs:
-        if contents.public or not name.startswith(PANEL):
-            yield f"{OUTPUTS}/{name}", contents.run.output(name)
+    for name in contents.as_they_are:
+        yield f"{OUTPUTS}/{name}", contents.run.output(name)
     sources = Path(tradelift.__file__).parent
     for path in sources.rglob("*"):
         if path.is_file() and path.suffix not in LEFT_OUT and not set(path.parts) & set(LEFT_OUT):
             yield f"code/tradelift/{path.relative_to(sources).as_posix()}", path
 
 
-def _texts(contents: Contents, text: str) -> Iterator[tuple[str, str]]:
+def _texts(contents: Contents, text: str) -> Iterator[tuple[str, str | bytes]]:
     """Files that are written for the package."""
     yield "README.md", text
     yield "requirements.txt", "".join(f"{name}=={version}\n" for name, version in contents.requirements.items())
     yield "replicate.py", files("tradelift.pipeline.packaging").joinpath("master.py").read_text(encoding="utf-8")
-    # the path from the results to the study tells only of the house of the run
-    yield MANIFEST, _json({**contents.run.manifest, "study_file": contents.study_name})
+    yield MANIFEST, _json(_manifest(contents))
+    if contents.outputs is not None:
+        for name, content in contents.outputs.rewritten.items():
+            yield f"{OUTPUTS}/{name}", content
     if contents.disclosure is not None:
         # without money: that of few cells would be theirs
-        yield DISCLOSURE, _json(contents.disclosure.record(money=False))
+        record = contents.disclosure.record(money=False)
+        if contents.outputs is not None:
+            record["outputs"] = contents.outputs.record()
+        yield DISCLOSURE, _json(record)
         yield f"{INPUTS}/{FROM_PANEL}", _study_from_panel(contents)
+
+
+def _manifest(contents: Contents) -> dict[str, Any]:
+    """The run's manifest, less what it tells of the house, and what is left out of the outputs."""
+    manifest = dict(contents.run.manifest)
+    manifest["study_file"] = contents.study_name  # the path from the results to the study is the house's
+    if contents.outputs is not None:
+        # a number that was left out could be guessed, and the guess proved by the hash of the file that had it
+        gone = {*contents.outputs.rewritten, *contents.outputs.withheld}
+        manifest["outputs"] = {name: digest for name, digest in contents.run.outputs.items() if name not in gone}
+        manifest["account"] = without_amounts(manifest)
+    return manifest
 
 
 def _json(content: Mapping[str, Any]) -> str:
@@ -239,7 +258,7 @@ def _study_from_panel(contents: Contents) -> str:
     return out.getvalue()
 
 
-def _write(path: Path, texts: Mapping[str, str], copies: Mapping[str, Path]) -> tuple[str, ...]:
+def _write(path: Path, texts: Mapping[str, str | bytes], copies: Mapping[str, Path]) -> tuple[str, ...]:
     """Write the zip: sorted names, one date, no owner."""
     names = tuple(sorted({*texts, *copies}))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:

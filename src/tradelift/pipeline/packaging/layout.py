@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tradelift.log.disclosure_report import DisclosureReport
-from tradelift.pipeline.finished import FinishedRun
+from tradelift.pipeline.finished import PANEL, FinishedRun
+from tradelift.pipeline.packaging.outputs import Outputs
 
 INPUTS, OUTPUTS, MADE = "inputs", "outputs", "replication"
 PANEL_FILE = "panel.parquet"
@@ -38,6 +39,8 @@ class Contents:
         Every file that it read.
     disclosure
         What was masked in the packed panel; None where there is none, because all inputs are packed.
+    outputs
+        What of the outputs was left out; None where nothing was judged.
     by_category
         Whether the flows by category are packed beside the panel.
     requirements
@@ -49,9 +52,17 @@ class Contents:
     run: FinishedRun
     inputs: tuple[InputFile, ...]
     disclosure: DisclosureReport | None
+    outputs: Outputs | None
     by_category: bool
     requirements: Mapping[str, str]
     public: bool
+
+    @property
+    def as_they_are(self) -> tuple[str, ...]:
+        """Names of the outputs that are packed as the run wrote them."""
+        if self.outputs is not None:
+            return self.outputs.as_they_are(self.run)
+        return tuple(name for name in self.run.outputs if self.public or not name.startswith(PANEL))
 
     @property
     def study_name(self) -> str:

@@ -80,10 +80,18 @@ def _disclosure(contents: Contents) -> Iterator[str]:
     yield ""
     yield (
         "A cell is masked if it has fewer than 10 sellers or buyers, or if the second largest could estimate the "
-        "largest within 10% (the p% rule). A ratio is masked if its top group has fewer than 3. Masked cells are not "
-        "protected against differences from totals: the account, the summary of the panel and the figures in `outputs` "
-        "were written for publication and were not judged."
+        "largest within 10% (the p% rule). A ratio is masked if its top group has fewer than 3. Sums and values of "
+        "cells in the outputs are judged by the same rules; estimates of models are not judged. Masked cells are not "
+        "protected against differences from totals."
     )
+    if contents.outputs is not None:
+        yield ""
+        yield from (f"    {line}" for line in contents.outputs.lines())
+        yield ""
+        yield (
+            "What was written anew or withheld has no hash in `manifest.json` and is not compared; whoever has the raw "
+            "inputs makes it whole."
+        )
     if 0 < report.masked_cells < FEW:
         yield (
             f"Only {report.masked_cells} cells are masked: whoever knows the total of trade learns what they hold "

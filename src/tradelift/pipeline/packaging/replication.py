@@ -37,6 +37,8 @@ class Replication:
         What of the panel that was read is masked, in words; empty where nothing is, or where the raw inputs were read.
     estimates
         How the estimates compare, in words.
+    uncompared
+        How many outputs were left out of the package, or written anew for it, and so have no hash.
     """
 
     source: str
@@ -44,18 +46,21 @@ class Replication:
     different: Mapping[str, str]
     masked: str
     estimates: str
+    uncompared: int = 0
 
     @property
     def status(self) -> int:
         """0: all outputs are equal; 1: they are not; 3: they cannot be, since cells are masked."""
-        if not self.different:
-            return EQUAL
-        return MASKED if self.masked else DIFFERENT
+        if self.masked and (self.different or self.uncompared):
+            return MASKED
+        return DIFFERENT if self.different else EQUAL
 
     def lines(self) -> Iterator[str]:
         """Say it."""
         total = len(self.equal) + len(self.different)
         yield f"Run from {self.source}: {len(self.equal)} of {total} outputs are equal, byte for byte."
+        if self.uncompared:
+            yield f"{self.uncompared:,} others were left out of the package or written anew for it, and have no hash."
         yield self.estimates
         if self.status == MASKED:
             yield (
@@ -98,6 +103,7 @@ def replicate(folder: Path) -> Replication:
         different={name: _how(folder, name) for name in outputs if name not in equal},
         masked="" if complete else _masked(folder),
         estimates=_estimates(folder / OUTPUTS / ESTIMATES, folder / MADE / ESTIMATES),
+        uncompared=_uncompared(folder),
     )
 
 
@@ -138,6 +144,13 @@ def _masked(folder: Path) -> str:
         f"{found['masked_cells']:,} of {found['cells']:,} cells are masked, ratios in {ratios:,} others, and "
         f"{len(found['withheld'])} columns are withheld"
     )
+
+
+def _uncompared(folder: Path) -> int:
+    """How many outputs have no hash."""
+    path = folder / DISCLOSURE
+    judged = json.loads(path.read_text(encoding="utf-8")).get("outputs") if path.is_file() else None
+    return 0 if judged is None else len(judged["rewritten"]) + len(judged["withheld"])
 
 
 def _estimates(published: Path, made: Path) -> str:
