@@ -1,8 +1,10 @@
 """The explorer in a real browser, driven as a user drives it."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,10 +24,16 @@ CHANGED = f"before => document.querySelector('{ANSWER}')?.innerText !== before"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """The explorer's page, served by the command; its home and temporary folder are looked at afterwards."""
+def folder(tmp_path_factory):
+    """A finished run, in `out`."""
     folder = tmp_path_factory.mktemp("explore")
     build_panel(tl.read_study(write_study(folder / "mine", WIDE, periods=4)), folder / "out")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """The explorer's page, served by the command; its home and temporary folder are looked at afterwards."""
     for name in ("home", "tmp"):
         (folder / name).mkdir()
     own = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
@@ -58,7 +66,10 @@ def test_a_choice_changes_what_follows(address):
         answers.append(page.locator(ANSWER).inner_text())
         assert "95% interval" in answers[0]
         page.locator("svg[aria-labelledby^='fig-explored-curve']").wait_for()
-        assert page.locator("svg[aria-labelledby^='fig-explored-map']").is_visible()
+        page.locator("svg[aria-labelledby^='fig-explored-map']").wait_for()
+
+        page.get_by_text("To follow").wait_for(state="detached")  # without another choice
+        assert page.locator("svg[aria-labelledby^='fig-explored-curve']").count() == 1
 
         page.get_by_role("slider").press("End")
         answers.append(_next(page, answers))
@@ -70,6 +81,7 @@ def test_a_choice_changes_what_follows(address):
         answers.append(_next(page, answers))
         page.get_by_label("Design").select_option("Gravity")
         answers.append(_next(page, answers))
+        page.get_by_text("by month").first.wait_for(state="attached")
         shown = page.content()
         browser.close()
     assert len(set(answers)) == 6
@@ -93,3 +105,24 @@ def test_without_the_token_there_is_no_page(address):
         assert "marimo-code" not in text
     with pytest.raises(urllib.error.HTTPError, match="40"):
         urllib.request.urlopen(f"{bare}api/status/connections")
+
+
+@pytest.mark.browser
+def test_the_server_ends_with_the_command_however_that_ends(folder, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    own = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    command = [TRADELIFT, "explore", str(folder / "out"), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=own) as killed:
+        port = urlsplit(killed.stdout.readline().strip()).port
+        assert _listens(port)
+        killed.kill()
+    end = time.monotonic() + 20
+    while _listens(port) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not _listens(port)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def _listens(port):
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0

@@ -2,16 +2,18 @@
 
 import importlib.util
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import tradelift as tl
 from tests.pipeline.studies import STUDY, write_study
-from tradelift.explore import serve
-from tradelift.explore.choices import GRAVITY, SPATIAL_RD, choices
+from tradelift.explore import serve, session
+from tradelift.explore.choices import GRAVITY, SPATIAL_RD, choices, columns_read, course_of
 from tradelift.explore.page import Page
 from tradelift.explore.session import Session
+from tradelift.inference import Parted
 from tradelift.pipeline import build_panel, check
 
 WIDE = STUDY + "model: {bandwidth_km: 900}\nexhibits: {bandwidth: {grid_km: [600, 900, 1500]}}\n"
@@ -65,6 +67,11 @@ def test_bandwidths_hold_those_of_the_study(tmp_path, model, n, last):
     assert (len(found.bandwidths_km), found.bandwidths_km[-1]) == (n, last)
 
 
+def test_what_is_shown_first_is_what_the_controls_say(opened):
+    _, _, page = opened
+    assert page.first == choose(page, types=(1, 2, 3, 4))
+
+
 def test_a_choice_is_estimated_once(opened, monkeypatch):
     _, _, page = opened
     choice = choose(page, km=1234.0)
@@ -88,23 +95,92 @@ def test_what_cannot_be_estimated_is_said(opened):
     assert "Not estimated" in html
     assert "No partner pair has a near control" in html
     assert page.map(choose(page, km=0.001)) == ""
-    assert page.curve(choose(page, GRAVITY)) == ""
 
 
 def test_the_curve_has_the_grid_and_the_choice(opened):
-    _, _, page = opened
-    found, left = page.session.curve(choose(page, km=1000.0), 60.0)
-    assert (list(found), left) == ([600.0, 900.0, 1000.0, 1500.0], ())
-    assert page.curve(choose(page, km=1000.0)).startswith("<svg")
-
-
-def test_the_curve_does_not_keep_one_waiting(opened):
     _, panel, page = opened
-    fresh = Session(page.session.study, panel)
-    choice = choose(page, km=1000.0, direction="east->west")
-    fresh.estimate(choice)
-    found, left = fresh.curve(choice, 0.0)
-    assert (list(found), left) == ([1000.0], (600.0, 900.0, 1500.0))
+    choice = choose(page, km=1000.0)
+    page.session.estimate(choice)
+    while page.extend(choice):
+        pass
+    found, left = page.session.curve(choice)
+    assert (list(found), left) == ([600.0, 900.0, 1000.0, 1500.0], ())
+    for km, estimate in found.items():
+        expected = tl.SpatialRD(bandwidth_km=km, vcov="dyadic").estimate(panel)
+        np.testing.assert_allclose(estimate.coefficients, expected.coefficients, rtol=SAME)
+        np.testing.assert_allclose(estimate.std_errors, expected.std_errors, rtol=SAME)
+    assert page.curve(choice).startswith("<svg")
+
+
+def test_the_curve_grows_from_the_choice_and_keeps_nobody_waiting(opened):
+    _, panel, page = opened
+    fresh = Page(Session(page.session.study, panel))
+    choice = choose(fresh, km=1000.0, direction="east->west")
+    assert fresh.curve(choice) == ""
+    fresh.answer(choice)
+    assert "To follow: 600, 900, 1500 km" in fresh.curve(choice)
+    seen = []
+    while fresh.extend(choice):
+        found, left = fresh.session.curve(choice)
+        seen.append((len(found), left))
+    assert seen == [(2, (600.0, 1500.0)), (3, (1500.0,)), (4, ())]
+    assert "To follow" not in fresh.curve(choice)
+    assert not fresh.extend(choose(fresh, GRAVITY))
+
+
+def test_the_curve_of_gravity_is_its_course_over_time(opened):
+    _, panel, page = opened
+    choice = choose(page, GRAVITY, "log(deals)", "west->east", vcov="two-way")
+    found = page.session.course(choice)
+    expected = Parted(
+        design=tl.Gravity(outcome="log(deals)", direction="west->east", vcov="two-way"), by="period"
+    ).estimate(panel)
+    assert found.treatment == expected.treatment
+    np.testing.assert_allclose(found.coefficients, expected.coefficients, rtol=SAME)
+    np.testing.assert_allclose(found.std_errors, expected.std_errors, rtol=SAME)
+    svg = page.curve(choice)
+    assert "by month" in svg
+    assert "by month, 4 in all" in svg
+
+
+@pytest.mark.parametrize(
+    ("periods", "unit"),
+    [
+        (tuple(f"20{y}-{m:02}" for y in range(17, 20) for m in range(1, 13)), "period"),
+        (tuple(f"20{y}-{m:02}" for y in range(17, 22) for m in range(1, 13)), "quarter"),
+        (tuple(f"20{y}-{m:02}" for y in range(10, 24) for m in range(1, 13)), "year"),
+        (tuple(f"wave {n}" for n in range(50)), None),
+        (("all",), None),
+    ],
+)
+def test_a_course_has_as_many_parts_as_one_can_read(opened, periods, unit):
+    _, panel, page = opened
+    found = course_of(page.session.study, replace(panel, periods=periods), choose(page, GRAVITY))
+    assert (None if found is None else found.by) == unit
+
+
+def test_only_what_can_be_chosen_is_read(opened, monkeypatch):
+    folder, panel, page = opened
+    study = page.session.study
+    assert set(columns_read(study)) >= {"trade", "deals", "seller_concentration"}
+    own = study.model.model_copy(update={"outcomes": ["log(trade)"], "controls": ["log(distance_km)", "migration"]})
+    assert columns_read(study.model_copy(update={"model": own})) == ("log", "trade", "distance_km", "migration")
+    monkeypatch.setattr(session, "columns_read", lambda _study: ("trade",))
+    less = Page(Session.open(folder / "out"))
+    assert "deals" in panel.names
+    assert "deals" not in less.session.panel.names
+    found, known = (p.session.estimate(choose(p, GRAVITY, "trade")) for p in (less, page))
+    np.testing.assert_array_equal(found.coefficients, known.coefficients)
+
+
+def test_a_run_is_opened_once(opened, monkeypatch):
+    arguments = {"run": str(opened[0] / "out")}
+    first = Page.of(arguments)
+    monkeypatch.setattr(Session, "open", lambda *_: pytest.fail("opened again"))
+    monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *_: pytest.fail("estimated again"))
+    assert Page.of(arguments) is first
+    assert "95% interval" in first.answer(first.first)
+    assert not first.is_whole(first.first)
 
 
 def test_the_map_shows_who_is_compared(opened):

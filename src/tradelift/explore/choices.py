@@ -1,13 +1,15 @@
 """What can be chosen, and the design that a choice means."""
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, replace
 
 from tradelift.designs import Gravity, SpatialRD
 from tradelift.exhibits.exhibit import has_coordinates
-from tradelift.exhibits.gravity import Model, gravity_design, models
+from tradelift.exhibits.gravity import OUTCOMES, Model, gravity_design, models
 from tradelift.exhibits.labels import direction_label
 from tradelift.exhibits.spatial import model_label, rd_design
+from tradelift.inference import Parted
+from tradelift.inference.parted import can_part, periods_by
 from tradelift.panel import Panel
 from tradelift.programme import CONTROL_TYPES
 from tradelift.study import Study
@@ -23,6 +25,8 @@ TYPES = {
     4: "4: both, with others",
 }
 STEP_KM, LAST_KM = 10.0, 500.0
+MOST_PARTS = 40  # of a curve over time that answers at once and can be read
+LONGER = ("quarter", "year")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class Choice:
     model: Model
     direction: str
     bandwidth_km: float
-    control_types: Sequence[int]
+    control_types: tuple[int, ...]
     vcov: str
 
     def at(self, bandwidth_km: float) -> "Choice":
@@ -82,6 +86,12 @@ class Choices:
     bandwidths_km: tuple[float, ...]
 
 
+def columns_read(study: Study) -> tuple[str, ...]:
+    """Columns of the panel that some choice reads: those that outcomes and controls name."""
+    named = " ".join([*(study.model.outcomes or OUTCOMES), *(study.model.controls or ())])
+    return tuple(dict.fromkeys(re.findall(r"\w+", named)))
+
+
 def choices(study: Study, panel: Panel) -> Choices:
     """List what can be chosen on a panel."""
     spatial = panel.programme is not None and has_coordinates(panel)
@@ -102,6 +112,16 @@ def _bandwidths(study: Study) -> tuple[float, ...]:
     last = max(LAST_KM, *own)
     step = STEP_KM * max(1, round(last / (2 * LAST_KM)))
     return tuple(sorted({*(step * k for k in range(1, int(last / step) + 1)), *own}))
+
+
+def course_of(study: Study, panel: Panel, choice: Choice) -> Parted | None:
+    """The effect of gravity over time, by the longest parts of which there are enough; None where nothing is parted."""
+    if panel.programme is None or len(panel.periods) < 2:
+        return None
+    units = ["period"] if len(panel.periods) <= MOST_PARTS else [u for u in LONGER if can_part(panel.periods, u)]
+    parts = {u: len(periods_by(panel.periods, u)) for u in units}
+    unit = next((u for u, n in parts.items() if n <= MOST_PARTS), None)
+    return None if unit is None else Parted(design=design_of(study, choice), by=unit)
 
 
 def design_of(study: Study, choice: Choice) -> Gravity | SpatialRD:

@@ -7,11 +7,13 @@ app = marimo.App(width="medium", app_title="tradelift explore")
 
 @app.cell
 def _():
+    import time
+
     import marimo as mo
 
     from tradelift.explore.page import Page
 
-    return Page, mo
+    return Page, mo, time
 
 
 @app.cell
@@ -59,10 +61,25 @@ def _(bandwidth, design, direction, errors, outcome, page, types):
 
 
 @app.cell
-def _(choice, mo, page):
-    # the curve takes as long as its bandwidths together: the page does not wait for it
-    rest = mo.lazy(lambda: mo.Html(page.curve(choice)), show_loading_indicator=True)
-    mo.hstack([mo.Html(page.answer(choice)), rest], widths=[3, 2], align="start", gap=2)
+def _(choice, mo, page, time):
+    answer = mo.Html(page.answer(choice))
+
+    def show() -> None:
+        sides = [answer, mo.Html(page.curve(choice))]
+        mo.output.replace(mo.hstack(sides, widths=[3, 2], align="start", gap=2))
+
+    def follow() -> None:
+        # the other bandwidths take longer than the answer: the page does not wait for them
+        shown = time.monotonic()
+        while page.extend(choice):
+            if mo.current_thread().should_exit:
+                return
+            if time.monotonic() - shown > 0.5 or page.is_whole(choice):
+                show()
+                shown = time.monotonic()
+
+    show()
+    mo.Thread(target=follow, daemon=True).start()
     return
 
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from tradelift.errors import ConvergenceError, DesignError
@@ -22,6 +24,9 @@ STYLE = (
 )
 
 
+_OPENING = Lock()
+
+
 class Page:
     """
     The page of one finished run.
@@ -34,12 +39,13 @@ class Page:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._maps: dict[tuple[object, ...], str] = {}
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Page":
-        """Open the run that the command line names."""
+        """Show the run that the command line names."""
         study = arguments.get("study")
-        return cls(Session.open(Path(str(arguments["run"])), None if study is None else Path(str(study))))
+        return opened(Path(str(arguments["run"])), None if study is None else Path(str(study)))
 
     @property
     def title(self) -> str:
@@ -56,6 +62,19 @@ class Page:
     def first_errors(self) -> str:
         """Those that are right for regions that meet in many pairs."""
         return self.session.choices.errors[0]
+
+    @property
+    def first(self) -> Choice:
+        """What a page shows before anything is chosen."""
+        known = self.session.choices
+        return self.choice(
+            design=known.designs[0],
+            model=known.models[self.first_model or next(iter(known.models))],
+            direction=next(iter(known.directions.values())),
+            bandwidth_km=known.bandwidth_km,
+            control_types=(),
+            vcov=self.first_errors,
+        )
 
     def has_bandwidth(self, design: str) -> bool:
         """Whether a design compares within a bandwidth."""
@@ -95,11 +114,41 @@ class Page:
 
     def map(self, choice: Choice) -> str:
         """Who is compared; nothing where nobody is."""
-        try:
-            return views.map_of(self.session, choice)
-        except DesignError:
-            return ""
+        which = choice.design, choice.direction, choice.bandwidth_km, choice.control_types  # who, not what
+        if which not in self._maps:
+            try:
+                self._maps[which] = views.map_of(self.session, choice)
+            except DesignError:
+                self._maps[which] = ""
+        return self._maps[which]
 
     def curve(self, choice: Choice) -> str:
-        """The curve over bandwidths; nothing where there is none."""
-        return views.curve(self.session, choice)
+        """What is known of the curve over bandwidths, or of gravity over time; nothing where there is none."""
+        try:
+            return views.curve(self.session, choice)
+        except (DesignError, ConvergenceError):
+            return ""
+
+    def is_whole(self, choice: Choice) -> bool:
+        """Whether the curve has all its points."""
+        return not self.session.curve(choice)[1]
+
+    def extend(self, choice: Choice) -> bool:
+        """Estimate one more point of the curve; False where none is left."""
+        return self.session.extend(choice)
+
+
+def opened(folder: Path, study: Path | None) -> Page:
+    """Open a finished run once, for all who look at it; who comes while it is opened waits."""
+    with _OPENING:
+        return _opened(folder, study)
+
+
+@cache
+def _opened(folder: Path, study: Path | None) -> Page:
+    """Open it, and make what is shown first."""
+    page = Page(Session.open(folder, study))
+    page.answer(page.first)
+    page.curve(page.first)
+    page.map(page.first)
+    return page

@@ -16,7 +16,6 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from tradelift.errors import DataError
-from tradelift.pipeline.finished import FinishedRun, open_run
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 60.0
@@ -59,12 +58,12 @@ def serve(
     if importlib.util.find_spec("marimo") is None:
         msg = "The explorer needs marimo: install tradelift[explore]."
         raise DataError(msg)
-    run = open_run(folder, study)
     port = port or _free_port()
     token = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="tradelift-explore-") as place, _ended_alike():
-        server = _start(run, Path(place), port, token)
+        server = _start(Path(folder), study, Path(place), port, token)
         try:
+            _check(folder, study)  # while the server starts
             _wait(server, port)
             address = f"http://{LOOPBACK}:{port}/?access_token={token}"
             ready(address)
@@ -76,17 +75,30 @@ def serve(
         finally:
             server.terminate()
             server.wait()
+            if server.stdin is not None:
+                server.stdin.close()
 
 
-def _start(run: FinishedRun, place: Path, port: int, token: str) -> subprocess.Popen[str]:
+def _start(folder: Path, study: str | Path | None, place: Path, port: int, token: str) -> subprocess.Popen[str]:
     """Start marimo on a copy of the notebook: what it writes beside a notebook vanishes with the folder."""
     notebook = place / "explore.py"
     notebook.write_text(files("tradelift.explore").joinpath("notebook.py").read_text(encoding="utf-8"))
     options = ["--headless", "--host", LOOPBACK, "--port", str(port), "--no-sandbox"]
     locked = ["--token", "--token-password-file", "-"]
-    arguments = ["--run", str(run.folder.absolute()), "--study", str(run.study.path)]
+    arguments = ["--run", str(folder.absolute()), *([] if study is None else ["--study", str(Path(study).absolute())])]
     server = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, "-m", "marimo", "-q", "run", str(notebook), *options, *locked, "--", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "tradelift.explore.served",
+            "-q",
+            "run",
+            str(notebook),
+            *options,
+            *locked,
+            "--",
+            *arguments,
+        ],
         stdin=subprocess.PIPE,
         stdout=sys.stderr,
         env=os.environ | QUIET,
@@ -94,9 +106,16 @@ def _start(run: FinishedRun, place: Path, port: int, token: str) -> subprocess.P
         text=True,
     )
     assert server.stdin is not None, "it was asked for"
-    server.stdin.write(token)  # not an argument: those are seen by every user of the machine
-    server.stdin.close()
+    server.stdin.write(f"{token}\n")  # not an argument: those are seen by every user of the machine
+    server.stdin.flush()  # and it stays open: its end tells the server that this process has ended
     return server
+
+
+def _check(folder: str | Path, study: str | Path | None) -> None:
+    """Refuse what is no finished run."""
+    from tradelift.pipeline.finished import open_run  # slow to load, while the server loads the same
+
+    open_run(folder, study)
 
 
 @contextmanager

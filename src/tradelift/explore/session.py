@@ -1,13 +1,12 @@
 """A finished run in memory, and what was estimated on it since."""
 
-import time
 from contextlib import suppress
 from pathlib import Path
 
-from tradelift.designs import task_json
+from tradelift.designs import Task, task_json
 from tradelift.errors import ConvergenceError, DesignError
 from tradelift.estimate import Estimate
-from tradelift.explore.choices import GRAVITY, Choice, Choices, choices, design_of
+from tradelift.explore.choices import GRAVITY, Choice, Choices, choices, columns_read, course_of, design_of
 from tradelift.panel import Panel
 from tradelift.pipeline.finished import open_run
 from tradelift.pipeline.reopening import reopen
@@ -31,9 +30,9 @@ class Session:
 
     @classmethod
     def open(cls, folder: str | Path, study: str | Path | None = None) -> "Session":
-        """Open a finished run, as `open_run` does."""
+        """Open a finished run, as `open_run` does, and of its panel what can be chosen."""
         run = open_run(folder, study)
-        return cls(run.study, reopen(run))
+        return cls(run.study, reopen(run, columns_read(run.study)))
 
     def estimate(self, choice: Choice) -> Estimate:
         """
@@ -44,45 +43,67 @@ class Session:
         DesignError, ConvergenceError
             As the design does.
         """
-        design = design_of(self.study, choice)
-        key = task_json(design)
-        if key not in self._found:
-            try:
-                self._found[key] = design.estimate(self.panel)
-            except (DesignError, ConvergenceError) as error:
-                self._found[key] = error
-        found = self._found[key]
-        if isinstance(found, Exception):
-            raise found
-        return found.with_vcov(choice.vcov)
+        return self._recall(design_of(self.study, choice)).with_vcov(choice.vcov)
 
-    def curve(self, choice: Choice, seconds: float) -> tuple[dict[float, Estimate], tuple[float, ...]]:
+    def course(self, choice: Choice) -> Estimate | None:
         """
-        Estimate along the study's grid of bandwidths and at the one that was chosen, the nearest first.
+        Estimate the effect of gravity by parts of time, or recall it; None where there is nothing to part.
 
-        Parameters
-        ----------
-        choice
-            Of spatial RD; gravity has no bandwidth.
-        seconds
-            After these nothing more is estimated: a page that answers waits for nothing.
+        Raises
+        ------
+        DesignError, ConvergenceError
+            As the design does.
+        """
+        task = course_of(self.study, self.panel, choice) if choice.design == GRAVITY else None
+        return None if task is None else self._recall(task).with_vcov(choice.vcov)
+
+    def curve(self, choice: Choice) -> tuple[dict[float, Estimate], tuple[float, ...]]:
+        """
+        Recall the estimates along the study's grid of bandwidths and at the one that was chosen.
 
         Returns
         -------
-        Estimates by bandwidth, without those that there are not; and the bandwidths that were not looked at.
+        Estimates by bandwidth, without those that there are not; and the bandwidths that were not looked at yet, the
+        nearest first. Both are empty for gravity, which has none.
         """
-        if choice.design == GRAVITY:
-            return {}, ()
-        start = time.perf_counter()
         found, left = {}, []
-        grid = {*self.study.grid_km, self.study.model.bandwidth_km, choice.bandwidth_km}
-        for km in sorted(grid, key=lambda km: abs(km - choice.bandwidth_km)):
-            if not self._knows(choice.at(km)) and time.perf_counter() - start > seconds:
+        for km in self._grid(choice):
+            if not self._knows(choice.at(km)):
                 left.append(km)
                 continue
             with suppress(DesignError, ConvergenceError):
                 found[km] = self.estimate(choice.at(km))
-        return dict(sorted(found.items())), tuple(sorted(left))
+        return dict(sorted(found.items())), tuple(left)
+
+    def extend(self, choice: Choice) -> bool:
+        """Estimate the next bandwidth of the curve; False where none is left."""
+        km = next((km for km in self._grid(choice) if not self._knows(choice.at(km))), None)
+        if km is None:
+            return False
+        with suppress(DesignError, ConvergenceError):
+            self.estimate(choice.at(km))
+        return True
+
+    def _grid(self, choice: Choice) -> list[float]:
+        """The bandwidths of a curve, the nearest first."""
+        if choice.design == GRAVITY:
+            return []
+        grid = {*map(float, self.study.grid_km), float(self.study.model.bandwidth_km), choice.bandwidth_km}
+        return sorted(grid, key=lambda km: (abs(km - choice.bandwidth_km), km))
 
     def _knows(self, choice: Choice) -> bool:
         return task_json(design_of(self.study, choice)) in self._found
+
+    def _recall(self, task: Task) -> Estimate:
+        key = task_json(task)
+        if key not in self._found:
+            try:
+                found = task.estimate(self.panel)
+                assert isinstance(found, Estimate), "every choice gives one"
+                self._found[key] = found
+            except (DesignError, ConvergenceError) as error:
+                self._found[key] = error
+        known = self._found[key]
+        if isinstance(known, Exception):
+            raise known
+        return known

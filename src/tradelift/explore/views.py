@@ -1,5 +1,7 @@
 """A choice as a table, a curve over bandwidths and a map: data and SVG, without rows or ids of a log."""
 
+from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,17 @@ from tradelift.designs.spatial.near import near_pairs
 from tradelift.estimate import Estimate
 from tradelift.exhibits import Column, CurveFigure, CurvePoint, DataTable, Link, MapFigure, Place, PlaceKind
 from tradelift.exhibits.labels import direction_label, label, panel_title
+from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import size_of
-from tradelift.explore.choices import Choice, design_of
+from tradelift.exhibits.split import sizes
+from tradelift.explore.choices import GRAVITY, Choice, course_of, design_of
 from tradelift.explore.session import Session
+from tradelift.inference.calendar import are_months
 from tradelift.report.figures import figure_svg
 from tradelift.report.tables import table_html
 
 Ints = NDArray[Any]
-CURVE_SECONDS = 0.6  # the curve then follows a choice within a second
+MOST_TICKS = 6
 
 
 def headline(session: Session, estimate: Estimate) -> str:
@@ -52,7 +57,10 @@ def table(session: Session, estimate: Estimate) -> str:
         title=f"{estimate.formula}",
         columns=(
             Column(name="term", label=""),
-            *(Column(name=name, label=words, kind="number", digits=4) for name, words in numbers),
+            *(
+                Column(name=name, label=words, kind="number", digits=4, least=1e-4 if name == "p_value" else None)
+                for name, words in numbers
+            ),
         ),
         rows=tuple(rows),
         label="term",
@@ -69,32 +77,81 @@ def facts(estimate: Estimate) -> str:
 
 
 def curve(session: Session, choice: Choice) -> str:
-    """Estimates over bandwidths, as HTML; empty where the design has no bandwidth, or nothing is estimated."""
-    points = []
-    found, left = session.curve(choice, CURVE_SECONDS)
-    for km, estimate in found.items():
-        size = size_of(estimate)
-        low, high = (size.low, size.high) if size.is_known else (None, None)
-        points.append(
-            CurvePoint(row=choice.direction, column=choice.design, x=km, value=size.value, low=low, high=high)
-        )
+    """The estimates that are known over bandwidths, or of gravity over time, as HTML; empty where there is none."""
+    if choice.design == GRAVITY:
+        return _course(session, choice)
+    found, left = session.curve(choice)
+    points = tuple(_point(choice, km, size_of(estimate)) for km, estimate in found.items())
     if not points:
         return ""
+    svg = _curve_svg(
+        session,
+        choice,
+        points,
+        size_of(next(iter(found.values()))),
+        by="bandwidth",
+        axis="Bandwidth, km",
+        mark=choice.bandwidth_km,
+    )
+    waiting = f'<p class="tl-note">To follow: {", ".join(f"{km:g}" for km in sorted(left))} km</p>'
+    return f"{svg}{waiting}" if left else svg
+
+
+def _course(session: Session, choice: Choice) -> str:
+    """The effect by period, quarter or year."""
+    estimate = session.course(choice)
+    if estimate is None or not estimate.treatment:
+        return ""
+    parts = sizes(estimate)
+    points = tuple(_point(choice, float(n), size) for n, size in enumerate(parts.values()))
+    first, last = next(iter(parts)), next(reversed(parts))
+    svg = _curve_svg(
+        session, choice, points, next(iter(parts.values())),
+        by=_unit(session, choice), axis=f"{first} to {last}", ticks=_ticks(tuple(parts)),
+    )  # fmt: skip
+    notes = " ".join(escape(note) for note in estimate.diagnostics.notes if note.startswith("Not estimated"))
+    return f'{svg}<p class="tl-note">{notes}</p>' if notes else svg
+
+
+def _unit(session: Session, choice: Choice) -> str:
+    """What a part of time is called: periods such as 2017-01 are months."""
+    task = course_of(session.study, session.panel, choice)
+    unit = "period" if task is None else task.by
+    return "month" if unit == "period" and are_months(session.panel.periods) else unit
+
+
+def _curve_svg(
+    session: Session, choice: Choice, points: tuple[CurvePoint, ...], size: Size, *, by: str, axis: str,
+    mark: float | None = None, ticks: Mapping[float, str] | None = None,
+) -> str:  # fmt: skip
     name = label(session.study, session.panel, choice.model.outcome, short=True)
-    waiting = f"Not estimated yet: {', '.join(f'{km:g}' for km in left)} km. They follow with the next choice."
-    svg = figure_svg(
+    return figure_svg(
         CurveFigure(
             name="explored-curve",
-            title=f"{name}, by bandwidth",
-            description=f"Estimates with 95% intervals over {len(points)} bandwidths.",
-            x_axis="Bandwidth, km",
+            title=f"{name}: {'percent' if size.unit else 'effect'} by {by}",
+            description=f"Estimates with 95% intervals by {by}, {len(points)} in all.",
+            x_axis=axis,
             y_axis="Difference in percent" if size.unit else "Difference",
-            points=tuple(points),
-            mark=choice.bandwidth_km,
+            points=points,
+            mark=mark,
+            ticks=ticks or {},
             words={choice.direction: panel_title(session.panel, choice.direction)},
         )
     )
-    return f'{svg}<p class="tl-note">{waiting}</p>' if left else svg
+
+
+def _point(choice: Choice, x: float, size: Size) -> CurvePoint:
+    low, high = (size.low, size.high) if size.is_known else (None, None)
+    return CurvePoint(row=choice.direction, column=choice.design, x=x, value=size.value, low=low, high=high)
+
+
+def _ticks(parts: Sequence[str]) -> dict[float, str]:
+    """Label the first part of each year where they are by year, else every so many."""
+    years = {part[:4]: float(n) for n, part in reversed(list(enumerate(parts)))}
+    if all(year.isdigit() for year in years) and 1 < len(years) < len(parts):
+        return {n: year for year, n in reversed(years.items())}
+    step = -(-len(parts) // MOST_TICKS)
+    return {float(n): parts[n] for n in range(0, len(parts), step)}
 
 
 def map_of(session: Session, choice: Choice) -> str:
