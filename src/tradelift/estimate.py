@@ -160,7 +160,7 @@ class Estimate:
         columns = {"percent": "estimate", "conf_low": "conf_low", "conf_high": "conf_high"}
         with np.errstate(over="ignore"):  # an effect beyond the largest float is infinite
             return pd.DataFrame(
-                {"term": tidy["term"]} | {new: 100 * np.expm1(tidy[old]) for new, old in columns.items()}
+                {"term": list(self.terms)} | {new: 100 * np.expm1(tidy[old].to_numpy()) for new, old in columns.items()}
             )
 
     def wald(self, terms: Sequence[str] | None = None, *, equal: bool = False) -> Wald:

@@ -88,7 +88,9 @@ def test_a_place_that_leads_elsewhere_is_left_alone(tmp_path, kept):
 def test_a_run_at_work_misses_nothing(kept, panel):
     """What is forgotten between the moment when it was seen and the moment when it is read is estimated anew."""
     cache = EstimateCache(kept)
-    cache.prepare([UNUSED], panel, lambda _done, _total: None)  # it knows that the estimate is kept
+    assert (
+        len(list(cache.prepare([UNUSED], panel, lambda _done, _total: None))) == 1
+    )  # it knows that the estimate is kept
     assert prune(kept).entries == 1
     assert cache.estimate(UNUSED, panel).tidy().equals(UNUSED.estimate(panel).tidy())
 

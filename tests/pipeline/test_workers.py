@@ -1,6 +1,7 @@
 """Estimates in processes are those of this process, and so are their refusals."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import tradelift as tl
 from tests.designs.panels import two_sided
+from tradelift.designs import task_json
 from tradelift.errors import DesignError
 from tradelift.pipeline import workers
 from tradelift.pipeline.cache import EstimateCache
@@ -41,32 +43,34 @@ def test_processes_change_no_digit_and_no_refusal(panel, monkeypatch):
         if isinstance(one, DesignError):
             assert (str(one), one.dropped) == (str(two), two.dropped)
         else:
-            np.testing.assert_array_equal(one.coefficients, two.coefficients)
-            np.testing.assert_array_equal(one.covariance, two.covariance)
+            first, second = pickle.loads(one), pickle.loads(two)
+            np.testing.assert_array_equal(first.coefficients, second.coefficients)
+            np.testing.assert_array_equal(first.covariance, second.covariance)
 
 
 def test_what_is_prepared_is_remembered_and_refused_alike(panel, tmp_path, monkeypatch):
     seen = []
     cache = EstimateCache(tmp_path)
-    cache.prepare([*TASKS, TASKS[0]], panel, lambda done, total: seen.append((done, total)))
+    ready = list(cache.prepare([*TASKS, TASKS[0]], panel, lambda done, total: seen.append((done, total))))
+    assert ready == [task_json(task) for task in TASKS]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     monkeypatch.setattr(tl.Gravity, "estimate", lambda *_: pytest.fail("estimated twice"))
     assert cache.estimate(TASKS[0], panel).design == "Gravity"
     with pytest.raises(DesignError, match="No partner pair has a near control"):
         cache.estimate(TASKS[2], panel)
     again = EstimateCache(tmp_path)
-    again.prepare([TASKS[0]], panel, lambda *_: pytest.fail("estimated though it was kept"))
+    assert len(list(again.prepare([TASKS[0]], panel, lambda *_: pytest.fail("estimated though it was kept")))) == 1
     assert again.estimate(TASKS[0], panel).design == "Gravity"
 
 
 def test_findings_wait_on_disk_and_where_there_is_no_room_in_memory(panel, tmp_path, monkeypatch):
     cache = EstimateCache(tmp_path / "kept", force=True)
-    cache.prepare(TASKS[:2], panel, lambda *_: None)
+    assert len(list(cache.prepare(TASKS[:2], panel, lambda *_: None))) == 2
     assert cache._seen == {}
     assert len(cache._ready) == 2
     full = EstimateCache(tmp_path / "other")
     monkeypatch.setattr(full._estimate.store_backend, "create_location", lambda _: 1 / 0)
-    full.prepare(TASKS[:1], panel, lambda *_: None)
+    assert len(list(full.prepare(TASKS[:1], panel, lambda *_: None))) == 1
     assert len(full._seen) == 1
     monkeypatch.setattr(tl.Gravity, "estimate", lambda *_: pytest.fail("estimated twice"))
     assert full.estimate(TASKS[0], panel).design == "Gravity"
@@ -92,7 +96,7 @@ def test_a_lost_process_costs_no_estimate(panel, monkeypatch):
     with pytest.warns(RuntimeWarning, match="of 3 estimates are made one after the other"):
         found = list(workers.attempts(tasks, panel))
     for task, answer in zip((TASKS[0], TASKS[0], TASKS[3]), found, strict=True):
-        np.testing.assert_array_equal(answer.covariance, task.estimate(panel).covariance)
+        np.testing.assert_array_equal(pickle.loads(answer).covariance, task.estimate(panel).covariance)
 
 
 KILLED = """

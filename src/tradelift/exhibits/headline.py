@@ -142,8 +142,8 @@ def percent(coefficient: float) -> float:
 
 def numbers(frame: "pd.DataFrame", term: str) -> dict[str, float]:
     """Take the numbers of one term from a tidy frame."""
-    row = next(row for row in frame.to_dict("records") if row["term"] == term)
-    return {str(name): float(value) for name, value in row.items() if name != "term"}
+    place = frame["term"].tolist().index(term)
+    return {str(name): float(frame[name].to_numpy()[place]) for name in frame.columns if name != "term"}
 
 
 def is_log(estimate: Estimate) -> bool:

@@ -1,10 +1,10 @@
 """Estimate each distinct task once, in a run and between runs."""
 
 import hashlib
+import pickle
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 from joblib import Memory
@@ -15,7 +15,7 @@ from tradelift.designs import Finding, Task, task_json
 from tradelift.errors import ConvergenceError, DesignError
 from tradelift.panel import Panel
 from tradelift.pipeline.private import private_place
-from tradelift.pipeline.workers import attempts
+from tradelift.pipeline.workers import attempts, pickled
 
 
 class EstimateCache:
@@ -34,9 +34,9 @@ class EstimateCache:
         self._memory = Memory(None if folder is None else private_place(folder), verbose=0)
         self._force = force
         self._ready: set[str] = set()  # estimated in this run, and kept in the folder
-        self._seen: dict[str, Finding] = {}  # what the folder does not keep
+        self._seen: dict[str, bytes] = {}  # what the folder does not keep
         self._refused: dict[str, DesignError | ConvergenceError] = {}
-        self._estimate = self._memory.cache(_estimate, ignore=["task", "panel"])
+        self._estimate = self._memory.cache(_made, ignore=["make"])
 
     def estimate(self, task: Task, panel: Panel) -> Finding:
         """
@@ -54,11 +54,13 @@ class EstimateCache:
         key = task_json(task)
         if key in self._refused:
             raise self._refused[key]
-        if key in self._seen:
-            return self._seen[key]
-        return self._hold(key, task, task, panel)
+        kept = self._seen[key] if key in self._seen else self._hold(key, partial(pickled, task, panel), panel)
+        found: Finding = pickle.loads(kept)  # noqa: S301 - from this user's own place, or this process
+        return found
 
-    def prepare(self, tasks: Iterable[Task], panel: Panel, done: Callable[[int, int], None]) -> None:
+    def prepare(
+        self, tasks: Iterable[Task], panel: Panel, done: Callable[[int, int], None]
+    ) -> Generator[str, None, None]:
         """
         Estimate many tasks at once, so that they are remembered when they are asked for.
 
@@ -70,46 +72,47 @@ class EstimateCache:
             What they are estimated on.
         done
             Called with how many of how many are ready.
+
+        Yields
+        ------
+        The canonical JSON of each task when it is ready, or refused: first of those that were kept, then of the others.
         """
         distinct = {task_json(task): task for task in tasks}
-        todo = {key: task for key, task in distinct.items() if not self._knows(key, task, panel)}
-        ready = len(distinct) - len(todo)
-        for (key, task), answer in zip(todo.items(), attempts(list(todo.values()), panel), strict=True):
+        todo = {key: task for key, task in distinct.items() if not self._knows(key, panel)}
+        yield from (key for key in distinct if key not in todo)
+        for ready, ((key, _), answer) in enumerate(
+            zip(todo.items(), attempts(list(todo.values()), panel), strict=True), len(distinct) - len(todo) + 1
+        ):
             if isinstance(answer, (DesignError, ConvergenceError)):
                 self._refused[key] = answer
             else:
-                self._hold(key, task, _Ready(finding=answer), panel)
-            ready += 1
+                self._hold(key, partial(_given, answer), panel)
             done(ready, len(distinct))
+            yield key
 
-    def _knows(self, key: str, task: Task, panel: Panel) -> bool:
+    def _knows(self, key: str, panel: Panel) -> bool:
         if key in self._seen or key in self._refused:
             return True
-        return not self._force and self._knows_kept(key, task, panel)
+        return not self._force and self._is_kept(key, panel)
 
-    def _knows_kept(self, key: str, task: Task, panel: Panel) -> bool:
-        arguments = (panel.digest, key, code_version(), task, panel)
-        return bool(self._estimate.check_call_in_cache(*arguments))
+    def _is_kept(self, key: str, panel: Panel) -> bool:
+        return bool(self._estimate.check_call_in_cache(panel.digest, key, code_version(), None))
 
-    def _hold(self, key: str, task: Task, made: Task, panel: Panel) -> Finding:
-        """Keep what was made of a task in the folder, and in memory where the folder does not keep it."""
-        found = self._keep(key, made, panel)
-        if self._knows_kept(key, task, panel):
-            self._ready.add(key)
-        else:
-            self._seen[key] = found
-        return found
-
-    def _keep(self, key: str, task: Task, panel: Panel) -> Finding:
-        arguments = (panel.digest, key, code_version(), task, panel)
-        if self._force and key not in self._ready and self._estimate.check_call_in_cache(*arguments):
+    def _hold(self, key: str, make: Callable[[], bytes], panel: Panel) -> bytes:
+        """Keep what is made in the folder, and in memory where the folder does not keep it."""
+        arguments = (panel.digest, key, code_version(), make)
+        if self._force and key not in self._ready and self._is_kept(key, panel):
             self._estimate.call_and_shelve(*arguments).clear()  # so that it is estimated anew
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", CacheWarning
             )  # what a full disk cannot keep is estimated again another time
-            found: Finding = self._estimate(*arguments)
-        return found
+            made: bytes = self._estimate(*arguments)
+        if self._is_kept(key, panel):
+            self._ready.add(key)
+        else:
+            self._seen[key] = made
+        return made
 
 
 class Recalled(Mapping[str, Finding]):
@@ -144,19 +147,13 @@ class Recalled(Mapping[str, Finding]):
         return column in self._tasks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """A task that was estimated elsewhere."""
-
-    finding: Finding
-
-    def estimate(self, panel: Panel) -> Finding:  # noqa: ARG002 - as every task
-        """Give what was found."""
-        return self.finding
+def _given(answer: bytes) -> bytes:
+    """What was made elsewhere."""
+    return answer
 
 
-def _estimate(digest: str, key: str, version: str, task: Task, panel: Panel) -> Finding:  # noqa: ARG001 - the key of the cache
-    return task.estimate(panel)
+def _made(digest: str, key: str, version: str, make: Callable[[], bytes]) -> bytes:  # noqa: ARG001 - the key of the cache
+    return make()
 
 
 @cache

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tradelift.designs import Finding, Task
+from tradelift.designs import Finding, Task, task_json
 from tradelift.errors import ConvergenceError, DataError, DesignError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.memory import release
@@ -296,8 +297,15 @@ def _show_all(
     """Estimate what the exhibits plan, each distinct task once, and let them show it."""
     absent = _absent(chosen, study, panel)
     plans = {name: x.plan(study, panel) for name, x in chosen.items() if name not in absent}
-    cache.prepare((task for plan in plans.values() for task in plan.values()), panel, partial(progress, "estimates"))
-    return {name: _show(chosen[name], study, panel, plan, cache) for name, plan in plans.items()}, absent
+    planned = [task for plan in plans.values() for task in plan.values()]
+    results, ready = {}, set[str]()
+    with closing(cache.prepare(planned, panel, partial(progress, "estimates"))) as arriving:
+        for name, plan in plans.items():
+            wanted = {task_json(task) for task in plan.values()}
+            while not wanted <= ready:
+                ready.add(next(arriving))
+            results[name] = _show(chosen[name], study, panel, plan, cache)  # while processes estimate for the next
+    return results, absent
 
 
 def _show(
