@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from tradelift.explore.page import Page
 from tradelift.explore.session import Session
 from tradelift.inference import Parted
 from tradelift.pipeline import build_panel, check
+from tradelift.pipeline.finished import open_run
 
 WIDE = STUDY + "model: {bandwidth_km: 900}\nexhibits: {bandwidth: {grid_km: [600, 900, 1500]}}\n"
 SAME = 1e-9  # the same cells, read back from Parquet: what is fixed may be summed in another order
@@ -26,7 +28,7 @@ def opened(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explore")
     study = tl.read_study(write_study(folder / "mine", WIDE, periods=4))
     build_panel(study, folder / "out")
-    return folder, check(study)[0], Page(Session.open(folder / "out"))
+    return folder, check(study)[0], Page(Session.open(open_run(folder / "out")))
 
 
 def choose(page, design=SPATIAL_RD, outcome="log(trade)", direction="both", km=900.0, types=(), vcov="dyadic"):
@@ -65,11 +67,6 @@ def test_bandwidths_hold_those_of_the_study(tmp_path, model, n, last):
     found = choices(study, check(study)[0])
     assert {found.bandwidth_km, *study.grid_km} <= set(found.bandwidths_km)
     assert (len(found.bandwidths_km), found.bandwidths_km[-1]) == (n, last)
-
-
-def test_what_is_shown_first_is_what_the_controls_say(opened):
-    _, _, page = opened
-    assert page.first == choose(page, types=(1, 2, 3, 4))
 
 
 def test_a_choice_is_estimated_once(opened, monkeypatch):
@@ -166,21 +163,26 @@ def test_only_what_can_be_chosen_is_read(opened, monkeypatch):
     own = study.model.model_copy(update={"outcomes": ["log(trade)"], "controls": ["log(distance_km)", "migration"]})
     assert columns_read(study.model_copy(update={"model": own})) == ("log", "trade", "distance_km", "migration")
     monkeypatch.setattr(session, "columns_read", lambda _study: ("trade",))
-    less = Page(Session.open(folder / "out"))
+    less = Page(Session.open(open_run(folder / "out")))
     assert "deals" in panel.names
     assert "deals" not in less.session.panel.names
     found, known = (p.session.estimate(choose(p, GRAVITY, "trade")) for p in (less, page))
     np.testing.assert_array_equal(found.coefficients, known.coefficients)
 
 
-def test_a_run_is_opened_once(opened, monkeypatch):
-    arguments = {"run": str(opened[0] / "out")}
-    first = Page.of(arguments)
-    monkeypatch.setattr(Session, "open", lambda *_: pytest.fail("opened again"))
-    monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *_: pytest.fail("estimated again"))
-    assert Page.of(arguments) is first
-    assert "95% interval" in first.answer(first.first)
-    assert not first.is_whole(first.first)
+def test_a_session_is_handed_over_once(opened, tmp_path):
+    own = Session.open(open_run(opened[0] / "out"))
+    place = tmp_path / "session"
+    later = threading.Timer(0.2, own.hand_over, [place])
+    later.start()
+    taken = Page.of({"session": str(place)})  # waits for it
+    later.join()
+    assert Page.of({"session": str(place)}) is taken
+    choice = choose(taken)
+    assert not taken.is_whole(choice)
+    found, known = taken.session.estimate(choice), own.estimate(choice)
+    np.testing.assert_array_equal(found.coefficients, known.coefficients)
+    np.testing.assert_array_equal(found.covariance, known.covariance)
 
 
 def test_the_map_shows_who_is_compared(opened):
@@ -194,7 +196,7 @@ def test_the_map_shows_who_is_compared(opened):
 def test_without_a_programme_there_is_gravity(tmp_path):
     study = write_study(tmp_path / "mine", WIDE.replace("partners: partners.csv\n", ""))
     build_panel(tl.read_study(study), tmp_path / "out")
-    page = Page(Session.open(tmp_path / "out"))
+    page = Page(Session.open(open_run(tmp_path / "out")))
     assert page.session.choices.designs == (GRAVITY,)
     choice = choose(page, GRAVITY, "trade")
     assert "No effect of partnership is in this design" in page.answer(choice)
@@ -204,7 +206,7 @@ def test_without_a_programme_there_is_gravity(tmp_path):
 def test_names_of_a_study_are_no_markup(tmp_path):
     study = write_study(tmp_path / "mine", WIDE + "labels: {partner: <script>alert(1)</script>}\n")
     build_panel(tl.read_study(study), tmp_path / "out")
-    page = Page(Session.open(tmp_path / "out"))
+    page = Page(Session.open(open_run(tmp_path / "out")))
     for html in (page.answer(choose(page)), page.map(choose(page)), page.curve(choose(page))):
         assert not re.search(r"<script", html)
 

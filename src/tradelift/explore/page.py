@@ -24,7 +24,7 @@ STYLE = (
 )
 
 
-_OPENING = Lock()
+_TAKING = Lock()
 
 
 class Page:
@@ -43,9 +43,9 @@ class Page:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Page":
-        """Show the run that the command line names."""
-        study = arguments.get("study")
-        return opened(Path(str(arguments["run"])), None if study is None else Path(str(study)))
+        """Show the run that the command opens, on one page for all who look at it."""
+        with _TAKING:
+            return _taken(Path(str(arguments["session"])))
 
     @property
     def title(self) -> str:
@@ -62,19 +62,6 @@ class Page:
     def first_errors(self) -> str:
         """Those that are right for regions that meet in many pairs."""
         return self.session.choices.errors[0]
-
-    @property
-    def first(self) -> Choice:
-        """What a page shows before anything is chosen."""
-        known = self.session.choices
-        return self.choice(
-            design=known.designs[0],
-            model=known.models[self.first_model or next(iter(known.models))],
-            direction=next(iter(known.directions.values())),
-            bandwidth_km=known.bandwidth_km,
-            control_types=(),
-            vcov=self.first_errors,
-        )
 
     def has_bandwidth(self, design: str) -> bool:
         """Whether a design compares within a bandwidth."""
@@ -138,17 +125,6 @@ class Page:
         return self.session.extend(choice)
 
 
-def opened(folder: Path, study: Path | None) -> Page:
-    """Open a finished run once, for all who look at it; who comes while it is opened waits."""
-    with _OPENING:
-        return _opened(folder, study)
-
-
 @cache
-def _opened(folder: Path, study: Path | None) -> Page:
-    """Open it, and make what is shown first."""
-    page = Page(Session.open(folder, study))
-    page.answer(page.first)
-    page.curve(page.first)
-    page.map(page.first)
-    return page
+def _taken(place: Path) -> Page:
+    return Page(Session.take_over(place))

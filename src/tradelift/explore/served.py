@@ -1,11 +1,11 @@
-"""The server's process: it opens the run while marimo starts, and ends when the command that started it has ended."""
+"""The server's process: it loads what a page needs while marimo starts, and ends when its command has ended."""
 
 import io
 import os
 import runpy
 import shutil
 import sys
-from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
@@ -17,7 +17,7 @@ def main() -> None:
     token = _first_line()
     sys.stdin = io.StringIO(token)
     Thread(target=_end_with_parent, args=(Path.cwd(),), daemon=True).start()
-    Thread(target=_open, args=(sys.argv[sys.argv.index("--") + 1 :],), daemon=True).start()
+    Thread(target=_load, daemon=True).start()
     sys.argv[0] = "marimo"
     runpy.run_module("marimo", run_name="__main__", alter_sys=True)
 
@@ -41,14 +41,10 @@ def _end_with_parent(place: Path) -> None:
     os._exit(0)
 
 
-def _open(arguments: list[str]) -> None:
-    """Open the run that a page will ask for."""
-    from tradelift.explore.page import opened
-
-    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    study = given.get("--study")
-    with suppress(Exception):  # the command says what is wrong with a run
-        opened(Path(given["--run"]), None if study is None else Path(study))
+def _load() -> None:
+    """Load what a page will need."""
+    for name in ("tradelift.explore.page", "altair", "vl_convert"):
+        import_module(name)
 
 
 if __name__ == "__main__":

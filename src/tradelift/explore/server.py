@@ -10,6 +10,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ from time import monotonic, sleep
 from tradelift.errors import DataError
 
 LOOPBACK = "127.0.0.1"
+SESSION = "session"  # where the command hands over what it opened
 PATIENCE_SECONDS = 60.0
 QUIET = {"MARIMO_SKIP_UPDATE_CHECK": "1"}  # ask no network for a newer version
 
@@ -61,14 +63,16 @@ def serve(
     port = port or _free_port()
     token = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="tradelift-explore-") as place, _ended_alike():
-        server = _start(Path(folder), study, Path(place), port, token)
+        server = _start(Path(place), port, token)
         try:
-            _check(folder, study)  # while the server starts
-            _wait(server, port)
-            address = f"http://{LOOPBACK}:{port}/?access_token={token}"
-            ready(address)
-            if browser:
-                webbrowser.open(address)
+            from tradelift.explore.session import Session  # slow to load, while the server starts
+            from tradelift.pipeline.finished import open_run
+
+            run = open_run(folder, study)
+            with ThreadPoolExecutor(1) as elsewhere:
+                shown = elsewhere.submit(_show, server, port, token, ready, browser=browser)
+                Session.open(run).hand_over(Path(place) / SESSION)
+                shown.result()
             return server.wait()
         except KeyboardInterrupt:
             return 0
@@ -79,26 +83,24 @@ def serve(
                 server.stdin.close()
 
 
-def _start(folder: Path, study: str | Path | None, place: Path, port: int, token: str) -> subprocess.Popen[str]:
+def _show(server: subprocess.Popen[str], port: int, token: str, ready: Callable[[str], None], *, browser: bool) -> None:
+    """Tell the address as soon as the server answers; its page waits for the session."""
+    _wait(server, port)
+    address = f"http://{LOOPBACK}:{port}/?access_token={token}"
+    ready(address)
+    if browser:
+        webbrowser.open(address)
+
+
+def _start(place: Path, port: int, token: str) -> subprocess.Popen[str]:
     """Start marimo on a copy of the notebook: what it writes beside a notebook vanishes with the folder."""
     notebook = place / "explore.py"
     notebook.write_text(files("tradelift.explore").joinpath("notebook.py").read_text(encoding="utf-8"))
     options = ["--headless", "--host", LOOPBACK, "--port", str(port), "--no-sandbox"]
     locked = ["--token", "--token-password-file", "-"]
-    arguments = ["--run", str(folder.absolute()), *([] if study is None else ["--study", str(Path(study).absolute())])]
+    program = [sys.executable, "-m", "tradelift.explore.served", "-q", "run", str(notebook), *options, *locked]
     server = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [
-            sys.executable,
-            "-m",
-            "tradelift.explore.served",
-            "-q",
-            "run",
-            str(notebook),
-            *options,
-            *locked,
-            "--",
-            *arguments,
-        ],
+        [*program, "--", "--session", str(place / SESSION)],
         stdin=subprocess.PIPE,
         stdout=sys.stderr,
         env=os.environ | QUIET,
@@ -109,13 +111,6 @@ def _start(folder: Path, study: str | Path | None, place: Path, port: int, token
     server.stdin.write(f"{token}\n")  # not an argument: those are seen by every user of the machine
     server.stdin.flush()  # and it stays open: its end tells the server that this process has ended
     return server
-
-
-def _check(folder: str | Path, study: str | Path | None) -> None:
-    """Refuse what is no finished run."""
-    from tradelift.pipeline.finished import open_run  # slow to load, while the server loads the same
-
-    open_run(folder, study)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """A finished run in memory, and what was estimated on it since."""
 
+import pickle
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from tradelift.errors import ConvergenceError, DesignError
 from tradelift.estimate import Estimate
 from tradelift.explore.choices import GRAVITY, Choice, Choices, choices, columns_read, course_of, design_of
 from tradelift.panel import Panel
-from tradelift.pipeline.finished import open_run
+from tradelift.pipeline.finished import FinishedRun
 from tradelift.pipeline.reopening import reopen
 from tradelift.study import Study
 
@@ -29,10 +31,24 @@ class Session:
         self._found: dict[str, Estimate | DesignError | ConvergenceError] = {}
 
     @classmethod
-    def open(cls, folder: str | Path, study: str | Path | None = None) -> "Session":
-        """Open a finished run, as `open_run` does, and of its panel what can be chosen."""
-        run = open_run(folder, study)
+    def open(cls, run: FinishedRun) -> "Session":
+        """Open a finished run, of its panel what can be chosen."""
         return cls(run.study, reopen(run, columns_read(run.study)))
+
+    def hand_over(self, place: Path) -> None:
+        """Write the session where another process looks for it."""
+        part = place.with_suffix(".part")
+        part.write_bytes(pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL))
+        part.rename(place)
+
+    @classmethod
+    def take_over(cls, place: Path) -> "Session":
+        """Wait for a session that another process opens."""
+        while not place.exists():
+            time.sleep(0.02)
+        found = pickle.loads(place.read_bytes())  # noqa: S301 - of our own command, in a folder that only its user reads
+        assert isinstance(found, cls), "it is one"
+        return found
 
     def estimate(self, choice: Choice) -> Estimate:
         """
