@@ -185,3 +185,14 @@ def test_the_account_has_no_money_where_the_input_has_none():
     panel = two_sides()
     nameless = replace(panel, account=replace(panel.account, currency=None))
     assert account_table(nameless).columns[-1].label == "Amount"
+
+
+def test_each_table_allows_its_own_style_alone(report):
+    pages = sorted((report / "tables").glob("*.html"))
+    assert len(pages) > 20
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        (style,) = re.findall(r"<style>(.*?)</style>", text, flags=re.DOTALL)
+        policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+        assert policy == f"default-src 'none'; style-src '{integrity(style)}'; base-uri 'none'; form-action 'none'"
+        assert "style=" not in text.partition("</head>")[2]

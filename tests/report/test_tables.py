@@ -6,6 +6,7 @@ import pytest
 
 from tests.exhibits.small import CHINESE, HOSTILE, study, two_sides
 from tradelift.exhibits import EXHIBITS, Column, DataTable
+from tradelift.report.frames import frame, stub
 from tradelift.report.numbers import written
 from tradelift.report.tables import table_html
 
@@ -122,3 +123,36 @@ def test_regressions_have_errors_intervals_percent_and_what_was_not_used():
     table = replace(shown.tables[0], panels={"both": (unweighted, *shown.tables[0].panels["both"][1:])})
     cells = texts(table_html(table))
     assert cells[cells.index("Not used: zero weight") + 1] == "5"
+
+
+def test_words_of_several_columns_label_rows_and_panels():
+    columns = (
+        Column(name="design", label="Design", words={"rd": "Spatial RD"}),
+        Column(name="by", label=""),
+        Column(name="lag", label="", words={"0": ""}),
+        Column(name="direction", label="Direction"),
+        Column(name="x", label="X", kind="number"),
+    )
+    rows = (("rd", "OLS", 0, "east", 1.5), ("rd", "OLS", 0, "west", 2.5), ("rd", "PPML", "before", "east", 3.5))
+    made = DataTable(
+        name="t", title="t", columns=columns, rows=rows, label=("direction", "by"), group=("design", "by", "lag")
+    )
+    assert made.labels == ("direction", "by")
+    assert stub(made) == "Direction"
+    cells = frame(made)
+    assert list(cells.index) == [
+        ("Spatial RD, OLS", "east, OLS"),
+        ("Spatial RD, OLS", "west, OLS"),
+        ("Spatial RD, PPML, before", "east, PPML"),
+    ]
+    assert list(cells.columns) == ["X"]
+    assert [record["by"] for record in made.records()] == ["OLS", "OLS", "PPML"]
+
+
+def test_columns_of_words_stand_left_and_many_columns_stand_close():
+    numbers = [Column(name=f"x{n}", label=f"X{n}", kind="number") for n in range(14)]
+    columns = (Column(name="who", label=""), Column(name="by", label="By"), *numbers)
+    wide = DataTable(name="t", title="t", columns=columns, rows=(("a", "OLS", *[1234.5] * 14),), label="who")
+    assert 'class="numbers short close w2"' in table_html(wide)
+    few = DataTable(name="t", title="t", columns=columns[:3], rows=(("a" * 29, "OLS", 1.0),), label="who")
+    assert 'class="numbers w2"' in table_html(few)

@@ -8,7 +8,7 @@ import numpy as np
 from tradelift.estimate import Estimate
 from tradelift.exhibits.labels import direction_label
 from tradelift.exhibits.shown import Column, DataTable, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_names, direction_words, effect_values
 from tradelift.exhibits.split import (
     APPROACH_COLUMNS,
     TEST_COLUMNS,
@@ -80,7 +80,7 @@ def category_table(
         ),
         rows=tuple(rows),
         label="category",
-        group="direction",
+        group=("direction", "design", "estimator"),
         notes=(*_notes(panel), *_refused(panel, each), *more),
         fold=40,
     )
@@ -127,7 +127,7 @@ def equality_table(panel: Panel, each: Estimates, known: Mapping[str, Category])
             *(replace(c, name=f"slope_{c.name}") for c in SLOPE_COLUMNS),
         ),
         rows=tuple(rows),
-        label="design",
+        label=("design", "estimator"),
         group="direction",
         notes=(
             "Test: all categories have the same effect.",
@@ -176,14 +176,14 @@ def group_table(panel: Panel, groups: Mapping[str, Estimates], words: Mapping[st
         title="Categories with priority and with comparative advantage beside the others",
         columns=(
             Column(name="grouping", label="", words={"priority": "Priority", "advantage": "Comparative advantage"}),
-            Column(name="direction", label="Direction", words=direction_words(panel)),
+            Column(name="direction", label="", words=direction_names(panel)),
             *APPROACH_COLUMNS,
             Column(name="group", label="Categories"),
             *EFFECT_COLUMNS,
         ),
         rows=tuple(rows),
-        label="direction",
-        group="grouping",
+        label=("design", "estimator"),
+        group=("grouping", "direction"),
         notes=(
             "PPML on the money of the categories of a group together, each group with effects of its own.",
             "Difference: of the first less the second, in logs; its percent is that of one effect over the other.",

@@ -130,7 +130,8 @@ def sellers_table(panel: Panel, found: Findings, margins: Margins) -> DataTable:
         apart = (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], row["p_value"])
         more = (100 * np.expm1(test.bound), 100 * np.expm1(test.detectable), test.p_value)
         rows.append((who, direction, a.design, *effects, *apart, *map(float, more[:2]), more[2]))
-    rows.sort(key=lambda row: str(row[0]), reverse=True)
+    designs = list(dict.fromkeys(a.design for _, a, _ in found.apart))
+    rows.sort(key=lambda row: (row[0] != "seller", designs.index(str(row[2]))))
     percent = [
         Column(name=f"{which}_{part}", label=words, kind="number", digits=1)
         for which, name in (("top", "Top"), ("other", "Rest"))
@@ -153,7 +154,7 @@ def sellers_table(panel: Panel, found: Findings, margins: Margins) -> DataTable:
         ),
         rows=tuple(rows),
         label="direction",
-        group="who",
+        group=("who", "design"),
         notes=tuple(_seller_notes(margins)),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tradelift.estimate import Estimate
 from tradelift.exhibits.shown import Column, DataTable, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_names, direction_words, effect_values
 from tradelift.exhibits.split import (
     APPROACH_COLUMNS,
     TEST_COLUMNS,
@@ -77,7 +77,7 @@ def break_table(study: Study, panel: Panel, changes: Mapping[str, Changes]) -> D
                 rows.append((name, direction, *approach_values(a), "change", *values))
         for a, e in found.between.items():
             rows.append((name, "between", *approach_values(a), "difference of changes", *effect_values(e)))
-    words = direction_words(panel)
+    words = direction_names(panel)
     if panel.regions.sides is not None:
         one, other = (words[d] for d in panel.directions[:0:-1])
         words |= {"between": f"{one}, less {other}"}
@@ -86,14 +86,14 @@ def break_table(study: Study, panel: Panel, changes: Mapping[str, Changes]) -> D
         title="Effects before and after",
         columns=(
             Column(name="break", label="", words={n: f"{n} ({at})" for n, at in study.breaks.items()}),
-            Column(name="direction", label="Direction", words=words),
+            Column(name="direction", label="", words=words),
             *APPROACH_COLUMNS,
             Column(name="when", label="", words={"from": "after"}),
             *EFFECT_COLUMNS,
         ),
         rows=tuple(rows),
-        label="direction",
-        group="break",
+        label=("design", "estimator"),
+        group=("break", "direction"),
         notes=(
             "Before and after have effects and a distance elasticity of their own.",
             "Change: after less before, in logs, with the error of one regression; percent: of one over the other.",
@@ -120,7 +120,7 @@ def period_table(panel: Panel, unit: str, own: Estimates, more: tuple[str, ...],
         ),
         rows=tuple(rows),
         label=unit,
-        group="direction",
+        group=("direction", "design", "estimator"),
         notes=(*refused, *more),
         fold=20,
     )

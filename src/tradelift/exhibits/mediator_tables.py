@@ -6,17 +6,19 @@ from dataclasses import replace
 import numpy as np
 
 from tradelift.exhibits.about import about_column, errors_by
-from tradelift.exhibits.gravity import PPML
+from tradelift.exhibits.gravity import PPML, Model
 from tradelift.exhibits.headline import is_log, numbers, percent
 from tradelift.exhibits.labels import direction_label, in_words, label, plain
 from tradelift.exhibits.mediators import GRAVITY, RD, Held
 from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Interval, IntervalFigure, Value
 from tradelift.exhibits.size import Size
-from tradelift.exhibits.spatial import direction_words, model_label
+from tradelift.exhibits.spatial import direction_names, direction_words, model_label
 from tradelift.inference import Mediated
 from tradelift.inference.mediated import DIRECT, MEDIATED, OF, ON, TOTAL
 
 DESIGNS = {RD: "Spatial RD", GRAVITY: "Gravity"}
+LAGS = {"0": "", "1": "held as of the period before"}
+PANELS = ("design", "outcome", "estimator", "mediator", "lag")
 CORRELATIONS = tuple(round(float(x), 1) for x in np.linspace(-0.8, 0.8, 17))
 SHARE_COLUMNS = (
     Column(name="share", label="Share of effect", kind="number", digits=2),
@@ -29,7 +31,7 @@ def held_table(held: Held) -> DataTable:
     """One row an effect: without the mediator, with it held, and the difference."""
     rows: list[tuple[Value, ...]] = []
     both = [(0, key, x) for key, x in held.single.items()] + [(1, key, x) for key, x in held.earlier.items()]
-    for lag, (design, m, model, direction), found in sorted(both, key=lambda row: held.designs.index(row[1][0])):
+    for lag, (design, m, model, direction), found in sorted(both, key=lambda row: _place(held, row[0], row[1])):
         shown = (found.value(term) for term in (f"{ON}[{m}]", f"{OF}[{m}]", TOTAL, DIRECT))
         hidden = found.hidden[m].correlation if found.hidden else None
         about = (design, m, lag, model.outcome, model.estimator, direction)
@@ -40,9 +42,9 @@ def held_table(held: Held) -> DataTable:
         columns=(
             Column(name="design", label="", words=DESIGNS),
             Column(name="mediator", label="", words={m: label(held.study, held.panel, m) for m in held.mediators}),
-            Column(name="lag", label="Periods before", kind="count"),
-            Column(name="outcome", label="Outcome", words=_outcomes(held)),
-            Column(name="estimator", label="By"),
+            Column(name="lag", label="", words=LAGS),
+            Column(name="outcome", label="", words=_outcomes(held)),
+            Column(name="estimator", label=""),
             Column(name="direction", label="Direction", words=direction_words(held.panel)),
             Column(name="on_mediator", label="On mediator", kind="number", digits=3),
             Column(name="of_mediator", label="Of mediator", kind="number", digits=3),
@@ -54,11 +56,20 @@ def held_table(held: Held) -> DataTable:
         ),
         rows=tuple(rows),
         label="direction",
-        group="design",
+        group=PANELS,
         notes=(*_notes(held), *_leading(held)),
     )
     alone = ["mediator"] * (len(held.mediators) == 1) + ["lag"] * (not held.earlier)
     return _without(table, alone)
+
+
+def _place(held: Held, lag: int, key: tuple[str, str, Model, str]) -> tuple[int, ...]:
+    """Where a row stands: panels one after the other, directions in each."""
+    design, m, model, direction = key
+    directions = held.panel.directions
+    return (
+        held.designs.index(design), held.models.index(model), held.mediators.index(m), lag, directions.index(direction)
+    )  # fmt: skip
 
 
 def _without(table: DataTable, names: list[str]) -> DataTable:
@@ -68,6 +79,7 @@ def _without(table: DataTable, names: list[str]) -> DataTable:
         table,
         columns=tuple(table.columns[k] for k in kept),
         rows=tuple(tuple(row[k] for k in kept) for row in table.rows),
+        group=tuple(name for name in table.groups if name not in names),
     )
 
 
@@ -87,16 +99,16 @@ def parts_table(held: Held) -> DataTable:
         title="The difference by mediator, all of them held",
         columns=(
             Column(name="design", label="", words=DESIGNS),
-            Column(name="outcome", label="Outcome", words=_outcomes(held)),
-            Column(name="estimator", label="By"),
-            Column(name="direction", label="Direction", words=direction_words(held.panel)),
+            Column(name="outcome", label="", words=_outcomes(held)),
+            Column(name="estimator", label=""),
+            Column(name="direction", label="", words=direction_names(held.panel)),
             Column(name="part", label="Through", words=names | {MEDIATED: "All"}),
             *_part_columns("Part"),
             *SHARE_COLUMNS,
         ),
         rows=tuple(rows),
         label="part",
-        group="design",
+        group=("design", "outcome", "estimator", "direction"),
         notes=(
             "A part is the effect on a mediator times its coefficient (Gelbach 2016), whatever the order of mediators.",
         ),

@@ -64,9 +64,9 @@ class DataTable:
     rows
         One value a column; None is blank.
     label
-        Name of the column that labels the rows.
+        Name of the column that labels the rows, or names of several whose words stand side by side.
     group
-        Name of the column whose runs of equal values are panels of the table, or None.
+        Name of the column whose runs of equal values are panels of the table, or names of several; None for no panels.
     notes
         Sentences below the table.
     fold
@@ -77,10 +77,20 @@ class DataTable:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
-    label: str
-    group: str | None = None
+    label: str | tuple[str, ...]
+    group: str | tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     fold: int | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the columns that label the rows."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the columns whose runs of equal values are panels."""
+        return (self.group,) if isinstance(self.group, str) else self.group or ()
 
     def records(self) -> Iterator[Record]:
         """Yield one record a row, as in the CSV file."""

@@ -167,6 +167,11 @@ def direction_words(panel: Panel) -> dict[str, str]:
     return {d: panel_title(panel, d) for d in panel.directions}
 
 
+def direction_names(panel: Panel) -> dict[str, str]:
+    """Directions inside the title of a panel, for the `words` of columns."""
+    return {d: direction_label(panel, d) for d in panel.directions}
+
+
 EFFECT_COLUMNS = (
     Column(name="estimate", label="Estimate", kind="number", digits=3),
     Column(name="std_error", label="Std. error", kind="number", digits=3),

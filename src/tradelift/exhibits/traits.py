@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from tradelift.exhibits.headline import is_log, percent
 from tradelift.exhibits.labels import direction_label, label, plain
 from tradelift.exhibits.leading import leading_notes
 from tradelift.exhibits.shown import Column, DataTable, Figure, Interval, IntervalFigure, Shown, Value
-from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_words, effect_values, size_of, spoken
+from tradelift.exhibits.spatial import EFFECT_COLUMNS, direction_names, direction_words, effect_values, size_of, spoken
 from tradelift.exhibits.split import (
     APPROACH_COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -96,8 +97,8 @@ def _table(
     """Each group's effect, with a test that all groups of a trait have the same."""
     rows: list[tuple[Value, ...]] = []
     for name in study.traits:
-        for split in (HALVES, TERCILES):
-            for direction, approach, e in estimates_by(results, found, _what(name, split), panel.directions):
+        for own, split in product(panel.directions, (HALVES, TERCILES)):
+            for direction, approach, e in estimates_by(results, found, _what(name, split), [own]):
                 for n, (term, effect) in enumerate(effects_of(e).items()):
                     test = equal_values(e) if n == 0 else (None,) * len(TEST_COLUMNS)
                     rows.append((name, split, direction, *approach_values(approach), part_of(term), *effect, *test))
@@ -106,16 +107,16 @@ def _table(
         title="Effect by traits of pairs",
         columns=(
             _trait_column(study, panel),
-            Column(name="split", label="Partner pairs in"),
-            _direction_column(panel),
+            Column(name="split", label="Pairs in"),
+            Column(name="direction", label="", words=direction_names(panel)),
             *APPROACH_COLUMNS,
             Column(name="group", label="Group"),
             *EFFECT_COLUMNS,
             *_renamed(TEST_COLUMNS),
         ),
         rows=tuple(rows),
-        label="split",
-        group="trait",
+        label=("design", "estimator"),
+        group=("trait", "direction"),
         notes=(*_notes(study, results), *leading_notes(study, panel, _halves(study, panel, results, found), lead)),
         fold=24,
     )
@@ -130,7 +131,7 @@ def _halves(
 
 def _renamed(columns: Sequence[Column]) -> tuple[Column, ...]:
     """Columns of the test of equal effects, beside those of the effects."""
-    heads = {"test": "Equal", "statistic": "", "restrictions": "restrictions", "p_value": "p"}
+    heads = {"test": "Equal", "statistic": "", "restrictions": "of", "p_value": "p"}
     return tuple(replace(c, name=f"equal_{c.name}", label=heads[c.name]) for c in columns)
 
 

@@ -13,14 +13,19 @@ from tradelift.report.numbers import MINUS
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBER = re.compile(rf"\(?{MINUS}?[\d,]+(\.\d+)?%?\)?")
+NUMBER = re.compile(rf"\(?[<{MINUS}]?[\d,]+(\.\d+)?%?\)?")
 WIDTHS = (
-    dict.fromkeys(".,:;'|!il", 0.28) | dict.fromkeys("[]() -ftr", 0.36) | {MINUS: 0.78, "%": 0.83, "m": 0.83, "w": 0.72}
+    dict.fromkeys(".,:;'|!il", 0.28)
+    | dict.fromkeys("[]() -ftr", 0.36)
+    | dict.fromkeys(f"{MINUS}<", 0.78)
+    | {"%": 0.83, "m": 0.83, "w": 0.72}
 )
 """In em, in Computer Modern; other small letters and digits take half an em, capitals three quarters, Chinese one."""
 GAP = 0.7  # between columns, in em
 WIDEST = 20.0  # em of a column of words; more stands on several lines, ...
 PAGE = 45.0  # ... wider ones where columns leave room on a page of so many em
+LEAST = 8.0  # em that words keep where a table is made narrower
+STEP = 0.25  # em by which it is, each time
 FIRST_WIDE = "\N{CJK RADICAL REPEAT}"
 
 Kind = Literal["words", "decimal", "whole", "mark"]
@@ -50,6 +55,10 @@ class Column:
         "words" stand left, "whole" numbers right, a "mark" in the middle, and "decimal" numbers under their points.
     width
         Of its widest cell, or its line where it has several, in em.
+    word
+        Width of the longest word, in em.
+    wraps
+        Whether its cells have several lines.
     left, right
         Width before and after the decimal points, in em.
     centred
@@ -59,14 +68,11 @@ class Column:
     head: str
     kind: Kind
     width: float
+    word: float = 0.0
+    wraps: bool = False
     left: float = 0.0
     right: float = 0.0
     centred: bool = False
-
-    @property
-    def wraps(self) -> bool:
-        """Whether its cells have several lines."""
-        return self.kind == "words" and self.width >= WIDEST
 
     def aligns(self, text: str) -> bool:
         """Tell whether a cell stands under the decimal points."""
@@ -113,9 +119,71 @@ def columns(table: Table, cells: "pd.DataFrame", lines: Sequence[Row]) -> list[C
     return [_column(*about, centred=True) for about in zip(heads, bodies, words, strict=True)]
 
 
-def table_width(every: Sequence[Column]) -> float:
+def narrowed(every: Sequence[Column], lines: Sequence[Row], room: float) -> tuple[list[Column], list[Row]]:
+    """
+    Set words on several lines, those of the widest columns first, until a table fits.
+
+    Parameters
+    ----------
+    every, lines
+        The columns, that of the labels first, and the rows.
+    room
+        For the table, in em.
+
+    Returns
+    -------
+    Columns and rows that fit, or those that were given where even the narrowest words leave the table too wide. Labels
+    stand on the lines that their rows have, so that numbers stay together.
+    """
+    out = list(every)
+    while table_width(out) > room:
+        wide = [c for c in out if c.kind == "words" and c.width - STEP >= max(LEAST, c.word)]
+        if not wide:
+            return list(every), list(lines)
+        widest = max(wide, key=lambda c: c.width)
+        out[out.index(widest)] = replace(widest, width=widest.width - STEP, wraps=True)
+    if out[0].wraps and not every[0].wraps:
+        out[0] = replace(out[0], wraps=False)
+        return out, list(_wrapped(lines, out[0].width))
+    return out, list(lines)
+
+
+def _wrapped(lines: Sequence[Row], width: float) -> Iterator[Row]:
+    """Rows whose labels stand on as many lines as they need."""
+    blank = ("",) * max((len(line.cells) for line in lines), default=0)
+    row: list[Row] = []
+    for line in lines:
+        row.append(line)
+        if line.goes_on:
+            continue
+        parts = in_lines(row[0].label, width)
+        n = max(len(row), len(parts))
+        for i in range(n):
+            cells = row[i].cells if i < len(row) else blank
+            yield replace(
+                row[0],
+                label=parts[i] if i < len(parts) else "",
+                cells=cells,
+                apart=row[0].apart and i == 0,
+                goes_on=i < n - 1,
+            )
+        row = []
+
+
+def in_lines(text: str, width: float) -> list[str]:
+    """A text in lines that are no wider than so many em, where its words allow it."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and text_width(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def table_width(every: Sequence[Column], gap: float = GAP) -> float:
     """Width of columns side by side, in em."""
-    return sum(c.width + GAP for c in every) - GAP
+    return sum(c.width + gap for c in every) - gap
 
 
 def text_width(text: str) -> float:
@@ -139,7 +207,8 @@ def _spread(every: list[Column]) -> list[Column]:
 def _column(head: str, cells: Sequence[str], text: bool, *, centred: bool) -> Column:  # noqa: FBT001 - one of a row
     width = max((text_width(part) for part in (*cells, *head.split())), default=0.0)
     if text:
-        return Column(head=head, kind="words", width=min(width, WIDEST))
+        word = max((text_width(part) for cell in (*cells, head) for part in cell.split(" ")), default=0.0)
+        return Column(head=head, kind="words", width=min(width, WIDEST), word=word, wraps=width >= WIDEST)
     aligned = [cell for cell in cells if _aligns(cell, centred=centred)]
     if not any("." in number for number in aligned):
         return Column(head=head, kind="mark" if centred else "whole", width=width)
@@ -150,4 +219,5 @@ def _column(head: str, cells: Sequence[str], text: bool, *, centred: bool) -> Co
 
 
 def _aligns(cell: str, *, centred: bool) -> bool:
-    return NUMBER.fullmatch(cell) is not None and ("." in cell or not centred)
+    """Beside coefficients, in the middle, whole numbers and those of thousands stand in the middle themselves."""
+    return NUMBER.fullmatch(cell) is not None and (not centred or ("." in cell and "," not in cell))

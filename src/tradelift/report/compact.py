@@ -26,6 +26,7 @@ START = re.compile(r"M(-?[\d.]+),(-?[\d.]+)(?=[hv])")
 GAPS = re.compile(r">\s+<")
 NAMED = re.compile(r'\s+(?:id="[^"]*"|class="gt_(?!column_spanner")[^"]*"|(?:row|col)span="1")')
 EMPTY = re.compile(r'<th((?: rowspan="\d+")?) scope="col"></th>')
+PANEL = re.compile(r'(<th[^>]*\bcolspan="\d+"[^>]*scope="(?:col|row)group"[^>]*>)([^<]*)</th>')
 BLANKS = re.compile(r"<(\w+)\s+(?=>|\w)")
 
 
@@ -42,6 +43,7 @@ def compact_table(html: str) -> str:
         With one table or more, as `table_html` gives it.
     """
     html = html.replace("<details>", '<details class="rest">').replace('role="region"', 'role="group"')
+    html = PANEL.sub(r"\1<span>\2</span></th>", html)
     html = BLANKS.sub(_tight, NAMED.sub("", GAPS.sub("><", html)))
     return EMPTY.sub(r"<td\1></td>", html)
 

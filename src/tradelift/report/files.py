@@ -10,7 +10,7 @@ from tradelift.exhibits import DataTable, Figure, RegressionTable, Shown, Table
 from tradelift.exhibits.shown import Record
 from tradelift.processes import in_processes
 from tradelift.report.figures import figure_svg
-from tradelift.report.html import page
+from tradelift.report.html import page, style
 from tradelift.report.images import pdf, png
 from tradelift.report.latex import table_latex
 from tradelift.report.numbers import is_unknown
@@ -103,7 +103,9 @@ def table_bytes(table: Table, kind: str, markup: str | None = None) -> bytes:
         return _csv(table.records())
     if kind == "tex":
         return table_latex(table).encode()
-    return page("table.html.j2", table=table, markup=table_html(table) if markup is None else markup).encode()
+    return page(
+        "table.html.j2", style=style(), table=table, markup=table_html(table) if markup is None else markup
+    ).encode()
 
 
 def _write_table(folder: Path, table: Table, markup: str) -> list[Path]:

@@ -37,12 +37,12 @@ def stub(table: Table) -> str:
     """Head of the labels of rows."""
     if isinstance(table, RegressionTable):
         return ""
-    return next(c.label for c in table.columns if c.name == table.label)
+    return ", ".join(c.label for c in table.columns if c.name in table.labels and c.label)
 
 
 def shown_columns(table: DataTable) -> tuple[Column, ...]:
     """Columns beside the labels of rows and panels."""
-    return tuple(c for c in table.columns if c.name not in (table.label, table.group))
+    return tuple(c for c in table.columns if c.name not in (*table.labels, *table.groups))
 
 
 def _data_frame(table: DataTable) -> "pd.DataFrame":
@@ -54,9 +54,12 @@ def _data_frame(table: DataTable) -> "pd.DataFrame":
     def texts(name: str) -> list[str]:
         return [written(row[places[name]], table.columns[places[name]]) for row in table.rows]
 
-    index: Any = pd.Index(texts(table.label))
-    if table.group is not None:
-        index = pd.MultiIndex.from_arrays([_runs(texts(table.group)), texts(table.label)])
+    def joined(names: tuple[str, ...]) -> list[str]:
+        return [", ".join(filter(None, parts)) for parts in zip(*map(texts, names), strict=True)]
+
+    index: Any = pd.Index(joined(table.labels))
+    if table.groups:
+        index = pd.MultiIndex.from_arrays([_runs(joined(table.groups)), joined(table.labels)])
     body = dict(enumerate(texts(c.name) for c in shown))
     return pd.DataFrame(body, index=index, dtype=str).set_axis(_distinct([c.label for c in shown]), axis="columns")
 

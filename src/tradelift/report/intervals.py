@@ -8,6 +8,7 @@ from tradelift.report.svg import BLUE, CONFIG, GREEN, GREY, MUTED, VERMILION
 WIDTH = 380
 LONGEST = 260  # pixels of a row's label
 ROW, LINE = 56, 19  # pixels a row, at least, and a series
+MANY, LOW, CLOSE = 14, 40, 14  # the same where there are more rows than so many
 COLOURS = (GREY, BLUE, VERMILION, GREEN)
 
 
@@ -28,6 +29,7 @@ def chart(figure: IntervalFigure) -> Any:
     colour = alt.Color(
         "series:N", sort=series, title=None, scale=alt.Scale(domain=series, range=list(COLOURS[: len(series)]))
     )
+    row, line = (LOW, CLOSE) if len(rows) > MANY else (ROW, LINE)
     y = alt.Y(
         "row:N", sort=rows, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=LONGEST, labelPadding=8)
     )
@@ -46,6 +48,6 @@ def chart(figure: IntervalFigure) -> Any:
     )
     return (
         alt.layer(zero, bars, points)
-        .properties(width=WIDTH, height=max(ROW, LINE * len(series)) * len(rows), title=figure.title)
+        .properties(width=WIDTH, height=max(row, line * len(series)) * len(rows), title=figure.title)
         .configure(**CONFIG)
     )

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from tradelift.exhibits import Table
-from tradelift.report.columns import Column, Row, columns, height, rows, table_width
+from tradelift.report.columns import Column, Row, columns, height, narrowed, rows, table_width
 from tradelift.report.frames import frame
 from tradelift.report.latex_text import escape, is_ascii, is_latin
 from tradelift.report.numbers import MINUS
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DIGIT = 0.5  # em
+SAVED = 0.2  # em a column where columns stand nearer to each other, so that a table stands upright
 SIZES = (("", 38.0, 36), (r"\small", 41.0, 38), (r"\footnotesize", 45.0, 44), (r"\scriptsize", 56.0, 56))
 """Letters, and the em and rows that a page of the article class holds with letters of 12 pt and margins of an inch."""
 LANDSCAPE = ((r"\footnotesize", 65.0, 26), (r"\scriptsize", 81.0, 32), (r"\tiny", 108.0, 40))
@@ -28,11 +29,12 @@ OWN_FONT = "xelatex or lualatex, with a font that has the letters of this table 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """How a table stands: the size of its letters, on its side or upright, on one page or on several."""
+    """How a table stands: the size of its letters, on its side or upright, on one page or several, how near columns."""
 
     size: str
     turned: bool
     long: bool
+    tight: bool
 
 
 def table_latex(table: Table) -> str:
@@ -51,8 +53,14 @@ def table_latex(table: Table) -> str:
     """
     cells = frame(table)
     lines = list(rows(cells))
-    every = columns(table, cells, lines)
-    page = _page(table, lines, every)
+    natural = columns(table, cells, lines)
+    for tight in (False, True):
+        room = SIZES[-1][1] + tight * SAVED * (len(natural) - 1)
+        every, own = narrowed(natural, lines, room)
+        if table_width(every) <= room:
+            lines = own
+            break
+    page = _page(table, lines, every, tight=tight)
     heads = _heads(cells, every)
     body = list(_body(lines, every))
     build = _long if page.long else _float
@@ -60,16 +68,17 @@ def table_latex(table: Table) -> str:
     return f"{_comment(text, page)}\n{text}\n"
 
 
-def _page(table: Table, lines: Sequence[Row], every: Sequence[Column]) -> Page:
+def _page(table: Table, lines: Sequence[Row], every: Sequence[Column], *, tight: bool) -> Page:
     """The largest letters that fit the width, upright where possible; smaller ones where one page then holds all."""
-    width = table_width(every)
+    width = table_width(every) - tight * SAVED * (len(every) - 1)
     tall = sum(height(every, line) for line in lines) + len({line.panel for line in lines})
     tall += sum(len(note) // A_LINE_OF_NOTES + 1 for note in table.notes)
     turned = width > SIZES[-1][1]
+    tight = tight and not turned
     sizes = [(size, held) for size, ems, held in (LANDSCAPE if turned else SIZES) if width <= ems]
     sizes = sizes or [LANDSCAPE[-1][::2]]
     whole = [size for size, held in sizes if tall <= held]
-    return Page(size=whole[0] if whole else sizes[0][0], turned=turned, long=not whole)
+    return Page(size=whole[0] if whole else sizes[0][0], turned=turned, long=not whole, tight=tight)
 
 
 def _heads(cells: "pd.DataFrame", every: Sequence[Column]) -> list[str]:
@@ -170,6 +179,11 @@ def _size(page: Page) -> str:
     return r"\scriptsize" if page.size in SMALLEST else r"\footnotesize"
 
 
+def _gap(page: Page) -> str:
+    """Half of the room between columns."""
+    return "2pt" if page.tight else "3pt"
+
+
 def _float(table: Table, page: Page, every: Sequence[Column], heads: list[str], body: list[str]) -> list[str]:
     """A table on one page."""
     kind = "sidewaystable" if page.turned else "table"
@@ -178,7 +192,7 @@ def _float(table: Table, page: Page, every: Sequence[Column], heads: list[str], 
         r"\centering",
         rf"\caption{{{escape(table.title)}}}\label{{tab:{table.name}}}\smallskip",
         *([page.size] if page.size else []),
-        r"\setlength{\tabcolsep}{3pt}",
+        rf"\setlength{{\tabcolsep}}{{{_gap(page)}}}",
         rf"\makebox[\linewidth][c]{{\begin{{tabular}}{{{_spec(every)}}}",
         r"\toprule", *heads, r"\midrule", *body, r"\bottomrule",
         r"\end{tabular}}",
@@ -194,7 +208,7 @@ def _long(table: Table, page: Page, every: Sequence[Column], heads: list[str], b
         *([r"\begin{landscape}"] if page.turned else []),
         r"\begingroup",
         *([page.size] if page.size else []),
-        r"\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\linewidth}",
+        rf"\setlength{{\tabcolsep}}{{{_gap(page)}}}\setlength{{\LTcapwidth}}{{\linewidth}}",
         r"\setlength{\LTleft}{0pt plus 1fill minus 1fill}\setlength{\LTright}{\LTleft}",
         rf"\begin{{longtable}}{{{_spec(every)}}}",
         rf"\caption{{{escape(table.title)}}}\label{{tab:{table.name}}}\\",

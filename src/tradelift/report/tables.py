@@ -5,12 +5,15 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tradelift.exhibits import DataTable, RegressionTable, Table
+from tradelift.report.columns import columns, rows, table_width
 from tradelift.report.frames import frame, shown_columns, stub
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST_WORD = 40  # letters that stand on one line
+LONGEST_LABEL = 28  # letters of a row's label that stand on one line
+ROOMY = 44.0  # em up to which columns of a table stand apart
 ID = re.compile(r'\b(id|headers)="([^"]*)"')
 STYLE = re.compile(r'\sstyle="[^"]*"')
 
@@ -32,7 +35,7 @@ def table_html(table: Table) -> str:
     cells = frame(table)
     if isinstance(table, RegressionTable):
         return element(cells, table.name, table.title, classes="regression")
-    n, classes, head = table.fold, _classes(table), stub(table)
+    n, classes, head = table.fold, _classes(table, cells), stub(table)
     if n is None or len(table.rows) <= n:
         return element(cells, table.name, table.title, classes=classes, head=head)
     rest = len(table.rows) - n
@@ -68,9 +71,15 @@ def _isolate(html: str, name: str) -> str:
     return ID.sub(renamed, html)
 
 
-def _classes(table: DataTable) -> str:
-    """Words stand left, numbers right; long words may break."""
-    if not all(c.kind == "text" for c in shown_columns(table)):
-        return "numbers"
+def _classes(table: DataTable, cells: "pd.DataFrame") -> str:
+    """Words stand left, numbers right; long words may break, short labels may not; many columns stand close."""
+    shown = shown_columns(table)
+    if not all(c.kind == "text" for c in shown):
+        words = [f"w{n}" for n, c in enumerate(shown, start=2) if c.kind == "text"]
+        labels = cells.index.get_level_values(-1)
+        short = ["short"] if max(map(len, labels), default=0) <= LONGEST_LABEL else []
+        every = columns(table, cells, list(rows(cells)))
+        close = ["close"] if table_width(every) > ROOMY else []
+        return " ".join(["numbers", *short, *close, *words])
     longest = max((len(str(value)) for row in table.rows for value in row), default=0)
     return "words" if longest <= LONGEST_WORD else "words long"

@@ -8,7 +8,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from tradelift.exhibits import Table
-from tradelift.report.columns import GAP, Column, Row, columns, rows, table_width
+from tradelift.report.columns import GAP, Column, Row, columns, narrowed, rows, table_width
 from tradelift.report.frames import UNSEEN, frame
 from tradelift.report.html import page
 
@@ -22,8 +22,10 @@ PARTS = {
 }
 WIDTH, HEIGHT = 451, 697  # points of an A4 page between margins of an inch
 LARGEST, SMALLEST = 10.0, 6.0  # points of letters
-UPRIGHT = 8.0  # points of letters down to which a table stands upright
+UPRIGHT = 7.5  # points of letters down to which a table stands upright
 ROOM = 0.6  # em beside what a column needs: the letters of Word are not those of LaTeX
+POINT = 0.25  # em of a decimal point
+MARGIN = 60  # twentieths of a point at either side of a cell, as the template has it
 TWENTIETHS = 20  # of a point, in which Word counts
 ON_ONE_PAGE = 40  # rows that stay together
 BORN = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold: equal tables give equal bytes
@@ -33,10 +35,22 @@ ALIGN = {"words": "left", "whole": "right", "decimal": "right", "mark": "center"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A row as the template sets it: the panel that begins above it, its cells, and whether there is room above it."""
+    """
+    A row as the template sets it.
+
+    Parameters
+    ----------
+    panel
+        What begins above it, or nothing.
+    cells
+        Texts, and where their decimal points stand from the edge of the cell, in twentieths of a point; None where a
+        text has none that stands below others.
+    apart
+        Whether there is room above it.
+    """
 
     panel: str
-    texts: tuple[str, ...]
+    cells: tuple[tuple[str, int | None], ...]
     apart: bool
 
 
@@ -66,18 +80,21 @@ def _content(table: Table) -> dict[str, Any]:
     """What the templates name."""
     cells = frame(table)
     lines = list(rows(cells))
-    every = columns(table, cells, lines)
+    natural = columns(table, cells, lines)
+    every, lines = narrowed(natural, lines, WIDTH / UPRIGHT - ROOM * len(natural))
     width = table_width(every) + ROOM * len(every)
     turned = WIDTH / width < UPRIGHT
     size = max(SMALLEST, min(LARGEST, (HEIGHT if turned else WIDTH) / width))
     centred = any(column.centred or column.kind == "mark" for column in every)
+    widths = [round((column.width + GAP + ROOM) * size * TWENTIETHS) for column in every]
+    points = [_point(column, width, size) for column, width in zip(every, widths, strict=True)]
     return {
         "title": table.title,
-        "widths": [round((column.width + GAP + ROOM) * size * TWENTIETHS) for column in every],
+        "widths": widths,
         "aligns": ["center" if centred and i else ALIGN[column.kind] for i, column in enumerate(every)],
         "spans": list(_spans([key[0] for key in cells.columns] if cells.columns.nlevels > 1 else [])),
         "heads": _heads(every),
-        "lines": list(_lines(lines)),
+        "lines": list(_lines(lines, every, points)),
         "notes": table.notes,
         "size": round(2 * size),
         "turned": turned,
@@ -99,9 +116,17 @@ def _heads(every: Sequence[Column]) -> list[list[str]]:
     return [list(line) for line in zip(*([""] * (n - len(part)) + part for part in parts), strict=True)]
 
 
-def _lines(lines: Sequence[Row]) -> Iterator[Line]:
+def _point(column: Column, width: int, size: float) -> int:
+    """Where the decimal points of a column stand: numbers reach its right edge, or stand in its middle."""
+    free = width - 2 * MARGIN - (column.left + POINT + column.right) * size * TWENTIETHS
+    return round(column.left * size * TWENTIETHS + (free / 2 if column.centred else free))
+
+
+def _lines(lines: Sequence[Row], every: Sequence[Column], points: Sequence[int]) -> Iterator[Line]:
     panel = ""
     for line in lines:
         new = line.panel if line.panel != panel else ""
         panel = line.panel
-        yield Line(panel=new, texts=(line.label, *line.cells), apart=line.apart and not new)
+        texts = zip(every, points, (line.label, *line.cells), strict=True)
+        cells = tuple((text, point if column.aligns(text) else None) for column, point, text in texts)
+        yield Line(panel=new, cells=cells, apart=line.apart and not new)
