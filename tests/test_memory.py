@@ -35,9 +35,9 @@ def test_what_is_lent_is_what_is_taken(value):
 @LINUX
 def test_large_arrays_stand_apart_and_begin_where_the_processor_likes(value):
     with lent(value) as shared:
-        assert len(shared.text) < APART
+        assert len(pickle.dumps(shared)) < 1000
         assert all(begin % memory.ALIGNED == 0 for begin, _ in shared.spans)
-        assert len(shared.spans) == 2  # the array, and its turned view
+        assert len(shared.spans) == 3  # the array, its turned view, and the text
         assert Path(shared.path).stat().st_size >= 2 * value["large"].nbytes
     assert not Path(shared.path).exists()
 

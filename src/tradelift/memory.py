@@ -53,14 +53,15 @@ class Shared:
     Parameters
     ----------
     text
-        The pickled value, without its large arrays.
+        The pickled value; empty where `path` has it.
     path
-        What holds these; None where there are none, or they stand in the text.
+        What holds the value: its large arrays, and last its text without them; None where the system has no such
+        memory.
     spans
-        Where each of them begins and ends, in bytes.
+        Where each of these begins and ends, in bytes.
     """
 
-    text: bytes
+    text: bytes = b""
     path: str | None = None
     spans: tuple[tuple[int, int], ...] = ()
 
@@ -75,7 +76,8 @@ class Shared:
         with Path(self.path).open("rb") as file:
             pages = memoryview(mmap(file.fileno(), 0, access=ACCESS_COPY))
         sum(pages[::PAGESIZE])  # reads each page now: a pool takes a process that grows later for one that leaks
-        return pickle.loads(self.text, buffers=[pages[a:b] for a, b in self.spans])  # noqa: S301 - as above
+        *arrays, text = (pages[a:b] for a, b in self.spans)
+        return pickle.loads(text, buffers=arrays)  # noqa: S301 - as above
 
 
 @contextmanager
@@ -84,7 +86,8 @@ def lent(value: object) -> Iterator[Shared]:
     Lend a value to other processes, which share one copy of its large arrays.
 
     The copy stands in memory without a name in any folder, so that nothing is left of it, whatever ends this process.
-    Where the system has no such memory, each process gets the whole value.
+    Where the system has no such memory, each process gets the whole value. What is lent is a few bytes: who writes more
+    than a pipe holds to a process that dies before it has read it would wait for ever.
 
     Parameters
     ----------
@@ -101,13 +104,13 @@ def lent(value: object) -> Iterator[Shared]:
         return False
 
     text = pickle.dumps(value, protocol=5, buffer_callback=stands_apart)
-    pages = _pages(arrays) if arrays else None
+    pages = _pages([*arrays, memoryview(text)])
     if pages is None:
         yield Shared(text=pickle.dumps(value, protocol=5) if arrays else text)
         return
     file, spans = pages
     try:
-        yield Shared(text=text, path=_path(file), spans=spans)
+        yield Shared(path=_path(file), spans=spans)
     finally:
         os.close(file)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib.externals.loky.backend import resource_tracker
 
 import tradelift as tl
 from tests.designs.panels import two_sided
@@ -18,7 +19,7 @@ from tradelift.designs import task_json
 from tradelift.errors import DesignError
 from tradelift.pipeline import workers
 from tradelift.pipeline.cache import EstimateCache
-from tradelift.processes import WATCH_SECONDS
+from tradelift.processes import WATCH_SECONDS, in_processes
 
 TASKS = [
     tl.Gravity(outcome="trade"),
@@ -97,6 +98,26 @@ def test_a_lost_process_costs_no_estimate(panel, monkeypatch):
         found = list(workers.attempts(tasks, panel))
     for task, answer in zip((TASKS[0], TASKS[0], TASKS[3]), found, strict=True):
         np.testing.assert_array_equal(pickle.loads(answer).covariance, task.estimate(panel).covariance)
+
+
+@pytest.mark.skipif(not Path("/bin/true").exists() or not hasattr(os, "memfd_create"), reason="Linux")
+def test_a_process_that_is_lost_before_it_has_read_anything_stops_no_run(monkeypatch):
+    """The pipe to it holds less than what it is to share: to write all of it there would wait for ever."""
+    resource_tracker.ensure_running()
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    given = [f"{k:06d}" for k in range(200_000)]
+    previous = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("the run waits for a process that is gone"))
+    signal.alarm(60)
+    try:
+        with pytest.warns(RuntimeWarning, match="the other 2 of 2 words are made one after the other"):
+            assert list(in_processes(pick, [7, 8], given, 2, called="words")) == ["000007", "000008"]
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def pick(item, given):
+    return given[item]
 
 
 KILLED = """
