@@ -13,6 +13,7 @@ from tradelift.report.figures import figure_svg
 from tradelift.report.html import page, style
 from tradelift.report.images import pdf, png
 from tradelift.report.latex import table_latex
+from tradelift.report.legible import legible
 from tradelift.report.numbers import is_unknown
 from tradelift.report.tables import table_html
 from tradelift.report.word import table_docx
@@ -113,10 +114,12 @@ def _write_table(folder: Path, table: Table, markup: str) -> list[Path]:
 
 
 def _write_figure(folder: Path, figure: Figure, svg: str) -> list[Path]:
+    shown = legible(figure, svg)
+    drawing = svg if shown is figure else figure_svg(shown)
     return [
         write_text(folder / f"{figure.name}.svg", svg + "\n"),
-        _write_bytes(folder / f"{figure.name}.pdf", pdf(svg)),
-        _write_bytes(folder / f"{figure.name}.png", png(svg)),
+        _write_bytes(folder / f"{figure.name}.pdf", pdf(drawing)),
+        _write_bytes(folder / f"{figure.name}.png", png(drawing)),
         _write_bytes(folder / f"{figure.name}.csv", _csv(figure.records())),
     ]
 

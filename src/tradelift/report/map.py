@@ -157,7 +157,7 @@ def _land(frame: Frame, figure: MapFigure) -> list[tuple[str, str]]:
 
 
 def _inset_name(figure: MapFigure, frame: Frame) -> str:
-    return ", ".join(figure.places[i].name for i in frame.places)
+    return ", ".join(filter(None, (figure.places[i].name for i in frame.places)))
 
 
 def _lines(figure: MapFigure, laid: Layout) -> Iterator[Line]:
@@ -239,6 +239,8 @@ def _names(figure: MapFigure, laid: Layout, letters: int) -> Iterator[Name]:
     taken += [(f.left, f.top, f.left + INSET[0], f.top + INSET[1]) for f in laid.insets]
     for i in order:
         name, a, b = figure.places[i].name, float(laid.x[i]), float(laid.y[i])
+        if not name:
+            continue
         width = letters * sum(WIDE_LETTER if ord(c) > 0x2E7F else LETTER for c in name)
         high = letters * LINE_HEIGHT
         for left, middle in ((a + 8, b), (a - 8 - width, b), (a - width / 2, b - high), (a - width / 2, b + high)):
