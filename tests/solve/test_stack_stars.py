@@ -133,3 +133,14 @@ def test_what_is_a_star():
     twice = tuple(np.append(codes, codes[-1]) for codes in problem.effects)
     (block,) = cut_blocks(twice, np.arange(len(twice[0])))
     assert star_of(block, np.append(problem.is_partner, False)[block.rows]) is None
+
+
+def test_a_search_that_overflows_is_given_up_in_silence(steps, monkeypatch):
+    problem = draw(1)
+    want = fit_stack(problem).coefficients
+    monkeypatch.setattr(stack_star_newton, "SWEEPS", 0)
+    monkeypatch.setattr(stack_star_newton, "FAR", np.inf)
+    spread = stack_star_newton._effects
+    monkeypatch.setattr(stack_star_newton, "_effects", lambda *a: tuple(300 * part for part in spread(*a)))
+    np.testing.assert_allclose(fit_stack(problem).coefficients, want, rtol=1e-9)  # warnings are errors here
+    assert len(steps) == 1

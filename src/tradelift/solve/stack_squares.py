@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve.rank import independent
-from tradelift.solve.stack_effects import factor_of
+from tradelift.solve.stack_effects import factor_of, unit_redundant
 from tradelift.solve.stack_parts import Part, Solved
 
 Floats = NDArray[Any]
@@ -73,6 +73,17 @@ def same_weights(weights: Floats, n_periods: int) -> Iterator[Ints]:
     code = np.unique(rows, return_inverse=True)[1]
     for pattern in range(int(code.max()) + 1):
         yield np.flatnonzero(code == pattern)
+
+
+def rank_of(part: Part) -> int:
+    """Rank of the effects of a part in all periods."""
+    rank = 0
+    for periods in same_weights(part.weights, len(part.outcome)):
+        here = part.weights_at(periods[0]) > 0
+        redundant = part.redundant if here.all() else unit_redundant(part.block, here)
+        groups = int(np.count_nonzero(np.add.reduceat(here, part.block.starts)))
+        rank += (groups + int(np.count_nonzero(~redundant))) * len(periods)
+    return rank
 
 
 def regressor_cross(parts: Sequence[Part], k: int) -> tuple[Floats, Floats]:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from tradelift.solve.stack_effects import Factor, factorize, unit_redundant
+from tradelift.solve.stack_effects import Factor, factorize
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
-from tradelift.solve.stack_squares import same_weights
+from tradelift.solve.stack_squares import rank_of
 from tradelift.solve.stack_star import Fitted, Star, Threads, star_of
 from tradelift.threads import side_by_side
 
@@ -186,6 +186,8 @@ def on_stars(
         if any(f is None for f in found):
             return None
         cross, score = sum(f.cross for f in found), sum(f.score for f in found)
+        if not (np.isfinite(cross).all() and np.isfinite(score).all()):
+            return None
         move = np.asarray(np.linalg.solve(cross, score)) if len(beta) else beta
         size = max(_advance(state, f, move) for state, f in zip(states, found, strict=True))
         beta = beta + move
@@ -266,6 +268,7 @@ class _System:
     mass: Floats
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a search that is lost, which its size tells
 def _system(state: _State, beta: Floats, share: float) -> _System | None:
     fitted = state.fit(beta)
     error = state.wanted[0] - fitted.groups, state.wanted[1] - fitted.columns
@@ -273,7 +276,7 @@ def _system(state: _State, beta: Floats, share: float) -> _System | None:
     explained = _explain(state, fitted, max(share, ROUGH))
     if found is None or explained is None:
         return None
-    k = len(state.x)
+    k = len(beta)
     cross, score = np.zeros((k, k)), state.total.copy()
     for a, (groups, columns) in enumerate(explained):
         for b in range(k):
@@ -331,18 +334,7 @@ def _finish(state: _State, part: Part, beta: Floats) -> Solved | None:
     for out, x, groups, others in zip(net, state.x, state.groups, state.columns, strict=True):
         np.subtract(x[:, None], state.star.spread(groups, others), out=out)
     weights = flows * part.weights.max(axis=0)[:, None]
-    return Solved(fitted=flows.T, net=net.transpose(0, 2, 1), weights=weights.T, rank=_rank(part))
-
-
-def _rank(part: Part) -> int:
-    """Of the effects in all periods."""
-    rank = 0
-    for periods in same_weights(part.weights, len(part.outcome)):
-        here = part.weights_at(periods[0]) > 0
-        redundant = part.redundant if here.all() else unit_redundant(part.block, here)
-        groups = int(np.count_nonzero(np.add.reduceat(here, part.block.starts)))
-        rank += (groups + int(np.count_nonzero(~redundant))) * len(periods)
-    return rank
+    return Solved(fitted=flows.T, net=net.transpose(0, 2, 1), weights=weights.T, rank=rank_of(part))
 
 
 def _log_ratio(wanted: Floats, have: Floats) -> Floats:
