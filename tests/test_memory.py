@@ -13,6 +13,7 @@ import pytest
 
 from tradelift import memory
 from tradelift.memory import APART, lent, release
+from tradelift.processes import in_processes
 
 LINUX = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no such memory")
 
@@ -85,3 +86,18 @@ def test_freed_memory_goes_back_to_the_system():
 def resident():
     """Bytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_new_processes_work_on_large_pages_unless_somebody_says_otherwise(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(memory.TUNED)]:
+        monkeypatch.delenv(name)
+    assert "hugetlb=1" in memory.large_pages()["GLIBC_TUNABLES"]
+    *_, there = in_processes(variable, ["HOME", "GLIBC_TUNABLES"], None, 2, called="variables")
+    assert there == memory.large_pages()["GLIBC_TUNABLES"]
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
+    assert memory.large_pages() == {}
+
+
+def variable(name, _):
+    """What the environment of a process says."""
+    return os.environ.get(name)

@@ -14,6 +14,8 @@ from typing import Any
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 APART = 2**16  # bytes: an array of so many is shared, a smaller one stands in the text of its owner
 ALIGNED = 64  # bytes: a line of the processor's cache
+KEPT, MAPPED = 2**26, 2**25  # bytes that glibc keeps at the end of its memory; an array of so many stands apart from it
+TUNED = ("MALLOC_", "GLIBC_TUNABLES")  # environment variables by which somebody has told glibc what to do
 
 
 def release() -> None:
@@ -36,13 +38,29 @@ def reuse() -> None:
     An estimate takes and frees tens of megabytes. A new process gives them back each time, and to get them again took a
     fifth of a three-way estimate. These are the bounds that glibc comes to by itself once an array of 32 MB was freed.
     """
-    told = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    if told or os.name != "posix":
+    if _is_told() or os.name != "posix":
         return
     libc = ctypes.CDLL(None)
     if hasattr(libc, "gnu_get_libc_version"):
-        libc.mallopt(M_MMAP_THRESHOLD, 2**25)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**26)
+        libc.mallopt(M_MMAP_THRESHOLD, MAPPED)
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+def large_pages() -> dict[str, str]:
+    """
+    Environment of a new process that is to work on large pages, unless this one's says otherwise.
+
+    Estimates read and write a few arrays all over: on pages of 2 MB in place of 4 kB they take a twentieth less time.
+    Only glibc reads it, when a process starts; the bounds are those of `reuse`.
+    """
+    if _is_told():
+        return {}
+    bounds = f"glibc.malloc.mmap_threshold={MAPPED}:glibc.malloc.trim_threshold={KEPT}"
+    return {"GLIBC_TUNABLES": f"glibc.malloc.hugetlb=1:{bounds}"}
+
+
+def _is_told() -> bool:
+    return any(name.startswith(TUNED) for name in os.environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
 from typing import Any, TypeVar
 
-from tradelift.memory import Shared, lent
+from tradelift.memory import Shared, large_pages, lent
 from tradelift.threads import LIMIT
 
 Item = TypeVar("Item")
@@ -44,7 +44,9 @@ def in_processes(
         try:
             with (
                 lent(given) as shared,
-                ProcessPoolExecutor(max_workers=n, initializer=_take, initargs=(function, shared, os.getpid())) as pool,
+                ProcessPoolExecutor(
+                    max_workers=n, initializer=_take, initargs=(function, shared, os.getpid()), env=large_pages()
+                ) as pool,
             ):
                 for answer in pool.map(_call, items, chunksize=1):
                     answered += 1
