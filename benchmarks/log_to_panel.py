@@ -23,7 +23,7 @@ from processes import Setting
 
 HERE = Path(__file__).parent
 WANTED = 8.0  # times the scan
-STEPS = ("duplicates", "reasons", "sums and the rest")
+STEPS = ("duplicates", "reasons and sums")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

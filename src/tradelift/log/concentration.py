@@ -4,8 +4,9 @@ The share of the largest sellers, or buyers, of a cell, in both readings.
 `flow` ranks them by their sales within the cell. `city` ranks the sellers of the origin (buyers of the destination) by
 all their sales in the period, to whatever destination, also to regions that the panel does not hold.
 
-Who is large is found by sorting money alone, in one list a flow and one a city. Ids decide only among those who tie for
-the last place of a city, since within a flow it does not matter to the money of the top which of two equals is in it.
+Who is large in a city is found by counting how many stand on each step of money, and ranking only those on the step of
+the last place, where ids decide ties. Within a flow it does not matter to the money of the top which of two equals is
+in it, so there a sorted list of money says all.
 """
 
 from fractions import Fraction
@@ -14,27 +15,27 @@ from typing import Any
 import ibis
 from ibis.expr.types import Table, Value
 
-from tradelift.log.contract import CODE, DOMESTIC, KEPT, SAME_SIDE, UNKNOWN
-from tradelift.log.engine import number, total
+from tradelift.log.contract import CODE, KEPT, UNKNOWN
+from tradelift.log.engine import Engine, number, total
 
-RANKED = (KEPT, CODE[UNKNOWN], CODE[SAME_SIDE], CODE[DOMESTIC])
-"""Sales that count for a city's ranking: all that are valid by themselves."""
+FIRST_RANKED = CODE[UNKNOWN]
+"""With the reasons after it and none, the sales that count for a city's ranking: all that are valid by themselves."""
 
 
-def concentrate(rows: Table, who: str, home: str, width: int, share: Fraction, rounding: str) -> Table:
+def concentrate(engine: Engine, rows: Table, who: str, flow: str, width: int, share: Fraction, rounding: str) -> Table:
     """
     The money of the largest sellers or buyers by cell.
 
     Parameters
     ----------
     rows
-        Sorted rows: `p`, `o`, `d`, `amount`, `reason` and the column `who`.
+        Sorted rows: `amount`, `reason` and the columns `who` and `flow`.
     who
         "seller" or "buyer".
-    home
-        "o" for sellers, "d" for buyers.
+    flow
+        "sent" for sellers, "received" for buyers.
     width
-        More than any code of a region; the last one below it stands for sales outside the panel.
+        The base of `flow`: its last digit is width - 1 for sales outside the panel, the others are the place.
     share
         Which part of them is large: 1/10.
     rounding
@@ -46,26 +47,25 @@ def concentrate(rows: Table, who: str, home: str, width: int, share: Fraction, r
     largest two), and for each reading `count_flow`, `top_flow`, `part_flow` and `_city`: how many were ranked, the
     money of those wholly in the top, and, with "fraction", of the part.
     """
-    away = "d" if home == "o" else "o"
-    valid = rows.filter(rows.reason.isin(list(RANKED)) & rows[home].notnull())
-    far = ibis.ifelse(valid.reason == KEPT, valid[away], width - 1)
-    place = valid.p * width + valid[home]
-    sales = valid.select(valid[who], valid.amount, flow=place * width + far)
+    valid = rows.filter(((rows.reason == KEPT) | (rows.reason >= FIRST_RANKED)) & rows[flow].notnull())
+    sales = valid.select(valid[who], valid.amount, flow=valid[flow])
     sales = sales.group_by(["flow", who]).agg(money=total(sales.amount))
     sales = sales.mutate(place=sales.flow // width)
     totals = sales.group_by(["place", who]).agg(total=total(sales.money))
-    large = _largest(totals, who, share, rounding)
+    totals = totals.mutate(step=_step(totals.total))
+    steps = totals.group_by(["place", "step"]).agg(n=totals.count())
+    large = _largest(totals, steps, who, share, rounding)
     held = sales.filter(sales.flow % width != width - 1).left_join(large, ["place", who])
     sums: dict[str, Any] = {
         "place": held.place.max(),
         "count": held.count(),
-        "top_city": ibis.ifelse(held.whole, held.money, 0).sum(),
-        "ordered": held.money.collect().sort(),
+        "top_city": total(ibis.ifelse(held.whole, held.money, 0)),
+        "ordered": engine.in_order(held.money),
     }
     if rounding == "fraction":
         sums["part_city"] = (ibis.coalesce(held.part, number(0)) * held.money).sum()
     cells = held.group_by("flow").agg(**sums)
-    cells = cells.join(totals.group_by("place").agg(count_city=totals.count()), "place")
+    cells = cells.join(steps.group_by("place").agg(count_city=total(steps.n)), "place")
     return cells.select(
         "flow", "count", "top_city", "count_city",
         *(["part_city"] if rounding == "fraction" else []),
@@ -91,17 +91,33 @@ def _at(ordered: Value, place: Value) -> Value:
     return ordered[ibis.greatest(place, 0).cast("int32")]
 
 
-def _largest(totals: Table, who: str, share: Fraction, rounding: str) -> Table:
-    """Who is in the top of a city, wholly or in part; ties by id as text."""
-    places = totals.group_by("place").agg(ordered=totals.total.collect().sort(), count=totals.count())
-    whole = _whole(places["count"], share, rounding)
-    reach = _whole(places["count"], share, "ceil" if rounding == "fraction" else rounding)
-    places = places.mutate(whole=whole, reach=reach, part=_part(places["count"], share))
-    places = places.filter(places.reach > 0)
-    places = places.select("place", "whole", "reach", "part", least=_at(places.ordered, places["count"] - places.reach))
-    near = totals.join(places, "place")
-    near = near.filter(near.total >= near.least)
-    ties = near[who] if near[who].type().is_string() else near[who].cast("string")
+def _step(money: Value) -> Value:
+    """
+    A step that grows with the money, some fifty to a factor of a thousand.
+
+    IEEE wants square roots correctly rounded, so that more money never stands on a lower step.
+    """
+    return money.cast("float64").sqrt().sqrt().floor().cast("int64")
+
+
+def _largest(totals: Table, steps: Table, who: str, share: Fraction, rounding: str) -> Table:
+    """
+    Who is in the top of a city, wholly or in part; ties by id as text.
+
+    How many stand on each step says on which the last place lies, so that only those on it and above are ranked.
+    """
+    down = ibis.window(group_by="place", order_by=steps.step.desc(), preceding=None, following=0)
+    steps = steps.mutate(through=total(steps.n).over(down), count=total(steps.n).over(ibis.window(group_by="place")))
+    reach = _whole(steps["count"], share, "ceil" if rounding == "fraction" else rounding)
+    steps = steps.mutate(reach=reach)
+    last = steps.filter((steps.through - steps.n < steps.reach) & (steps.reach <= steps.through))
+    last = last.select(
+        "place", "reach", last="step",
+        whole=_whole(last["count"], share, rounding), part=_part(last["count"], share),
+    )  # fmt: skip
+    near = totals.join(last, [totals.place == last.place, totals.step >= last["last"]])
+    ids = near[who] if near[who].type().is_string() else near[who].cast("string")
+    ties = ibis.ifelse(near.step == near["last"], ids, "")  # those above are in, in whatever order
     near = near.mutate(rank=ibis.row_number().over(ibis.window(group_by="place", order_by=[near.total.desc(), ties])))
     near = near.filter(near["rank"] < near.reach)
     inside = near["rank"] < near.whole

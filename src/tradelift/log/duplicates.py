@@ -30,13 +30,11 @@ class Duplicates:
 
     Parameters
     ----------
-    hashes
-        One column `HASH`: those of the suspects; None where no two rows are alike.
     suspects
-        Their rows by role, with `own_reason` and `duplicate`; None likewise.
+        All rows whose hash another row has as well, by role, with that `HASH`, `own_reason` and `duplicate`; None where
+        no two rows are alike.
     """
 
-    hashes: Table | None = None
     suspects: Table | None = None
 
 
@@ -53,7 +51,9 @@ def row_hash(engine: Engine, rows: Table, columns: Columns) -> Value:
     return ibis.ifelse(known, hashed, ibis.null(hashed.type()))
 
 
-def find_duplicates(engine: Engine, rows: Table, columns: Columns, by_role: Callable[[Table], Table]) -> Duplicates:
+def find_duplicates(
+    engine: Engine, rows: Table, columns: Columns, by_role: Callable[[Table], Table], count: int
+) -> Duplicates:
     """
     Find the duplicates among all rows of a log.
 
@@ -63,16 +63,16 @@ def find_duplicates(engine: Engine, rows: Table, columns: Columns, by_role: Call
         The log as it stands in the files.
     by_role
         From such rows to ids, money, `time` and `own_reason`, with the columns of the files beside if those tell rows
-        apart, named raw_0 and so on.
+        apart, named raw_0 and so on, and `HASH`.
+    count
+        How many rows there are.
     """
     hashed = rows.select(**{HASH: row_hash(engine, rows, columns)})
-    hashed = hashed.filter(hashed[HASH].notnull())
-    counted = hashed.group_by(HASH).agg(rows=hashed.count())
-    hashes = engine.keep("repeated_hashes", counted.filter(counted.rows > 1).select(HASH))
-    if not engine.one(hashes.agg(rows=hashes.count()))["rows"]:
+    hashes = engine.repeated("repeated_hashes", hashed.filter(hashed[HASH].notnull()), count)
+    if hashes is None:
         return Duplicates()
-    some = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).semi_join(hashes, HASH).drop(HASH)
-    return Duplicates(hashes=hashes, suspects=engine.keep("suspects", _marked(by_role(some), columns)))
+    some = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).semi_join(hashes, HASH)
+    return Duplicates(suspects=engine.keep("suspects", _marked(by_role(some), columns)))
 
 
 def _marked(rows: Table, columns: Columns) -> Table:

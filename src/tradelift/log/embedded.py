@@ -10,22 +10,32 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 import ibis
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr.types import Table, Value
 
 from tradelift.log.databases import connected, count_rows, stream
 from tradelift.log.engine import EngineError, Plan
 from tradelift.log.files import LogFile
+from tradelift.log.sorting import repeated_values, sort_lists
 from tradelift.study.databases import Database
 
 MEMORY_LIMIT = "1GB"
 COMPACT = "compact"
+PART = "tradelift_part"
+SORT, LISTS = "tradelift_in_order", "BIGINT[]"
+BATCH = 1_000_000  # hashes
+SPARE = 1.05  # parts of hashes by their remainder are nearly equal
+HASHES_OF_MEMORY = 4  # they may take a quarter of the engine's limit at a time, beside it
 ROWS_A_THREAD = 500_000  # a month of 336,000 rows takes a quarter less CPU with one thread than with two
 SETTINGS = (
     "TimeZone = 'UTC'",  # so that casts between instants and moments are to and from UTC
@@ -33,6 +43,7 @@ SETTINGS = (
     "autoload_known_extensions = false",
     "preserve_insertion_order = false",  # order is asked for where it matters
     "enable_progress_bar = false",  # in a terminal Ibis turns it on, and it would write to standard output
+    "disabled_optimizers = 'cte_filter_pusher'",  # what sums want together is all rows, asked for a second time
     "force_mbedtls_unsafe = 'true'",  # the cipher that is built in; any other needs an extension
     "temp_file_encryption = true",
 )
@@ -60,6 +71,10 @@ class DuckDB:
             self.connection.raw_sql(f"SET {setting}")
         self.connection.raw_sql(f"ATTACH ':memory:' AS {COMPACT} (COMPRESS)")
         self._threads = int(self.connection.con.execute("SELECT current_setting('threads')").fetchone()[0])
+        self._numbers = count()
+        self._schemas: dict[tuple[tuple[str, str], ...], Any] = {}
+        self._hashes_at_once = in_bytes(memory_limit) // HASHES_OF_MEMORY // 8
+        self.connection.con.create_function(SORT, sort_lists, [LISTS], LISTS, type="arrow")
 
     def __enter__(self) -> Self:
         return self
@@ -72,15 +87,12 @@ class DuckDB:
 
     def parquet(self, files: Sequence[LogFile], *, folders: bool = False) -> Table:
         """Parquet files as one table, as `Engine` says."""
-        options: dict[str, Any] = {"hive_types_autocast": False} if folders else {}
-        with translated():
-            return self.connection.read_parquet(
-                [str(file.path) for file in files],
-                union_by_name=True,
-                binary_as_string=True,
-                hive_partitioning=folders,
-                **options,
-            )
+        name = f"log_files_{next(self._numbers)}"
+        paths = ", ".join(_quoted(str(file.path)) for file in files)
+        options = "hive_types_autocast = false" if folders else "hive_partitioning = false"
+        return self._view(
+            name, f"FROM read_parquet([{paths}], union_by_name = true, binary_as_string = true, {options})"
+        )
 
     def csv(self, path: Path, columns: Sequence[str], delimiter: str) -> Table:
         """A CSV file with a header, every column as text; an empty field is null."""
@@ -103,8 +115,7 @@ class DuckDB:
         """A table of a database, as `Engine` says; one of PostgreSQL can be read once."""
         if database.kind == "duckdb":
             with translated():
-                path = str(database.file).replace("'", "''")
-                self.connection.raw_sql(f"ATTACH '{path}' AS log_database (READ_ONLY)")
+                self.connection.raw_sql(f"ATTACH {_quoted(str(database.file))} AS log_database (READ_ONLY)")
                 schema, name = database.table
                 table = self.connection.table(name, database=("log_database", schema or "main"))
             yield table, int(self.one(table.agg(rows=table.count()))["rows"])
@@ -125,6 +136,24 @@ class DuckDB:
         """A hash of two values of any types."""
         return _hash(first, second)
 
+    def repeated(self, name: str, hashes: Table, rows: int) -> Table | None:
+        """Keep the hashes that occur more than once, as `Engine` says: sorted here, which is the fastest by far."""
+        column = hashes.columns[0]
+        passes = max(ceil(rows / self._hashes_at_once), 1)
+        expected = ceil(rows / passes * SPARE)
+        found = []
+        for k in range(passes):
+            some = hashes if passes == 1 else hashes.filter(hashes[column] % passes == k)
+            with translated():
+                batches = self.connection.con.execute(self._sql(some)).to_arrow_reader(BATCH)
+                found.append(repeated_values((batch.column(0).to_numpy() for batch in batches), expected))
+        again = np.concatenate(found)
+        return self.memory(name, pa.table({column: again})) if len(again) else None
+
+    def in_order(self, integers: Any) -> Value:
+        """The integers of a group in a list from the smallest to the largest; DuckDB's own sort takes longer."""
+        return _in_order(integers.collect(include_null=True))  # there are none, and to look for them takes a while
+
     def memory(self, name: str, table: pa.Table) -> Table:
         """A small table of ours."""
         with translated():
@@ -132,19 +161,31 @@ class DuckDB:
 
     def name(self, name: str, rows: Table) -> Table:
         """Give an expression a name, so that plans that read it stay valid when the name gets another one."""
-        with translated():
-            return self.connection.create_view(name, rows, overwrite=True)
+        return self._view(name, self._sql(rows))
 
-    def plan(self, rows: Table) -> Plan:
-        """Translate an expression once, to be evaluated as often as the names that it reads change."""
-        return Plan(sql=self.connection.compile(rows), schema=rows.schema().to_pyarrow())
+    def plan(self, parts: Mapping[str, Table]) -> Plan:
+        """Translate expressions into one statement, so that what several of them read is made once and not stored."""
+        kinds = {name: kind for rows in parts.values() for name, kind in rows.schema().items()}
+        padded = [
+            rows.select(
+                **{PART: ibis.literal(k, "int8")},
+                **{name: rows[name] if name in rows.columns else ibis.null(kind) for name, kind in kinds.items()},
+            )
+            for k, rows in enumerate(parts.values())
+        ]
+        schemas = {name: rows.schema().to_pyarrow() for name, rows in parts.items()}
+        return Plan(sql=(self._sql(padded[0] if len(padded) == 1 else ibis.union(*padded)),), schemas=schemas)
 
-    def keep(self, name: str, rows: Table | Plan) -> Table:
+    def keep(self, name: str, rows: Table) -> Table:
         """Evaluate an expression once and keep its rows under a name, in memory as far as they fit."""
-        plan = rows if isinstance(rows, Plan) else self.plan(rows)
         with translated():
-            self.connection.con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {plan.sql}')
+            self.connection.con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {self._sql(rows)}')
             return self.connection.table(name, database="temp.main")
+
+    def share(self, name: str, rows: Table) -> Table:
+        """Rows that several expressions of one plan read: it evaluates them once, without a table, which costs more."""
+        del name
+        return rows
 
     def gather(self, name: str, parts: Iterable[tuple[Path | None, Table]], *, large: int) -> Table:
         """
@@ -162,7 +203,7 @@ class DuckDB:
         verb = f'CREATE TABLE {COMPACT}."{name}" AS'
         for path, rows in parts:
             with translated(path):
-                self.connection.con.execute(f"{verb} {self.plan(rows).sql}")
+                self.connection.con.execute(f"{verb} {self._sql(rows)}")
             verb = f'INSERT INTO {COMPACT}."{name}" BY NAME'
         with translated():
             table = self.connection.table(name, database=f"{COMPACT}.main")
@@ -170,17 +211,54 @@ class DuckDB:
                 self.connection.con.execute(f"CHECKPOINT {COMPACT}")
             return table
 
-    def fetch(self, rows: Table | Plan) -> pa.Table:
+    def fetch(self, rows: Table) -> pa.Table:
         """Evaluate an expression whose rows may leave the engine."""
-        plan = rows if isinstance(rows, Plan) else self.plan(rows)
         with translated():
-            found = self.connection.con.execute(plan.sql).to_arrow_table()
-            return found.cast(plan.schema)  # sums are wider inside of the engine
+            found = self.connection.con.execute(self._sql(rows)).to_arrow_table()
+            return found.cast(rows.schema().to_pyarrow())  # sums are wider inside of the engine
+
+    def fetch_all(self, plan: Plan) -> dict[str, pa.Table]:
+        """Evaluate a plan's one statement, and take its expressions apart again."""
+        with translated():
+            found = self.connection.con.execute(plan.sql[0]).to_arrow_table()
+            return {
+                name: found.filter(pc.equal(found[PART], k)).select(schema.names).cast(schema)
+                for k, (name, schema) in enumerate(plan.schemas.items())
+            }
 
     def one(self, aggregates: Table) -> Mapping[str, Any]:
         """Evaluate an expression of one row."""
         row: Mapping[str, Any] = self.fetch(aggregates).to_pylist()[0]
         return row
+
+    def _view(self, name: str, sql: str) -> Table:
+        """A view; Ibis takes longer to make one, and for its types, than a month of few rows takes to be read."""
+        run = self.connection.con.execute
+        with translated():
+            run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {sql}')
+            types = tuple((column, kind) for column, kind, *_ in run(f'DESCRIBE "{name}"').fetchall())
+            if types not in self._schemas:
+                self._schemas[types] = self.connection.table(name, database="temp.main").schema()
+        return ibis.table(self._schemas[types], name=name)
+
+    def _sql(self, rows: Table) -> str:
+        text: str = self.connection.compile(rows)
+        return text
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def in_bytes(size: str) -> int:
+    """A size of memory as a study writes it, such as 2GB or 1.5 GiB."""
+    number, unit = re.fullmatch(r"([\d.]+) ?([MGT]i?B)", size).groups()  # type: ignore[union-attr]
+    return int(float(number) * (1024 if "i" in unit else 1000) ** ("MGT".index(unit[0]) + 2))
+
+
+@ibis.udf.scalar.builtin(name=SORT, signature=(("array<int64>",), "array<int64>"))  # type: ignore[untyped-decorator]
+def _in_order(lists: Any) -> Any:
+    """`sort_lists`, as the engine calls it."""
 
 
 @ibis.udf.scalar.builtin(name="hash", signature=((None, None), "uint64"))  # type: ignore[untyped-decorator]

@@ -48,18 +48,18 @@ class EngineError(RuntimeError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    An expression in the engine's language.
+    Expressions in the engine's language.
 
     Parameters
     ----------
     sql
-        What the engine evaluates.
-    schema
-        Of the rows that it gives.
+        What the engine evaluates: a statement for each of them, or one for all.
+    schemas
+        Of the rows that each gives.
     """
 
-    sql: str
-    schema: pa.Schema
+    sql: tuple[str, ...]
+    schemas: Mapping[str, pa.Schema]
 
 
 class Engine(Protocol):
@@ -122,6 +122,29 @@ class Engine(Protocol):
         """A hash of two values of any types; engines hash differently, so no result may depend on which it is."""
         ...
 
+    def repeated(self, name: str, hashes: Table, rows: int) -> Table | None:
+        """
+        Keep the hashes that occur more than once.
+
+        Parameters
+        ----------
+        name
+            What they are kept as.
+        hashes
+            One column, without nulls.
+        rows
+            About how many they are.
+
+        Returns
+        -------
+        Each of them once, in a column of the same name; None where all are different.
+        """
+        ...
+
+    def in_order(self, integers: Any) -> Value:
+        """The integers of a group, none of them missing, in a list from the smallest to the largest."""
+        ...
+
     def memory(self, name: str, table: pa.Table) -> Table:
         """A small table of ours."""
         ...
@@ -130,12 +153,16 @@ class Engine(Protocol):
         """Give an expression a name, so that plans that read it stay valid when the name gets another one."""
         ...
 
-    def plan(self, rows: Table) -> Plan:
-        """Translate an expression once, to be evaluated as often as the names that it reads change."""
+    def plan(self, parts: Mapping[str, Table]) -> Plan:
+        """Translate expressions once, to be evaluated as often as the names that they read change."""
         ...
 
-    def keep(self, name: str, rows: Table | Plan) -> Table:
+    def keep(self, name: str, rows: Table) -> Table:
         """Evaluate an expression once and keep its rows under a name."""
+        ...
+
+    def share(self, name: str, rows: Table) -> Table:
+        """Rows that several expressions of one plan read, evaluated once."""
         ...
 
     def gather(self, name: str, parts: Iterable[tuple[Path | None, Table]], *, large: int) -> Table:
@@ -153,8 +180,12 @@ class Engine(Protocol):
         """
         ...
 
-    def fetch(self, rows: Table | Plan) -> pa.Table:
+    def fetch(self, rows: Table) -> pa.Table:
         """Evaluate an expression whose rows may leave the engine."""
+        ...
+
+    def fetch_all(self, plan: Plan) -> dict[str, pa.Table]:
+        """Evaluate the expressions of a plan, whose rows may leave the engine."""
         ...
 
     def one(self, aggregates: Table) -> Mapping[str, Any]:

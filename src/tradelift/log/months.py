@@ -18,7 +18,7 @@ from tradelift.log.flows import sum_categories, sum_cells, sum_reasons
 from tradelift.log.quality import final_reason, normalise, own_reason, panel_pair
 from tradelift.log.source import Bounds
 
-SIDES = {"seller": "o", "buyer": "d"}
+SIDES = {"seller": "sent", "buyer": "received"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,10 @@ class Rules:
 
 
 def by_role(rows: Table, columns: Columns, rules: Rules, *, raw: bool = False) -> Table:
-    """The log's rows as ids, money, time and `own_reason`; `raw`: beside them the columns that tell rows apart."""
-    beside: dict[str, Any] = {}
+    """The log's rows as ids, money, time and `own_reason`; `raw`: beside them what tells rows apart."""
+    beside: dict[str, Any] = {HASH: rows[HASH]} if raw else {}
     if raw and not columns.has_line_ids:
-        beside = {f"{RAW}{k}": rows[name] for k, name in enumerate(columns.every)}
+        beside |= {f"{RAW}{k}": rows[name] for k, name in enumerate(columns.every)}
     out = rows.select(**normalise(rows, columns, rules.digits, rules.window), **beside)
     out = out.mutate(own_reason=own_reason(out, columns, rules.keep))
     return out.drop("time_given", "time_read", "outside")
@@ -67,7 +67,6 @@ def sort_out(
     rows: Table,
     columns: Columns,
     rules: Rules,
-    found: Duplicates,
     suspects: Table | None,
     places: Table,
     edges: Sequence[datetime] = (),
@@ -79,8 +78,8 @@ def sort_out(
     ----------
     rows
         Of a period, as they stand in the files.
-    found, suspects
-        The duplicates, and those of the suspects that are of this period.
+    suspects
+        Those of `Duplicates` that are of this period; None where the log has none.
     places
         The regions: `place`, `code`, `side`.
     edges
@@ -88,13 +87,15 @@ def sort_out(
 
     Returns
     -------
-    `p` (position of the period, from 0), `o`, `d` (codes or null), `amount`, `reason`, `in_panel`, and `seller`,
-    `buyer`, `transaction`, `category` where they are mapped.
+    `sent` and `received`, `amount`, `reason`, and `seller`, `buyer`, `transaction`, `category` where they are mapped.
+    `sent` is the period's position, the origin and the destination as one number, to base `Rules.width`, where the last
+    code stands for what the panel does not hold; null where the origin is not known. `received` has the destination
+    before the origin.
     """
     unique = ibis.literal(False)
-    if found.hashes is None or suspects is None:
+    if suspects is None:
         return _placed(by_role(rows, columns, rules).mutate(duplicate=unique), places, rules, edges)
-    fresh = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).anti_join(found.hashes, HASH)
+    fresh = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).anti_join(suspects, HASH)
     fresh = by_role(fresh, columns, rules).mutate(duplicate=unique)
     return _placed(fresh.union(suspects.select(fresh.columns).cast(fresh.schema())), places, rules, edges)
 
@@ -106,8 +107,13 @@ def _placed(rows: Table, places: Table, rules: Rules, edges: Sequence[datetime])
     rows = rows.left_join(destinations, rows.destination == destinations.destination_place)
     rows = rows.mutate(in_panel=panel_pair(rows, two_sided=rules.two_sided, domestic=rules.domestic))
     rows = rows.mutate(reason=final_reason(rows, two_sided=rules.two_sided))
-    wanted = ("o", "d", "category", "seller", "buyer", "transaction", "amount", "reason", "in_panel")
-    return rows.select(*[rows[name] for name in wanted if name in rows.columns], p=position(rows.time, edges))
+    p, width = position(rows.time, edges), rules.width
+    flows = {
+        name: (p * width + rows[home]) * width + ibis.ifelse(rows.in_panel, rows[away], width - 1)
+        for name, home, away in (("sent", "o", "d"), ("received", "d", "o"))
+    }
+    wanted = ("category", "seller", "buyer", "transaction", "amount", "reason")
+    return rows.select(*[rows[name] for name in wanted if name in rows.columns], **flows)
 
 
 def position(time: Value, edges: Sequence[datetime], first: int = 0) -> Value:
@@ -125,8 +131,10 @@ class Sorter:
 
     Parameters
     ----------
-    engine, columns, rules, found, places, edges
+    engine, columns, rules, places, edges
         As in `sort_out`.
+    found
+        The log's duplicates.
     """
 
     def __init__(
@@ -140,40 +148,35 @@ class Sorter:
     ) -> None:
         self._engine, self._columns, self._rules, self._found, self._places = engine, columns, rules, found, places
         self._edges = edges
-        self._sorting: dict[Any, Plan] = {}
-        self._summing: dict[str, Plan] | None = None
+        self._plans: dict[Any, Plan] = {}
 
     def period(self, rows: Table, bounds: Bounds) -> "PeriodSums":
         """Sum a period's rows, given as they stand in the files."""
-        plan = self._plan(rows, bounds, rest=False)
-        kept = self._engine.keep("sorted_rows", plan)
-        if self._summing is None:
-            self._summing = {name: self._engine.plan(e) for name, e in sums(kept, self._rules).items()}
-        found = {name: self._engine.fetch(plan) for name, plan in self._summing.items()}
+        rows, suspects = self._named(rows, bounds, rest=False)
+        schema = rows.schema()
+        if schema not in self._plans:  # files of one log may hold whole numbers of different widths
+            shared = self._engine.share("sorted_rows", self._sort_out(rows, suspects))
+            self._plans[schema] = self._engine.plan(sums(self._engine, shared, self._rules))
+        found = self._engine.fetch_all(self._plans[schema])
         return PeriodSums(cells=found["cells"], by_category=found.get("by_category"), reasons=found["reasons"])
 
     def rest(self, rows: Table, window: Bounds) -> pa.Table:
         """Rows and money by reason of the rows outside the window."""
-        plan = self._plan(rows, window, rest=True)
-        return self._engine.fetch(sum_reasons(self._engine.keep("sorted_rows", plan)))
+        return self._engine.fetch(sum_reasons(self._sort_out(*self._named(rows, window, rest=True))))
 
-    def _plan(self, rows: Table, bounds: Bounds, *, rest: bool) -> Plan:
-        """How to sort out rows with these columns; files of one log may hold whole numbers of different widths."""
+    def _named(self, rows: Table, bounds: Bounds, *, rest: bool) -> tuple[Table, Table | None]:
+        """Rows and their suspects under names that stay while the rows change."""
         rows = self._engine.name("period_rows", rows)
         suspects = self._found.suspects
         if suspects is not None:
             inside = (suspects.time >= bounds[0]) & (suspects.time < bounds[1])
             inside = ~ibis.coalesce(inside, False) if rest else inside
             suspects = self._engine.name("period_suspects", suspects.filter(inside))
-        schema = rows.schema()
-        if schema not in self._sorting:
-            sorted_ = self._sort_out(rows, suspects)
-            self._sorting[schema] = self._engine.plan(sorted_)
-        return self._sorting[schema]
+        return rows, suspects
 
     def _sort_out(self, rows: Table, suspects: Table | None) -> Table:
         engine, columns, rules = self._engine, self._columns, self._rules
-        return sort_out(engine, rows, columns, rules, self._found, suspects, self._places, self._edges)
+        return sort_out(engine, rows, columns, rules, suspects, self._places, self._edges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -196,16 +199,17 @@ class PeriodSums:
     reasons: pa.Table
 
 
-def sums(rows: Table, rules: Rules) -> dict[str, Table]:
+def sums(engine: Engine, rows: Table, rules: Rules) -> dict[str, Table]:
     """The fields of `PeriodSums` as expressions over the sorted rows of a period."""
     width = rules.width
     cells = sum_cells(rows, width)
-    for who, home in SIDES.items():
+    for who, flow in SIDES.items():
         if who in rows.columns:
-            ratios = concentrate(rows, who, home, width, rules.share, rules.rounding)
-            flow = ratios.flow
-            cell = flow if home == "o" else ((flow // width**2) * width + flow % width) * width + flow // width % width
+            ratios = concentrate(engine, rows, who, flow, width, rules.share, rules.rounding)
+            cell = ratios.flow
+            if flow == "received":
+                cell = ((cell // width**2) * width + cell % width) * width + cell // width % width
             ratios = ratios.mutate(flow=cell).rename({f"{who}_{name}": name for name in ratios.columns})
             cells = cells.left_join(ratios, cells.cell == ratios[f"{who}_flow"]).drop(f"{who}_flow")
-    by_category = {"by_category": sum_categories(rows, width)} if "category" in rows.columns else {}
+    by_category = {"by_category": sum_categories(rows)} if "category" in rows.columns else {}
     return {"cells": cells, **by_category, "reasons": sum_reasons(rows)}

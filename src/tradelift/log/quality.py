@@ -107,18 +107,19 @@ def normalise(rows: Table, columns: Columns, digits: int, window: tuple[datetime
 
     Returns
     -------
-    Ids (regions, categories and status as text), `amount` in minor units (null where it cannot be read), `time` without
-    a zone (local, or UTC where the log has zones; null where it cannot be read), `time_given`, `time_read` and
-    `outside` of the window.
+    Ids (regions, categories and status as text, which may be empty), `amount` in minor units (null where it cannot be
+    read), `time` without a zone (local, or UTC where the log has zones; null where it cannot be read), `time_given`,
+    `time_read` and `outside` of the window.
     """
     texts = {"origin", "destination", "category", "status", "currency"}
-    out = {
-        role: (text_id if role in texts else identifier)(rows[columns.names[role]])
-        for role in (*KEYS, *LABELS)
-        if role in columns
-    }
+    out = {}
+    for role in (*KEYS, *LABELS):
+        if role in columns:
+            column = rows[columns.names[role]]
+            as_it_is = column.type().is_string()  # what is empty is told by `own_reason`: to rewrite texts takes longer
+            out[role] = column if as_it_is else (text_id if role in texts else identifier)(column)
     if "category" in columns:
-        out["category"] = ibis.coalesce(out["category"], NO_CATEGORY)
+        out["category"] = ibis.coalesce(text_id(out["category"]), NO_CATEGORY)
     out["amount"] = minor_units(rows[columns.names["amount"]], digits)
     given = rows[columns.names["time"]]
     name = PARSED if PARSED in rows.columns else columns.names["time"]
@@ -145,11 +146,14 @@ def own_reason(rows: Table, columns: Columns, keep: Mapping[str, tuple[str, ...]
     missing = ~rows.time_given
     for role in columns.keys:
         missing |= rows[role].isnull()
+        if rows[role].type().is_string():
+            missing |= rows[role] == ""
     cases.append((missing, CODE[NULL_KEY]))
     cases.append((~rows.time_read | rows.amount.isnull(), CODE[UNPARSABLE]))
     cases.append((rows.outside, CODE[OUTSIDE]))
     for role, values in keep.items():
-        cases.append((~ibis.coalesce(rows[role].isin(list(values)), False), CODE[STATUS]))
+        wanted = [value for value in values if value]  # an empty text is none
+        cases.append((~ibis.coalesce(rows[role].isin(wanted), False), CODE[STATUS]))
     cases.append((rows.amount == 0, CODE[ZERO]))
     return ibis.cases(*cases, else_=KEPT).cast("int8")
 

@@ -164,6 +164,19 @@ class Spark:
         """A hash of two values of any types."""
         return _hash(first, second)
 
+    def repeated(self, name: str, hashes: Table, rows: int) -> Table | None:
+        """Keep the hashes that occur more than once, as `Engine` says; grouping them is the cluster's."""
+        del rows
+        column = hashes.columns[0]
+        counted = hashes.group_by(column).agg(rows=hashes.count())
+        found = self.keep(name, counted.filter(counted.rows > 1).select(column))
+        return found if self.one(found.agg(rows=found.count()))["rows"] else None
+
+    def in_order(self, integers: Any) -> Value:
+        """The integers of a group in a list from the smallest to the largest."""
+        ordered: Value = integers.collect().sort()
+        return ordered
+
     def memory(self, name: str, table: pa.Table) -> Table:
         """A small table of ours."""
         with translated():
@@ -174,11 +187,16 @@ class Spark:
         with translated():
             return self._view(name, self._frame(rows))
 
-    def plan(self, rows: Table) -> Plan:
-        """Translate an expression once."""
-        return Plan(sql=self.connection.compile(rows), schema=rows.schema().to_pyarrow())
+    def plan(self, parts: Mapping[str, Table]) -> Plan:
+        """Translate each expression once."""
+        schemas = {name: rows.schema().to_pyarrow() for name, rows in parts.items()}
+        return Plan(sql=tuple(self.connection.compile(rows) for rows in parts.values()), schemas=schemas)
 
-    def keep(self, name: str, rows: Table | Plan) -> Table:
+    def share(self, name: str, rows: Table) -> Table:
+        """Rows that several expressions read, kept for them."""
+        return self.keep(name, rows)
+
+    def keep(self, name: str, rows: Table) -> Table:
         """Evaluate an expression once and keep its rows, in memory and on the workers' disks."""
         with translated():
             frame = self._frame(rows)
@@ -194,19 +212,25 @@ class Spark:
         tables = [rows for _, rows in parts]
         return self.name(name, tables[0] if len(tables) == 1 else ibis.union(*tables))
 
-    def fetch(self, rows: Table | Plan) -> pa.Table:
+    def fetch(self, rows: Table) -> pa.Table:
         """Evaluate an expression whose rows may leave the engine."""
-        plan = rows if isinstance(rows, Plan) else self.plan(rows)
+        return self.fetch_all(self.plan({"rows": rows}))["rows"]
+
+    def fetch_all(self, plan: Plan) -> dict[str, pa.Table]:
+        """Evaluate the expressions of a plan one after the other."""
         with translated():
-            return self.session.sql(plan.sql).toArrow().cast(plan.schema)
+            return {
+                name: self.session.sql(sql).toArrow().cast(schema)
+                for sql, (name, schema) in zip(plan.sql, plan.schemas.items(), strict=True)
+            }
 
     def one(self, aggregates: Table) -> Mapping[str, Any]:
         """Evaluate an expression of one row."""
         row: Mapping[str, Any] = self.fetch(aggregates).to_pylist()[0]
         return row
 
-    def _frame(self, rows: Table | Plan) -> Any:
-        return self.session.sql(rows.sql if isinstance(rows, Plan) else self.connection.compile(rows))
+    def _frame(self, rows: Table) -> Any:
+        return self.session.sql(self.connection.compile(rows))
 
     def _view(self, name: str, frame: Any) -> Table:
         frame.createOrReplaceTempView(name)

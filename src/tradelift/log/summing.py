@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 
 from tradelift.errors import DataError
 from tradelift.log.cells import published
-from tradelift.log.contract import KEPT, REASONS, Columns
+from tradelift.log.contract import REASONS, Columns
 from tradelift.log.duplicates import find_duplicates, marks
 from tradelift.log.engine import Engine, EngineError
 from tradelift.log.files import LogFile
@@ -94,7 +94,8 @@ def sum_log(
         rounding=spec.concentration.rounding,
         width=len(ids) + 1,
     )
-    found = find_duplicates(engine, source.all, columns, partial(by_role, columns=columns, rules=rules, raw=True))
+    roles = partial(by_role, columns=columns, rules=rules, raw=True)
+    found = find_duplicates(engine, source.all, columns, roles, source.rows)
     edges = [start for start, _ in bounds[1:]] if engine.at_once else []
     sorter = Sorter(engine, columns, rules, found, places, edges)
     known = files[0].database is None or files[0].database.file is not None  # what a server holds has no hash
@@ -238,8 +239,6 @@ def _places(source: Source, regions: Regions | None) -> tuple[list[str], Table]:
 def _count(account: dict[str, tuple[int, int]], reasons: pa.Table) -> None:
     """Add a period's rows and money to those of the periods before it."""
     for row in reasons.to_pylist():
-        if row["reason"] == KEPT:
-            continue
         reason = REASONS[row["reason"]]
         rows, amount = account.get(reason, (0, 0))
         account[reason] = (rows + row["rows"], amount + int(row["amount"]))
