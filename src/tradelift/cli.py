@@ -231,7 +231,8 @@ def package(
     if not quiet:
         for line in packed.lines():
             say(line)
-    answer(as_json, {"file": str(to), "files": len(packed.names), "disclosure": disclosure}, to)
+    outputs = None if packed.outputs is None else packed.outputs.record()
+    answer(as_json, {"file": str(to), "files": len(packed.names), "disclosure": disclosure, "outputs": outputs}, to)
 
 
 @app.command()

@@ -71,12 +71,22 @@ def test_the_manifest_says_which_months_were_summed(tmp_path):
     write_template(tmp_path / "mine")
     study = tl.read_study(tmp_path / "mine" / "study.yaml")
     months = [f"2017-{month:02d}" for month in range(1, 7)]
-    panels = []
+    panels, inodes = [], []
     for expected in ({"recalled": [], "summed": months}, {"recalled": months, "summed": []}):
         build_panel(study, tmp_path / "out")
         assert json.loads((tmp_path / "out" / "manifest.json").read_text())["periods"] == expected
         panels.append({p.name: p.read_bytes() for p in (tmp_path / "out" / "panel").iterdir()})
+        inodes.append({p.name: p.stat().st_ino for p in (tmp_path / "out" / "panel").iterdir()})
     assert panels[0] == panels[1]
+    assert inodes[0] == inodes[1]
+    # more lines in a month: its file is written anew, and no other
+    log = tmp_path / "mine" / "transactions.csv"
+    header, *lines = log.read_text().splitlines()
+    more = [line.replace(",o", ",o9", 1) for line in lines if line.startswith("2017-06")]
+    log.write_text("\n".join([header, *lines, *more, ""]))
+    build_panel(study, tmp_path / "out")
+    after = {p.name: p.stat().st_ino for p in (tmp_path / "out" / "panel").iterdir()}
+    assert {name for name in after if after[name] != inodes[0][name]} == {"2017-06.parquet"}
 
 
 def test_scratch_of_killed_processes_is_removed_and_that_of_others_stays(tmp_path, monkeypatch):
