@@ -29,7 +29,7 @@ def shown(panel, results):
 
 def test_the_curve_is_planned_for_no_distance_term_and_two(panel):
     tasks = BANDWIDTH.plan(about(), panel)
-    curve = {k: t for k, t in tasks.items() if "both" in k and "beyond" not in k}
+    curve = {k: t for k, t in tasks.items() if k.startswith("log(trade), OLS, both,") and "beyond" not in k}
     assert list(curve) == [f"log(trade), OLS, both, {km:g} km{term}" for term in ("", ", d", ", d2") for km in GRID]
     assert curve["log(trade), OLS, both, 700 km, d"] == tl.SpatialRD(
         family="gaussian", bandwidth_km=700.0, distance_terms=["d"]
@@ -74,7 +74,7 @@ def test_reuse_is_how_many_groups_a_control_stands_in(panel, shown):
 
 
 def test_the_figure_is_a_curve_for_each_direction_and_term(panel, shown, results):
-    (figure,) = shown.figures
+    figure = shown.figures[0]
     assert isinstance(figure, CurveFigure)
     assert len(figure.points) == 27
     assert figure.mark == KM
@@ -137,3 +137,41 @@ def test_what_could_not_be_estimated_is_blank(panel, results):
     assert all(r["estimate"] is None and r["groups"] is None for r in rows)
     assert all(p.x > 400 for p in shown.figures[0].points)
     assert BANDWIDTH.show(about(), panel, {}).tables == ()
+
+
+def test_every_other_outcome_has_its_curve(panel, shown, results):
+    tasks = BANDWIDTH.plan(about(), panel)
+    assert tasks["deals, PPML, west->east, 700 km"] == tl.SpatialRD(
+        outcome="deals", family="poisson", bandwidth_km=700.0, direction="west->east"
+    )
+    assert not any("PPML" in key and ("km, d" in key or "beyond" in key) for key in tasks)
+    _, flows, ratios = shown.figures
+    assert [f.name for f in shown.figures] == ["bandwidth", "bandwidth_flows", "bandwidth_ratios"]
+    assert {p.row for p in flows.points} == {"Trade, PPML", "ln(Deals), OLS", "Deals, PPML"}
+    assert {p.row for p in ratios.points} == {"Seller conc. (%), OLS"}
+    assert all(f.choice == "Bandwidth" and f.mark == KM for f in shown.figures)
+    for figure, row, key, frame, column in (
+        (flows, "Deals, PPML", "deals, PPML", "percent", "percent"),
+        (ratios, "Seller conc. (%), OLS", "seller_concentration, OLS", "tidy", "estimate"),
+    ):
+        (point,) = [p for p in figure.points if (p.row, p.column, p.x) == (row, "east->west", 400.0)]
+        found = numbers(getattr(results[f"{key}, east->west, 400 km"], frame)(), "partner")
+        assert (point.value, point.low, point.high) == (found[column], found["conf_low"], found["conf_high"])
+        assert dict(point.facts)["95% interval"].count(" to ") == 1
+    rows = list(shown.tables[1].records())
+    assert len(rows) == 4 * 3 * 3
+    for row in rows:
+        estimate = results[f"{row['outcome']}, {row['estimator']}, {row['direction']}, {row['bandwidth_km']:g} km"]
+        assert row["estimate"] == numbers(estimate.tidy(), "partner")["estimate"]
+        assert row["groups"] == estimate.diagnostics.identification.groups
+    low, high = (f(numbers(results[f"deals, PPML, both, {km:g} km"].percent(), "partner")["percent"] for km in GRID)
+                 for f in (min, max))  # fmt: skip
+    said = f"Deals, PPML, over the same bandwidths without a distance term: both directions {low:.1f} to {high:.1f}%"
+    assert any(s.startswith(said.replace("-", "\N{MINUS SIGN}")) for s in shown.sentences)
+
+
+def test_without_other_outcomes_nothing_is_said_of_them(panel, results):
+    alone = {key: x for key, x in results.items() if key.startswith("log(trade)")}
+    shown = BANDWIDTH.show(about(), panel, alone)
+    assert len(shown.figures) == len(shown.tables) == 1
+    assert not any("over the same bandwidths" in s for s in shown.sentences)

@@ -161,6 +161,22 @@ def test_names_from_users_stay_text(browser, report, figure):
         assert CHINESE in found.page.locator("#choose-map").inner_text()
 
 
+def test_every_outcome_has_a_slider_with_its_own_numbers(browser, report):
+    with (report / "tables" / "bandwidth_outcomes.csv").open(encoding="utf-8", newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["direction"] == "both" and float(r["bandwidth_km"]) == 150]
+    assert {(r["outcome"], r["estimator"]) for r in rows} >= {("trade", "PPML"), ("log(deals)", "OLS")}
+    with opened(browser, report / "report.html") as found:
+        for row in rows:
+            name = "flows" if row["percent"] else "ratios"
+            box = found.page.locator("figure", has=found.page.locator(f"#along-bandwidth_{name}"))
+            own = [r for r in rows if bool(r["percent"]) == bool(row["percent"])]
+            box.locator("select").select_option(index=3 * own.index(row))  # three directions each
+            said = dict(zip(box.locator("dt").all_inner_texts(), box.locator("dd").all_inner_texts(), strict=True))
+            value, digits, unit = (row["percent"], 1, "%") if row["percent"] else (row["estimate"], 3, "")
+            assert said["Difference"].removeprefix("+") == number(float(value), digits) + unit
+            assert said["Partner pairs with near pairs"].split(",")[0] == row["groups"]
+
+
 @SIZES
 def test_the_slider_says_what_the_table_of_bandwidths_has(browser, report, size):
     with (report / "tables" / "bandwidth.csv").open(encoding="utf-8", newline="") as file:

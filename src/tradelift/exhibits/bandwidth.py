@@ -1,14 +1,15 @@
-"""Spatial RD over bandwidths, with and without terms in distance, and without the nearest controls."""
+"""Spatial RD of every outcome over bandwidths; of the leading one with distance terms and beyond near controls, too."""
 
 from collections.abc import Iterator, Mapping
 
 from tradelift.designs import Correlogram, Finding, SpatialRD, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.about import about_column
+from tradelift.exhibits.bandwidth_outcomes import Curves, outcome_figures, outcome_sentences, outcome_table
 from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import Model, models
-from tradelift.exhibits.labels import direction_label, label, panel_title, plain, signed
+from tradelift.exhibits.labels import direction_label, label, panel_title, plain
 from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Shown, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
@@ -22,6 +23,7 @@ from tradelift.exhibits.spatial import (
     rd_design,
     size_of,
 )
+from tradelift.exhibits.spatial_curves import MARKED, facts, range_of
 from tradelift.exhibits.spatial_rd import RESIDUALS, residuals
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -34,11 +36,10 @@ SUPPORT = (
     "Lost: partner pairs without a group. Controls: near pairs a group; reuse: in how many groups a near pair stands, "
     "on average. Effective: as many partner pairs of equal weight would say as much."
 )
-MARKED = "The vertical line marks the study's bandwidth; bands that leave a panel go on beyond it."
 
 
 def plan(study: Study, panel: Panel) -> dict[str, Task]:
-    """Plan the leading model over the grid, with each distance term and without one, and beyond a hole."""
+    """Plan every model over the grid; the leading one with each distance term, too, and beyond a hole."""
     lead = leading(models(study, panel))
     if lead is None:
         return {}
@@ -52,6 +53,12 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
         _donut_key(lead, direction, km): rd_design(study, lead, direction, donut_km=km)
         for direction in panel.directions
         for km in _donuts(study)
+    }
+    tasks |= {
+        _key(model, direction, km, NONE): _design(study, model, direction, km, NONE)
+        for model in models(study, panel)
+        for direction in panel.directions
+        for km in _grid(study)
     }
     return tasks | {f"{lead.outcome}, {RESIDUALS}": residuals(study, lead)}
 
@@ -85,15 +92,28 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     if lead is None or not found:
         return Shown()
     residual = results.get(f"{lead.outcome}, {RESIDUALS}")
+    others = _others(study, panel, lead, found)
     return Shown(
-        tables=(_table(study, panel, lead, found),),
-        figures=tuple(_figures(study, panel, lead, found)),
+        tables=(_table(study, panel, lead, found), *([outcome_table(others)] if others.found else [])),
+        figures=(*_figures(study, panel, lead, found), *outcome_figures(others)),
         sentences=(
             *_sentences(study, panel, lead, found),
+            *outcome_sentences(others),
             *([residual.sentence] if isinstance(residual, Correlogram) else []),
         ),
         finding=_finding(study, panel, lead, found),
     )
+
+
+def _others(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Curves:
+    """The other models over the grid."""
+    curves = {
+        (model, direction): _curve(study, model, direction, NONE, found)
+        for model in models(study, panel)
+        for direction in panel.directions
+        if model != lead
+    }
+    return Curves(study=study, panel=panel, found={key: curve for key, curve in curves.items() if curve})
 
 
 def _curve(
@@ -176,14 +196,14 @@ def _figures(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estima
                         value=size.value,
                         low=low,
                         high=high,
-                        facts=tuple(_facts(estimate)),
+                        facts=tuple(facts(estimate)),
                     )
                 )
     if not points:
         return
     unit = size_of(next(iter(found.values()))).unit
     said = [
-        f"{panel_title(panel, direction)}, {TERMS[term]}: {_range(curve)}"
+        f"{panel_title(panel, direction)}, {TERMS[term]}: {range_of(curve)}"
         for direction in panel.directions
         for term in TERMS
         if (curve := _curve(study, lead, direction, term, found))
@@ -203,34 +223,10 @@ def _figures(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estima
     )
 
 
-def _facts(estimate: Estimate) -> Iterator[tuple[str, str]]:
-    """The estimate in words, with what it rests on."""
-    size = size_of(estimate)
-    digits = 1 if size.unit else 3
-    yield "Difference", f"{signed(size.value, digits)}{size.unit}"
-    interval = f"{plain(size.low, digits)} to {plain(size.high, digits)}{size.unit}"
-    yield "95% interval", interval if size.is_known else "its error is not known"
-    about = estimate.diagnostics.identification
-    if about is not None:
-        lost = sum(about.lost_groups.values())
-        yield "Partner pairs with near pairs", f"{about.groups:,}{f', {lost:,} without' if lost else ''}"
-        yield "Near pairs for each, on average", plain(about.controls)
-        yield "They say as much as so many of equal weight", plain(about.effective_partners)
-
-
-def _range(curve: Mapping[float, Estimate]) -> str:
-    sizes = {km: size_of(e) for km, e in curve.items()}
-    low, high = min(s.value for s in sizes.values()), max(s.value for s in sizes.values())
-    unit = next(iter(sizes.values())).unit
-    if len(sizes) == 1:
-        return f"{plain(low)}{unit}"
-    return f"{plain(low)} to {plain(high)}{unit}"
-
-
 def _finding(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> str:
     """The range of the estimates over bandwidths without a distance term, by direction."""
     curves = {d: _curve(study, lead, d, NONE, found) for d in panel.directions}
-    said = {d: _range(curve) for d, curve in curves.items() if curve}
+    said = {d: range_of(curve) for d, curve in curves.items() if curve}
     grid = _grid(study)
     if not said or len(grid) < 2:
         return ""
@@ -242,7 +238,7 @@ def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Esti
     grid = _grid(study)
     for direction in panel.directions:
         curves = {term: _curve(study, lead, direction, term, found) for term in TERMS}
-        said = [f"{_range(curve)} with {TERMS[term]}" for term, curve in curves.items() if curve]
+        said = [f"{range_of(curve)} with {TERMS[term]}" for term, curve in curves.items() if curve]
         if said:
             yield (
                 f"Over {grid[0]:g} to {grid[-1]:g} km, {model_label(study, panel, lead)}, "

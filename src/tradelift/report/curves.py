@@ -1,6 +1,7 @@
 """Estimates along a choice as small panels with the same axes."""
 
 import json
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from tradelift.exhibits import CurveFigure
 from tradelift.report.svg import BLUE, CONFIG, INK, MUTED
 
 WIDTH, HEIGHT = 262, 128
+LETTERS = 18  # of a line beside a panel
 OUTLYING = 1.25  # of most intervals' width: an end farther than this beyond all estimates is cut off
 
 
@@ -72,7 +74,7 @@ def _panel(figure: CurveFigure, row: str, column: str, *, first: bool, top: bool
     )
     y = alt.Y(
         "value:Q",
-        title=figure.words.get(row, row) if first else None,
+        title=wrap(figure.words.get(row, row), LETTERS) if first else None,
         scale=alt.Scale(domain=list(limits(figure)), nice=False, clamp=False),
         axis=alt.Axis(labels=first, ticks=first, tickCount=5, labelBound=True, titleFontWeight="bold"),
     )
