@@ -12,6 +12,7 @@ import pytest
 import tradelift as tl
 from tests.pipeline.studies import STUDY, write_study
 from tradelift.pipeline.packaging import package, replicate, requirements
+from tradelift.pipeline.packaging.readme import _minutes
 from tradelift.study import write_template
 
 SECTIONS = [
@@ -194,3 +195,8 @@ def test_versions_are_those_of_the_run(of_flows):
     manifest["packages"]["numpy"] = "1.0"
     with pytest.raises(tl.DataError, match=r"numpy 1\.0 then, .* now"):
         requirements.requirements(manifest)
+
+
+def test_the_time_of_a_run_is_said_in_words():
+    said = [_minutes(seconds) for seconds in (12, 59.9, 60, 89, 91, 3 * 60, 100_000)]
+    assert said == [*["less than a minute"] * 2, *["about a minute"] * 2, "2 minutes", "3 minutes", "1,667 minutes"]

@@ -24,7 +24,7 @@ def readme(contents: Contents) -> str:
         python=manifest["python"],
         seed=manifest["seed"],
         written=f", engine {manifest['engine']}",
-        minutes="less than a minute" if seconds < 60 else f"{seconds / 60:.0f} minutes",
+        minutes=_minutes(seconds),
         reach=_reach(contents),
         availability="\n".join(_availability(contents)),
         disclosure="\n".join(_disclosure(contents)),
@@ -40,6 +40,14 @@ def readme(contents: Contents) -> str:
         place=_place(contents),
         exhibits="\n".join(_exhibits(contents)),
     )
+
+
+def _minutes(seconds: float) -> str:
+    """How long a run took, in words."""
+    whole = round(seconds / 60)
+    if seconds < 60:
+        return "less than a minute"
+    return "about a minute" if whole == 1 else f"{whole:,} minutes"
 
 
 def _reach(contents: Contents) -> str:
