@@ -46,7 +46,8 @@ def render(chart: Any, *, name: str, title: str, description: str) -> str:
     """
     import vl_convert
 
-    return label(isolate(vl_convert.vegalite_to_svg(chart.to_json()), name), name, title, description)
+    specification = chart.to_json(validate=False)  # the tests validate one chart of each kind
+    return label(isolate(vl_convert.vegalite_to_svg(specification), name), name, title, description)
 
 
 def isolate(svg: str, name: str) -> str:

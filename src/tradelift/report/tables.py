@@ -46,9 +46,11 @@ def table_html(table: Table) -> str:
 
 def element(cells: "pd.DataFrame", name: str, caption: str, *, classes: str, head: str = "") -> str:
     """Render a frame of text as a table element that can scroll, and nothing else of what Great Tables makes."""
+    import pandas as pd
     from maketables import MTable
 
-    html = str(MTable(cells).make(type="gt").as_raw_html())
+    with pd.option_context("mode.string_storage", "python"):  # Great Tables sets cell by cell, Arrow copies
+        html = str(MTable(cells).make(type="gt").as_raw_html())
     start, stop = html.index("<table"), html.index("</table>") + len("</table>")
     table = _isolate(STYLE.sub("", html[start:stop]), f"tab-{name}")
     table = re.sub(r"<tfoot.*?</tfoot>", "", table, flags=re.DOTALL).replace("></th>", f">{escape(head)}</th>", 1)
