@@ -125,6 +125,26 @@ def test_the_curve_grows_from_the_choice_and_keeps_nobody_waiting(opened):
     assert not fresh.extend(choose(fresh, GRAVITY))
 
 
+@pytest.mark.parametrize("design", [GRAVITY, SPATIAL_RD])
+def test_what_may_be_chosen_next_is_prepared(opened, monkeypatch, design):
+    _, panel, page = opened
+    fresh = Page(Session(page.session.study, panel))
+    choice = choose(fresh, design, km=900.0)
+    count = 0
+    while fresh.prepare(choice):
+        count += 1
+    known = fresh.session.choices
+    pairs = len(known.models) * len(known.directions)
+    assert count == pairs * (2 if design == GRAVITY else 3)  # each with its course, or at three bandwidths
+    monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *_: pytest.fail("estimated again"))
+    monkeypatch.setattr(tl.Gravity, "estimate", lambda *_: pytest.fail("estimated again"))
+    for outcome in ("log(trade)", "trade", "deals"):
+        other = choose(fresh, design, outcome, "east->west", vcov="pair")
+        assert "95% interval" in fresh.answer(other)
+        assert fresh.is_whole(other)
+        assert fresh.curve(other).startswith("<svg")
+
+
 def test_the_curve_of_gravity_is_its_course_over_time(opened):
     _, panel, page = opened
     choice = choose(page, GRAVITY, "log(deals)", "west->east", vcov="two-way")

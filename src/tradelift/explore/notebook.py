@@ -77,6 +77,8 @@ def _(choice, mo, page, time):
             if time.monotonic() - shown > 0.5 or page.is_whole(choice):
                 show()
                 shown = time.monotonic()
+        while not mo.current_thread().should_exit and page.prepare(choice):
+            pass  # while the user looks at this choice, the next ones are estimated
 
     show()
     mo.Thread(target=follow, daemon=True).start()

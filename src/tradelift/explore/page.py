@@ -124,6 +124,10 @@ class Page:
         """Estimate one more point of the curve; False where none is left."""
         return self.session.extend(choice)
 
+    def prepare(self, choice: Choice) -> bool:
+        """Estimate one more of what may be chosen next; False where all is known."""
+        return self.session.prepare(choice)
+
 
 @cache
 def _taken(place: Path) -> Page:

@@ -3,6 +3,7 @@
 import pickle
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from tradelift.designs import Task, task_json
@@ -98,6 +99,23 @@ class Session:
             return False
         with suppress(DesignError, ConvergenceError):
             self.estimate(choice.at(km))
+        return True
+
+    def prepare(self, choice: Choice) -> bool:
+        """Estimate what may be chosen next, an outcome or a direction, with its curve; False where all is known."""
+        others = [
+            replace(choice, model=model, direction=direction)
+            for model in self.choices.models.values()
+            for direction in self.choices.directions.values()
+        ]
+        tasks: list[Task | None] = [design_of(self.study, other) for other in others]
+        tasks += [course_of(self.study, self.panel, o) for o in others] if choice.design == GRAVITY else []
+        tasks += [design_of(self.study, other.at(km)) for other in others for km in self._grid(choice)]
+        task = next((task for task in tasks if task is not None and task_json(task) not in self._found), None)
+        if task is None:
+            return False
+        with suppress(DesignError, ConvergenceError):
+            self._recall(task)
         return True
 
     def _grid(self, choice: Choice) -> list[float]:
