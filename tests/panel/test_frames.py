@@ -140,3 +140,22 @@ def test_values_that_are_no_text_are_refused(values):
         as_text(pa.chunked_array([values]))
     with pytest.raises(DataError, match=r"column 'x' is of type .*, which is neither a number nor text"):
         numbers_or_text(pa.chunked_array([values]), "x", "The flows")
+
+
+@pytest.mark.parametrize(
+    ("values", "limit"),
+    [
+        (pa.array([2**53 + 1, None]), r"2\^53, the largest beside missing values"),
+        (pa.array([2**64 - 1], pa.uint64()), r"2\^63"),
+    ],
+)
+def test_whole_numbers_that_no_number_holds_exactly_are_refused(values, limit):
+    with pytest.raises(DataError, match=rf"The flows: column 'x' holds whole numbers beyond {limit}"):
+        numbers_or_text(pa.chunked_array([values]), "x", "The flows")
+
+
+def test_whole_numbers_stay_exact():
+    assert numbers_or_text(pa.chunked_array([pa.array([2**53 + 1])]), "x", "The flows").tolist() == [2**53 + 1]
+    found = numbers_or_text(pa.chunked_array([pa.array([2**53, None])]), "x", "The flows")
+    assert found[0] == 2**53
+    assert np.isnan(found[1])

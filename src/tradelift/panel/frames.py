@@ -229,9 +229,15 @@ def numbers_or_text(column: pa.ChunkedArray, name: str, what: str) -> Array:
     kind = column.type
     if pa.types.is_boolean(kind):
         return np.asarray(column.cast(pa.int8()).cast(pa.float64()).to_numpy())
-    if pa.types.is_integer(kind) and not column.null_count:
-        return np.asarray(column.cast(pa.int64()).to_numpy())
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_integer(kind):
+        wanted = pa.float64() if column.null_count else pa.int64()
+        try:
+            return np.asarray(column.cast(wanted).to_numpy())
+        except pa.ArrowInvalid:
+            limit = "2^53, the largest beside missing values" if column.null_count else "2^63"
+            msg = f"{what}: column '{name}' holds whole numbers beyond {limit}; give them in a larger unit, or as text."
+            raise DataError(msg) from None
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return np.asarray(column.cast(pa.float64()).to_numpy())
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
