@@ -53,7 +53,7 @@ def estimate_parts(panel: Panel, design: Comparing) -> Estimate:
     ConvergenceError
         If PPML does not converge.
     """
-    _refuse(design)
+    refuse_refits(design)
     first = _first(panel, design)
     _refuse_effects(panel, first)
     problem = StreamedProblem(
@@ -66,7 +66,7 @@ def estimate_parts(panel: Panel, design: Comparing) -> Estimate:
     return settle(fit_streamed(problem), replace(first, exclusions={}), design)
 
 
-def _refuse(design: Comparing) -> None:
+def refuse_refits(design: Comparing) -> None:
     """Refuse covariances for which the sums by pair are not enough."""
     if not isinstance(design.vcov, str):
         columns = " and ".join(f"'{name}'" for name in design.vcov)
