@@ -10,8 +10,8 @@ from tradelift.designs.advantage import balassa
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.careful import careful
 from tradelift.exhibits.category_tables import slope_on
-from tradelift.exhibits.headline import numbers
-from tradelift.exhibits.labels import signed
+from tradelift.exhibits.headline import numbers, percent
+from tradelift.exhibits.labels import plain, signed
 from tradelift.inference import Parted, joint_test, simultaneous
 from tradelift.panel.goods import goods_panel
 
@@ -125,12 +125,12 @@ def test_it_is_absent_without_categories():
 def test_the_title_sets_priority_categories_beside_the_others(shown):
     wanted = {"grouping": "priority", "direction": "both", "design": "spatial RD"}
     one, other, gap = (r for r in shown.tables[2].records() if wanted.items() <= r.items())
-    start = (
-        f"Priority categories {signed(one['percent'])}%, others {signed(other['percent'])}% (both ways; difference p"
-    )
-    assert shown.finding.startswith(start)
+    spans = ["{} to {}%".format(*(plain(percent(r[k])) for k in ("conf_low", "conf_high"))) for r in (one, other)]
     assert gap["p_value"] < 0.001
-    assert shown.finding.endswith("< 0.001)")
+    assert shown.finding == (
+        f"Priority categories {signed(one['percent'])}% ({spans[0]}), others {signed(other['percent'])}% ({spans[1]}); "
+        f"both ways; difference p < 0.001"
+    )
 
 
 def test_without_priorities_the_title_says_the_largest_effect(panel, found):

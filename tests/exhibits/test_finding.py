@@ -5,6 +5,7 @@ import pytest
 from tests.exhibits.small import one_side, show_all, study, two_sides
 from tradelift.exhibits import EXHIBITS
 from tradelift.exhibits.finding import LINK, by_way, compared, fitting, more, span, told, way
+from tradelift.exhibits.headline import percent
 from tradelift.exhibits.labels import plain
 from tradelift.exhibits.shown import LONGEST_FINDING
 from tradelift.exhibits.size import Size
@@ -137,16 +138,18 @@ def test_titles_hold_the_ranges_of_their_tables(shown):
 
 
 def test_titles_hold_the_estimates_of_their_tables(shown):
-    nearest = rows(shown, "matching", direction="both", matches="1 nearest", outcome="log(trade)")[0]
-    assert f"trade {plain(nearest['percent'])}% more than the nearest pairs" in shown["matching"].finding
+    # one of two directions is clear of 0, so that the title names both, whom with where there is room
+    nearest = rows(shown, "matching", direction="east->west", matches="1 nearest", outcome="log(trade)")[0]
+    assert shown["matching"].finding.startswith(f"Partners trade {plain(nearest['percent'])}% more from east to west; ")
     for d in ("east->west", "west->east"):
         own = rows(shown, "spatial_rd_beside", direction=d, outcome="log(trade)", comparison="rd")[0]
         assert f"{plain(own['percent'])}% more" in shown["spatial_rd"].finding
     money = rows(shown, "magnitude", direction="both", method="Spatial RD, OLS")[0]
     assert f"comes to {plain(money['estimate'] / 1e3)} thousand CNY" in shown["magnitude"].finding
     before, after, change = rows(shown, "dynamics_breaks", direction="both", design="spatial RD", estimator="OLS")
-    ends = f"is {plain(before['percent'])}% before and {plain(after['percent'])}% after"
-    said = f"{ends} (p = {plain(change['p_value'], 3)})"
+    spans = ["({} to {}%)".format(*(plain(percent(r[k])) for k in ("conf_low", "conf_high"))) for r in (before, after)]
+    ends = f"is {plain(before['percent'])}% {spans[0]} before and {plain(after['percent'])}% {spans[1]} after"
+    said = f"{ends} (both ways; change p = {plain(change['p_value'], 3)})"
     assert said in shown["dynamics"].finding
     robust = rows(shown, "sensitivity", direction="both", design="Spatial RD")[0]
     assert f"{plain(robust['robustness_value'])}% (spatial RD)" in shown["sensitivity"].finding

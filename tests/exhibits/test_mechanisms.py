@@ -306,10 +306,35 @@ def test_titles_say_the_effect_with_the_mediator_held(shown):
         assert ("not told from 0" in shown[name].finding) == (not clear)
 
 
-def test_titles_of_spending_and_flights_stand_with_their_intervals(shown):
-    row = next(r for r in shown["spending"].tables[0].records() if r["direction"] == "both" and r["estimator"] == "OLS")
-    assert f"in December by {signed(100 * np.expm1(row['december']))}% (" in shown["spending"].finding
-    assert f"New Year by {signed(100 * np.expm1(row['new_year']))}% (" in shown["spending"].finding
+def test_titles_of_spending_and_flights_stand_with_their_intervals(panel, found, shown):
+    e = found["spending"]["spatial RD, log(trade), OLS, both"]
+    ends = [
+        "{} to {}%".format(
+            *(plain(float(e.percent().set_index("term").loc[term, k])) for k in ("conf_low", "conf_high"))
+        )
+        for term in MONTHS
+    ]
+    title = f"No difference is seen in December ({ends[0]}) or at Chinese New Year ({ends[1]})"
+    assert e.wald(MONTHS).p_value >= 0.05
+    assert shown["spending"].finding == title
+
+    def moved(key, *, by):
+        x = found["spending"][key]
+        at = [x.terms.index(term) for term in MONTHS]
+        far = x.coefficients.copy()
+        far[at] = by * x.std_errors[at]
+        return {key: replace(x, coefficients=far)}
+
+    clear = found["spending"] | moved("spatial RD, log(trade), OLS, both", by=9)
+    assert e.wald(MONTHS).restrictions == 2
+    finding = EXHIBITS["spending"].show(asked(), panel, clear).finding
+    assert finding.startswith("The effect differs in December by +")
+    other = EXHIBITS["spending"].show(asked(), panel, found["spending"] | moved("spatial RD, trade, PPML, both", by=9))
+    assert other.finding.startswith(f"{title}; by PPML p = 0.0")
+    assert any(
+        s.startswith("By another estimator it differs in these months at the 5% level in Spatial RD by PPML, both")
+        for s in other.sentences
+    )
     row = next(r for r in shown["flights"].tables[0].records() if r["estimator"] == "PPML")
     ends = [plain(100 * np.expm1(row[k])) for k in ("conf_low", "conf_high")]
     assert shown["flights"].finding == f"No effect on flights is seen: the 95% interval is {' to '.join(ends)}%"

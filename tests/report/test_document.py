@@ -13,14 +13,16 @@ from tradelift.report.document import account_table
 from tradelift.report.html import integrity
 
 TABLES = (
-    "balance", "bandwidth", "concentration_bounds", "concentration_ratios", "control_types", "control_types_refused",
+    "balance", "bandwidth", "bandwidth_outcomes", "concentration_bounds", "concentration_ratios", "control_types",
+    "control_types_refused",
     "dynamics_period", "dynamics_quarter", "dynamics_tests", "dynamics_year", "gravity", "gravity_errors",
     "inference_gravity", "inference_spatial_rd", "magnitude", "magnitude_years", "matching", "matching_controls",
     "partner_shares", "partners", "placebo", "rd_alternatives", "sensitivity", "sensitivity_covariates", "spatial_rd",
     "spatial_rd_beside", "spatial_rd_identification", "specifications", "spillovers", "spillovers_money", "summary",
 )  # fmt: skip
 FIGURES = (
-    "balance", "bandwidth", "concentration_ratio", "control_types", "dynamics", "gravity_deals", "gravity_trade",
+    "balance", "bandwidth", "bandwidth_flows", "bandwidth_ratios", "concentration_ratio", "control_types", "dynamics",
+    "gravity_deals", "gravity_trade",
     "inference_gravity", "inference_spatial_rd", "magnitude", "magnitude_years", "map", "matching_deals",
     "matching_trade", "placebo", "rd_alternatives", "sensitivity_gravity", "sensitivity_spatial_rd", "spatial_rd_deals",
     "spatial_rd_trade", "specifications_both", "specifications_east_to_west", "specifications_west_to_east",
@@ -102,7 +104,9 @@ def test_text_of_users_is_escaped(report, page):
     for path in [report / "report.html", *report.glob("tables/*.html"), *report.glob("figures/*.svg")]:
         text = path.read_text(encoding="utf-8")
         assert "alert('x')</script>" not in text
-        assert text.count("<script") == (3 if path.name == "report.html" else 0)  # its own, and the data of two figures
+        assert text.count("<script") == (
+            5 if path.name == "report.html" else 0
+        )  # its own, and the data of four figures
     with (report / "tables" / "partners.csv").open(encoding="utf-8", newline="") as file:
         assert HOSTILE in {row["first_name"] for row in csv.DictReader(file)}
 

@@ -171,8 +171,12 @@ def _finding(
             if d == direction and a.design == lead.design and len(e.treatment) == 2:
                 first, second = sizes(e).values()
                 numbers = [f"{signed(s.value)}{s.unit}" for s in (first, second)]
-                gap = p_words(p_of(difference(e, *e.treatment)))
-                return fitting(f"{one} {numbers[0]}, {other} {numbers[1]} ({where}difference {gap})")
+                spans = [f" ({span(s)})" if s.is_known else "" for s in (first, second)]
+                gap = f"{where}difference {p_words(p_of(difference(e, *e.treatment)))}"
+                return fitting(
+                    f"{one} {numbers[0]}{spans[0]}, {other} {numbers[1]}{spans[1]}; {gap}",
+                    f"{one} {numbers[0]}, {other} {numbers[1]} ({gap})",
+                )
     own = next((e for d, a, e in each if d == direction and a == lead), None)
     if own is None or len(own.treatment) < 2:
         return ""

@@ -8,7 +8,7 @@ from tradelift.designs import Finding, Gravity, Task
 from tradelift.estimate import Estimate
 from tradelift.exhibits.dynamics_tables import Changes, break_table, changes_of, event_table, period_table, trend_table
 from tradelift.exhibits.exhibit import Exhibit
-from tradelift.exhibits.finding import by_way, fitting
+from tradelift.exhibits.finding import fitting, span, way
 from tradelift.exhibits.gravity import PPML
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.leading import leading_notes
@@ -223,18 +223,18 @@ def _finding(
     by_unit: Mapping[str, Sequence[tuple[str, Approach, Estimate]]],
     lead: Approach,
 ) -> str:
-    """The effect before and after the first break, by direction; without one, whether it is the same at all times."""
+    """The effect over all flows before and after the first break; without one, whether it is the same at all times."""
     for name, found in changes.items():
-        said = {}
         for d, a, e in found.around:
             change = found.change.get((a, d))
             if a == lead and change is not None:
-                before, after = sizes(e).values()
-                both = f"{plain(before.value)}{before.unit} before and {plain(after.value)}{after.unit} after"
-                said[d] = f"{both} ({p_words(p_of(change))})"
-        if said:
-            start = f"Around {label(study, panel, name)} the effect is"
-            return fitting(f"{start} {by_way(panel, said)}", f"{start} {next(iter(said.values()))}")
+                around = sizes(e).values()
+                before, after = (
+                    f"{plain(s.value)}{s.unit} ({span(s) if s.is_known else 'its error is not known'})" for s in around
+                )
+                said = f"change {p_words(p_of(change))}"
+                start = f"Around {label(study, panel, name)} the effect is {before} before and {after} after"
+                return fitting(f"{start} ({way(panel, d)}; {said})" if way(panel, d) else "", f"{start} ({said})")
     unit, own = next(reversed(list(by_unit.items())), ("", ()))
     first = next((e for _, a, e in own if a == lead and len(e.treatment) > 1), None)
     if first is None:

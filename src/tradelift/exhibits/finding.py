@@ -88,7 +88,9 @@ def compared(
         return over_all
     first = " and ".join(f"{more(study, panel, column, s)} {way(panel, d)}" for d, s in clear)
     others = [f"{way(panel, d)} no {what} is seen ({span(s)})" for d, s in ways if not s.is_clear]
-    return fitting("; ".join([f"Partners {first} {than}", *others]), over_all)
+    return fitting(
+        "; ".join([f"Partners {first} {than}", *others]), "; ".join([f"Partners {first}", *others]), over_all
+    )
 
 
 def _over_all(study: Study, panel: Panel, column: str, size: Size, than: str, what: str) -> str:

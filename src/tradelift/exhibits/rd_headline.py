@@ -90,7 +90,7 @@ def _facts(
         facts.append(
             Fact(
                 value=f"{signed(size.value)}{size.unit}",
-                label=f"by gravity on all pairs, {direction_label(panel, next(iter(leading)))}, {said}",
+                label=f"by gravity on all pairs, {direction_label(panel, next(iter(leading)))}: an association, {said}",
             )
         )
     about = next(iter(leading.values())).diagnostics.identification

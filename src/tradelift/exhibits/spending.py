@@ -140,8 +140,16 @@ def _finding(panel: Panel, lead: Model, found: Found) -> str:
             december, new_year = (_size(e, term) for term in MONTHS)
             if not (december.is_known and new_year.is_known):
                 return ""
-            said = [f"by {signed(s.value)}{s.unit} ({span(s)})" for s in (december, new_year)]
-            return fitting(f"The effect differs in December {said[0]}, at Chinese New Year {said[1]}")
+            said = [f"{signed(s.value)}{s.unit} ({span(s)})" for s in (december, new_year)]
+            if e.wald(MONTHS).p_value < LEVEL:
+                return fitting(f"The effect differs in December by {said[0]}, at Chinese New Year by {said[1]}")
+            spans = f"in December ({span(december)}) or at Chinese New Year ({span(new_year)})"
+            others = "".join(
+                f"; by {model.estimator} p = {plain(p, 3)}"
+                for (n, model, d), x in found.items()
+                if (n, d) == (name, panel.directions[0]) and model != lead and (p := x.wald(MONTHS).p_value) < LEVEL
+            )
+            return fitting(f"No difference is seen {spans}{others}")
     return ""
 
 
@@ -169,6 +177,13 @@ def _sentences(panel: Panel, lead: Model, found: Found) -> Iterator[str]:
         "If the effect were what public bodies spend at the end of the year or give at Chinese New Year, it would be "
         "larger in these months."
     )
+    others = [
+        f"{DESIGNS[name]} by {model.estimator}, {direction_label(panel, d)} (p {plain(p, 3)})"
+        for (name, model, d), e in found.items()
+        if model != lead and (p := e.wald(MONTHS).p_value) < LEVEL
+    ]
+    if others:
+        yield f"By another estimator it differs in these months at the 5% level in {'; '.join(others)}."
     if differs:
         yield f"It differs in these months at the 5% level in {'; '.join(differs)}; the signs above say which way."
     if alike:
