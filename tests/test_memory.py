@@ -1,9 +1,11 @@
 """What processes share is what was lent, stands in memory once, and leaves nothing behind."""
 
+import importlib
 import os
 import pickle
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from tradelift import memory
 from tradelift.memory import APART, lent, release
 from tradelift.processes import in_processes
 
+NEAR = 0.02  # pages come and go between two questions
 LINUX = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no such memory")
 
 
@@ -86,6 +89,34 @@ def test_freed_memory_goes_back_to_the_system():
 def resident():
     """Bytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@LINUX
+def test_the_sum_that_is_counted_is_the_one_that_the_system_would_give(value, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "scripts"))
+    run_memory = importlib.import_module("run_memory")
+    measured = run_memory.Memory(os.getpid())
+    code = "import sys, pickle; held = pickle.load(sys.stdin.buffer).value(); print(1, flush=True); sys.stdin.buffer.read()"
+    with lent({"array": np.ones(2**22)}) as shared, _taking(code, shared):
+        held = shared.value()
+        counted, n = measured.now()
+        pss = sum(run_memory.fields(f"/proc/{pid}/smaps_rollup")["Pss"] for pid in run_memory.tree(os.getpid()))
+    assert n >= 2
+    assert counted == pytest.approx(pss, rel=NEAR)
+    assert held["array"].nbytes > NEAR * 1e6 * counted  # so that an array that counts twice would be seen
+    assert run_memory.counted(2**30) is None
+
+
+@contextmanager
+def _taking(code, shared):
+    """A process that takes what is lent, until it is told to end."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as process:
+        process.stdin.write(pickle.dumps(shared))
+        process.stdin.flush()
+        assert process.stdout.readline()
+        yield
+        process.stdin.close()
 
 
 def test_new_processes_work_on_large_pages_unless_somebody_says_otherwise(monkeypatch):
