@@ -7,7 +7,7 @@ PSS counts a page that n processes share as one n-th for each, so that the sum i
 The process that the system is asked about waits for the answer, 10 to 20 ms a gigabyte: asked twice a second, that made
 the run slower. Nothing that these processes allocate is shared (each was started anew), so that the sum is their
 anonymous memory, which the system counts all along, and their part of what they share: the program's files, and the
-panel. Only for the latter PSS is asked for, when it can have changed. FOLDER takes the simulated inputs and the results.
+panel. Only for the latter PSS is asked for, when it can have changed. FOLDER takes the simulated inputs and results.
 Linux only.
 """
 
