@@ -97,7 +97,7 @@ LINES = (
             said("memory", rf"whole run \|{ANY}{{2}} \*\*{N}\*\* \|", "a whole run with its processes: {0} MB"),
         ),
         by="`benchmarks/log_to_panel.py`, `scripts/run_memory.py`",
-        short="`tests/log/test_summing.py`, `tests/test_memory.py`",
+        short="`tests/log/test_under_limits.py`, `tests/test_demo.py`, `tests/test_memory.py`",
     ),
     Line(
         shown="disclosure checks against a brute-force oracle",
