@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.linalg import qr
 
 import tradelift as tl
 from tests.covariance.brute_force import Observations, dummies
@@ -18,6 +19,7 @@ from tradelift.inference.derived import derive
 from tradelift.solve import fit
 
 EXACT = {"rtol": 1e-7, "atol": 1e-9}  # the same fit by blocks and by rows
+RANK = 1e-9  # of columns of length one: what others explain is shorter
 PERIODS = 0.05  # of an error by pair: what taking all periods together may change where weights differ by period
 ROUGH = 0.05  # a leverage may be off by, where thirty observations share an effect
 ALIKE = 0.25  # errors of a difference and of a product that it is up to rounding by OLS, and nearly by PPML
@@ -41,6 +43,20 @@ def test_leverage_of_effects_is_the_diagonal_of_the_projection(levels):
     z = np.concatenate([dummies(c[there]) for c in codes], axis=1)
     np.testing.assert_allclose(found[there], hat(mass[there], z), **EXACT)
     assert not found[~there].any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_effects_that_others_explain_whole_have_no_leverage_of_their_own(seed):
+    """As in stacks, where rows of a group share its period and few flows weigh most: rounding is not to count."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 60, 600)
+    codes = [group, 3 * group + rng.integers(0, 3, 600), rng.integers(0, 25, 600)]
+    codes[2][group < 20] = 25 + group[group < 20]  # these stand in one group alone
+    mass = np.exp(rng.normal(scale=4.0, size=600))
+    root = np.sqrt(mass)[:, None] * np.concatenate([dummies(c) for c in codes], axis=1)
+    q, r, _ = qr(root / np.linalg.norm(root, axis=0), mode="economic", pivoting=True)
+    rank = int((np.abs(np.diag(r)) > RANK).sum())
+    np.testing.assert_allclose(leverage(mass, codes), (q[:, :rank] ** 2).sum(axis=1), **EXACT)
 
 
 def test_large_effects_count_one_by_one(monkeypatch):

@@ -106,7 +106,7 @@ def _within(mass: Floats, codes: list[Ints]) -> Floats:
         for b in columns:
             np.add.at(square, (a, b), mass)
     share = joint / total[:, None]
-    inverse = inverse_on_range(square - joint.T @ share)
+    inverse = inverse_on_range(square - joint.T @ share, np.diag(square))
     spread = share @ inverse
     own = (1 / total + np.einsum("gc,gc->g", spread, share))[first]
     own += sum(inverse[a, b] for a in columns for b in columns)

@@ -13,9 +13,19 @@ NULL = 1e-10  # of a variable's own scale: directions below it are not identifie
 ALONE = 1e-8  # of one: what is fitted but for this share is fitted whole
 
 
-def inverse_on_range(matrix: Floats) -> Floats:
-    """Inverse of a positive semi-definite matrix on its range, each variable in its own scale."""
-    scale = np.sqrt(np.diag(matrix).clip(0.0))
+def inverse_on_range(matrix: Floats, variances: Floats | None = None) -> Floats:
+    """
+    Inverse of a positive semi-definite matrix on its range, each variable in its own scale.
+
+    Parameters
+    ----------
+    matrix
+        Shape (K, K).
+    variances
+        The variables' own, where the matrix is net of others, shape (K,): of what these explain whole only rounding is
+        left, which is nothing in the scale of the variable, and all there is in its own.
+    """
+    scale = np.sqrt((np.diag(matrix) if variances is None else variances).clip(0.0))
     scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     values, vectors = np.linalg.eigh(matrix * np.outer(scale, scale))
     kept = values > NULL
