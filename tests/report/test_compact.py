@@ -160,3 +160,26 @@ def test_a_regression_table_keeps_its_spanners():
     assert Cells(small).cells == Cells(whole).cells
     spanner = 'class="gt_column_spanner"'
     assert small.count(spanner) == whole.count(spanner) > 0
+
+
+def test_captions_and_panels_hold_what_stays_in_sight():
+    columns = (Column(name="g", label=""), Column(name="a", label="A"), Column(name="n", label="N", kind="count"))
+    html = table_html(
+        DataTable(name="t", title=HOSTILE, columns=columns, rows=(("p & q", "x", 1),), label="a", group="g")
+    )
+    small = compact_table(html)
+    assert small.count("<caption><span>") == small.count("</span></caption>") == 1
+    assert "<span>p &amp; q</span></th>" in small
+    assert read_cells(small) == read_cells(html)
+
+
+def read_cells(html):
+    """Texts of a table, in order."""
+    texts = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data):
+            texts.append(data.strip())
+
+    Reader().feed(html)
+    return [text for text in texts if text]

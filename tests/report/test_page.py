@@ -161,6 +161,31 @@ def test_names_from_users_stay_text(browser, report, figure):
         assert CHINESE in found.page.locator("#choose-map").inner_text()
 
 
+def test_no_table_is_wider_than_a_desktop_page(browser, report):
+    with opened(browser, report / "report.html") as found:
+        found.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        boxes = found.page.locator(".scroll:has(table)")
+        assert boxes.count() > 30
+        wide = boxes.evaluate_all("all => all.filter(b => b.scrollWidth > b.clientWidth).map(b => b.ariaLabel)")
+        assert wide == []
+
+
+def test_labels_of_rows_stay_in_sight_on_a_phone(browser, report):
+    with opened(browser, report / "report.html", PHONE) as found:
+        found.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        lefts = (
+            "b => [...b.querySelectorAll('caption span, tbody th[scope=row], th[colspan] span')]"
+            ".filter(e => !e.closest('details.table caption')).map(e => e.getBoundingClientRect().left)"
+        )
+        wide = 0
+        for box in found.page.locator(".scroll:has(table.regression), .exhibit > .scroll:has(table)").all():
+            before = box.evaluate(lefts)
+            box.evaluate("b => b.scrollLeft = 40")
+            wide += box.evaluate("b => b.scrollLeft") == 40
+            assert box.evaluate(lefts) == pytest.approx(before, abs=0.5)
+        assert wide > 4
+
+
 def test_every_outcome_has_a_slider_with_its_own_numbers(browser, report):
     with (report / "tables" / "bandwidth_outcomes.csv").open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["direction"] == "both" and float(r["bandwidth_km"]) == 150]

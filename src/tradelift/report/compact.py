@@ -43,7 +43,8 @@ def compact_table(html: str) -> str:
         With one table or more, as `table_html` gives it.
     """
     html = html.replace("<details>", '<details class="rest">').replace('role="region"', 'role="group"')
-    html = PANEL.sub(r"\1<span>\2</span></th>", html)
+    html = PANEL.sub(r"\1<span>\2</span></th>", html)  # what stays in sight where a table scrolls
+    html = html.replace("<caption>", "<caption><span>").replace("</caption>", "</span></caption>")
     html = BLANKS.sub(_tight, NAMED.sub("", GAPS.sub("><", html)))
     return EMPTY.sub(r"<td\1></td>", html)
 
