@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tradelift as tl
+from tests.conftest import PROJECT
 from tests.designs.panels import one_sided, two_sided
 from tests.log.logs import dirty_log, read, split
 from tests.log.test_spark import on_spark
@@ -96,6 +97,16 @@ def test_cells_in_files_give_what_stored_cells_give(engine, tmp_path):
     assert stored.stored
     np.testing.assert_allclose(got.coefficients, want.coefficients, **SAME)
     np.testing.assert_allclose(got.std_errors, want.std_errors, **SAME_ERRORS)
+
+
+def test_code_of_the_page_on_size_runs(tmp_path, monkeypatch, capsys):
+    panel, frame, _ = two_sided()
+    (tmp_path / "cells").mkdir()
+    pq.write_table(cells_of(frame), tmp_path / "cells" / "all.parquet")
+    monkeypatch.chdir(tmp_path)
+    text = (PROJECT / "docs" / "scale.md").read_text(encoding="utf-8")
+    exec(text.split("```python\n")[1].split("```")[0], given(panel))
+    assert str(tl.Gravity().estimate(panel)) in capsys.readouterr().out
 
 
 @on_spark
