@@ -9,6 +9,7 @@ from tests.solve.test_stack import CLOSE, SCORES, as_rows, dummies
 from tradelift.solve import fit, stack_newton, stack_star_newton
 from tradelift.solve.stack import StackProblem, fit_stack
 from tradelift.solve.stack_blocks import cut_blocks
+from tradelift.solve.stack_effects import Factor
 from tradelift.solve.stack_star import star_of
 
 
@@ -140,7 +141,7 @@ def test_a_search_that_overflows_is_given_up_in_silence(steps, monkeypatch):
     want = fit_stack(problem).coefficients
     monkeypatch.setattr(stack_star_newton, "SWEEPS", 0)
     monkeypatch.setattr(stack_star_newton, "FAR", np.inf)
-    spread = stack_star_newton._effects
-    monkeypatch.setattr(stack_star_newton, "_effects", lambda *a: tuple(300 * part for part in spread(*a)))
+    found = Factor.effects
+    monkeypatch.setattr(Factor, "effects", lambda *a: tuple(300 * part for part in found(*a)))
     np.testing.assert_allclose(fit_stack(problem).coefficients, want, rtol=1e-9)  # warnings are errors here
     assert len(steps) == 1

@@ -71,6 +71,26 @@ class Factor:
                 out = self._once(out, *left)
         return out
 
+    def effects(self, values: Floats) -> tuple[Floats, Floats]:
+        """
+        Find the effects that explain most of values.
+
+        Parameters
+        ----------
+        values
+            Shape (K, m).
+
+        Returns
+        -------
+        By level of the first effect, shape (K, G), and by column, shape (K, C).
+        """
+        return self._solve(*self._sums(values * self.weights))
+
+    def _solve(self, first: Floats, columns: Floats) -> tuple[Floats, Floats]:
+        right = columns - self.joint.T @ (first * self.inverse).T
+        effects = np.ascontiguousarray(lapack.dpotrs(self.root, right, lower=1)[0].T)
+        return (first - effects @ self.joint.T) * self.inverse, effects
+
     def _sums(self, weighted: Floats) -> tuple[Floats, Floats]:
         """Sums by level of the first effect, shape (K, G), and by column, shape (C, K)."""
         first = np.add.reduceat(weighted, self.block.starts, axis=1)
@@ -85,9 +105,7 @@ class Factor:
         block = self.block
         if not block.n_columns:
             return np.asarray(values - (first * self.inverse)[:, block.first])
-        right = columns - self.joint.T @ (first * self.inverse).T
-        effects = np.ascontiguousarray(lapack.dpotrs(self.root, right, lower=1)[0].T)
-        own = (first - effects @ self.joint.T) * self.inverse
+        own, effects = self._solve(first, columns)
         out = values - own[:, block.first]
         for codes in block.others:
             out -= effects[:, codes]

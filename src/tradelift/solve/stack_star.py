@@ -157,8 +157,9 @@ class Fitted:
     def of(cls, star: Star, rows: Threads, m: Floats, a: Floats, b: Floats) -> "Fitted":
         """Multiply and sum."""
         a_e, b_w = a[star.e], b[star.w]
-        p, q = rows.right @ b + rows.hub * b_w, rows.left @ a + rows.hub * a_e
-        groups = m * (a_e * p + b_w * (q - rows.hub * a_e))
+        p, others = rows.right @ b + rows.hub * b_w, rows.left @ a
+        q = others + rows.hub * a_e
+        groups = m * (a_e * p + b_w * others)
         left = star.at_e @ (m * p) + rows.left.T @ (m * b_w)
         right = star.at_w @ (m * q) + rows.right.T @ (m * a_e)
         return cls(

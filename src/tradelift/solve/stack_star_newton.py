@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,24 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-STILL = 1e-10  # root mean square step of the index in a period at which the search ends
-EXACT = 1e-13  # of a system's right side that its last solution leaves
-LOOSE = 0.1  # the same, of the first
+STILL = 1e-10  # root mean square step of the index in a period: one more, exact, is the last
 FAR = 5.0  # a root mean square step after which the search is lost
-ROUGH = 1e-2  # what may be left of what the effects explain of regressors: it turns steps of the coefficients a little
-NEGLIGIBLE = 1e-11  # root mean square error of the index that a solution may leave in a period
 MOST_STEPS = 30
 MOST_TURNS = 150  # of conjugate gradients
 SWEEPS = 6  # of proportional fitting, from all periods together to each
+
+
+class Enough(NamedTuple):
+    """What a solution may leave: of its right side, and anyway, as root mean square of the index in a period."""
+
+    share: float
+    anyway: float = 1e-11
+
+
+FIRST = Enough(0.1)
+ROUGH = Enough(1e-2)  # of regressors, on the way: it turns steps of the coefficients a little
+LAST = Enough(1e-8, 0.0)  # of what is wrong at the end: small flows are then as exact as large ones
+EXACT = Enough(1e-14, 0.0)  # of regressors, at the end
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -87,7 +96,12 @@ class _State:
                 self.c[side] += _log_ratio(self.wanted[1][side], self.fit(beta).columns[side])
 
     def solve(
-        self, fitted: Fitted, groups: Floats, columns: Floats, share: float, start: Floats | None = None
+        self,
+        fitted: Fitted,
+        groups: Floats,
+        columns: Floats,
+        enough: Enough,
+        start: Floats | None = None,
     ) -> tuple[Floats, Floats] | None:
         """
         Find the effects that have given sums, by conjugate gradients led by the factor of all periods together.
@@ -98,8 +112,8 @@ class _State:
             The weights.
         groups, columns
             Sums, shapes (G, T) and (C, T).
-        share
-            Of the right side that may be left.
+        enough
+            When to stop.
         start
             Columns' effects to start from, shape (C, T).
 
@@ -112,17 +126,17 @@ class _State:
         size = np.where(held, fitted.size(), 0.0)
         size = np.where(size > 0, size, np.inf)
         scale = 1 / np.sqrt(size)
-        least = NEGLIGIBLE * np.sqrt(fitted.groups.sum(axis=0))  # what is left matters in units of the index
-        enough = np.maximum(share * np.sqrt((right**2 / size).sum(axis=0)), least)
+        anyway = enough.anyway * np.sqrt(fitted.groups.sum(axis=0))
+        allowed = np.maximum(enough.share * np.sqrt((right**2 / size).sum(axis=0)), anyway)
         z = np.zeros(right.shape) if start is None else start.copy()
         left = right if start is None else right - np.where(held, fitted.net(z), 0.0)
-        found = self._turn(fitted, left, scale, enough)
+        found = self._turn(fitted, left, scale, allowed)
         if found is None:
             return None
         z += found
         return (groups - fitted.to_groups(z)) * fitted.inverse, z
 
-    def _turn(self, fitted: Fitted, left: Floats, scale: Floats, enough: Floats) -> Floats | None:
+    def _turn(self, fitted: Fitted, left: Floats, scale: Floats, allowed: Floats) -> Floats | None:
         """Turn until little is left in every period, shape (C, T); periods that are done are left out."""
         out, z = np.zeros(left.shape), np.zeros(left.shape)
         here, held = np.arange(left.shape[1]), self.held[:, None]
@@ -130,12 +144,12 @@ class _State:
         for turn in range(MOST_TURNS):
             turned = scale * (self.lead @ (scale * left))
             now = np.einsum("ct,ct->t", left, turned)
-            going = np.sqrt(np.maximum(now, 0.0)) > enough
+            going = np.sqrt(np.maximum(now, 0.0)) > allowed
             if 2 * np.count_nonzero(going) <= len(here):
                 out[:, here] = z
                 if not going.any():
                     return out
-                here, fitted, enough, now = here[going], fitted.take(going), enough[going], now[going]
+                here, fitted, allowed, now = here[going], fitted.take(going), allowed[going], now[going]
                 left, scale, z, turned = left[:, going], scale[:, going], z[:, going], turned[:, going]
                 if turn:
                     direction, before = direction[:, going], before[going]
@@ -180,9 +194,9 @@ def on_stars(
         states.append(state)
     cells = sum(p.outcome.size for p in parts)
     side_by_side(lambda state: state.sweep(beta), cells, states)
-    share = LOOSE
+    effects, regressors = FIRST, ROUGH
     for step in range(1, MOST_STEPS + 1):
-        found = side_by_side(partial(_system, beta=beta, share=share), cells, states)
+        found = side_by_side(partial(_system, beta=beta, effects=effects, regressors=regressors), cells, states)
         if any(f is None for f in found):
             return None
         cross, score = sum(f.cross for f in found), sum(f.score for f in found)
@@ -191,12 +205,13 @@ def on_stars(
         move = np.asarray(np.linalg.solve(cross, score)) if len(beta) else beta
         size = max(_advance(state, f, move) for state, f in zip(states, found, strict=True))
         beta = beta + move
+        if effects is LAST:
+            return beta, side_by_side(partial(_finish, beta=beta), cells, states, parts), step
         if not size <= FAR:
             return None
+        effects = Enough(min(effects.share, size) / 10)
         if size <= STILL:
-            solved = side_by_side(partial(_finish, beta=beta), cells, states, parts)
-            return None if any(s is None for s in solved) else (beta, solved, step)
-        share = max(min(share, size) / 10, EXACT)
+            effects, regressors = LAST, EXACT
     return None
 
 
@@ -216,8 +231,7 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
         return None
     n, k = len(part.outcome), len(part.regressors)
     index = np.log(together.fitted[0]) - beta @ pooled.regressors[:, 0] - pooled.offset[0]
-    mass = factor.weights
-    known = _effects(factor, np.concatenate([index[None], part.regressors[:, 0]]), mass)
+    known = factor.effects(np.concatenate([index[None], part.regressors[:, 0]]))
     first, others = (np.repeat(v[:, :, None], n, axis=2) for v in known)
     weighted = part.weights * part.outcome
     sums = level_sums(part.block, weighted)
@@ -240,16 +254,6 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
     )
 
 
-def _effects(factor: Factor, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Effects that explain values (R, m), shapes (R, G) and (R, C)."""
-    block = factor.block
-    weighted = values * weights
-    first = np.add.reduceat(weighted, block.starts, axis=1)
-    right = np.asarray(block.dummies @ weighted.T) - factor.joint.T @ (first * factor.inverse).T
-    others = lapack.dpotrs(factor.root, right, lower=1)[0].T
-    return (first - others @ factor.joint.T) * factor.inverse, others
-
-
 def _lead(factor: Factor, held: Bools) -> Floats:
     """Inverse of what was factored, scaled, shape (C, C); 0 for columns that are not held."""
     size = np.sqrt((np.tril(factor.root) ** 2).sum(axis=1)) * held
@@ -269,11 +273,11 @@ class _System:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of a search that is lost, which its size tells
-def _system(state: _State, beta: Floats, share: float) -> _System | None:
+def _system(state: _State, beta: Floats, effects: Enough, regressors: Enough) -> _System | None:
     fitted = state.fit(beta)
     error = state.wanted[0] - fitted.groups, state.wanted[1] - fitted.columns
-    found = state.solve(fitted, *error, share)
-    explained = _explain(state, fitted, max(share, ROUGH))
+    found = state.solve(fitted, *error, effects)
+    explained = _explain(state, fitted, regressors)
     if found is None or explained is None:
         return None
     k = len(beta)
@@ -294,11 +298,11 @@ def _system(state: _State, beta: Floats, share: float) -> _System | None:
     )
 
 
-def _explain(state: _State, fitted: Fitted, share: float) -> list[tuple[Floats, Floats]] | None:
+def _explain(state: _State, fitted: Fitted, enough: Enough) -> list[tuple[Floats, Floats]] | None:
     """Take anew what the effects explain of the regressors; their sums by effect."""
     sums = [fitted.sums(x) for x in state.threads]
     for k, (groups, columns) in enumerate(sums):
-        found = state.solve(fitted, groups, columns, share, state.columns[k])
+        found = state.solve(fitted, groups, columns, enough, state.columns[k])
         if found is None:
             return None
         state.groups[k], state.columns[k] = found
@@ -321,11 +325,9 @@ def _advance(state: _State, found: _System, move: Floats) -> float:
     return float(np.sqrt(np.maximum(found.decrement, 0.0) / mass + max(along, 0.0)).max(initial=0.0))
 
 
-def _finish(state: _State, part: Part, beta: Floats) -> Solved | None:
+def _finish(state: _State, part: Part, beta: Floats) -> Solved:
     """Back to rows."""
     fitted = state.fit(beta)
-    if _explain(state, fitted, EXACT) is None:
-        return None
     row = np.exp(beta @ state.x + part.offset[0])
     columns = np.concatenate([fitted.a, fitted.b])
     i, j = part.block.others
