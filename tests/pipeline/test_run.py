@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,8 @@ from tests.pipeline.studies import STUDY, write_study
 from tradelift.exhibits import EXHIBITS
 from tradelift.inference import task
 from tradelift.panel.digest import Fingerprint
-from tradelift.pipeline import build_panel, check, steps
-from tradelift.pipeline.cache import EstimateCache
+from tradelift.pipeline import build_panel, cache, check, steps
+from tradelift.pipeline.cache import EstimateCache, Recalled
 from tradelift.pipeline.manifest import file_hash
 from tradelift.pipeline.workspace import workspace
 
@@ -142,6 +143,49 @@ def test_results_by_name(finished):
     assert results["gravity"].estimates
     with pytest.raises(KeyError, match="no exhibit 'gravitas'"):
         results["gravitas"]
+
+
+def test_findings_are_read_from_where_they_are_kept_each_time_and_estimated_again_where_they_are_gone(tmp_path):
+    study = tl.read_study(write_study(tmp_path))
+    found = tl.run(study, tmp_path / "out", only=["gravity"])["gravity"].estimates
+    column = next(c for c in found if c == "trade, PPML, west->east")
+    assert len(found) == len(list(found))
+    assert column in found
+    assert "no such column" not in found
+    one = found[column]
+    assert found[column] is not one  # nothing holds it
+    np.testing.assert_array_equal(found[column].influence.pairs, one.influence.pairs)
+    shutil.rmtree(tmp_path / ".tradelift")
+    np.testing.assert_allclose(found[column].covariance, one.covariance, rtol=1e-12)
+    with pytest.raises(KeyError):
+        found["no such column"]
+
+
+def test_an_exhibit_is_shown_before_those_after_it_are_estimated(tmp_path, monkeypatch):
+    study, seen = tl.read_study(write_study(tmp_path)), []
+    one_by_one = cache.attempts
+
+    def attempts(tasks, panel):
+        for answer in one_by_one(tasks, panel):
+            seen.append("estimated")
+            yield answer
+
+    show = steps._show
+    monkeypatch.setattr(cache, "attempts", attempts)
+    monkeypatch.setattr(steps, "_show", lambda exhibit, *rest: (seen.append(exhibit.name), show(exhibit, *rest))[1])
+    tl.run(study, tmp_path / "out", only=["gravity", "spatial_rd"])
+    assert seen.index("gravity") < len(seen) - 1 - seen[::-1].index("estimated") < seen.index("spatial_rd")
+
+
+def test_where_nothing_can_be_kept_findings_stay_in_memory(tmp_path):
+    panel, _ = check(tl.read_study(write_study(tmp_path)))
+    memory = EstimateCache(None)
+    assert len(list(memory.prepare([NearPairs()], panel, lambda *_: None))) == 1
+    found = Recalled({"near": NearPairs()}, memory, panel)
+    expected = NearPairs().estimate(panel)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NearPairs, "estimate", lambda *_: pytest.fail("estimated twice"))
+        np.testing.assert_array_equal(found["near"].covariance, expected.covariance)
 
 
 def test_a_task_is_estimated_once_and_remembered(tmp_path, monkeypatch):
