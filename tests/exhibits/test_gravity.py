@@ -102,7 +102,12 @@ def test_the_regression_table_is_tidy(panel, results):
     assert len(rows) == 15 * 2
     assert rows[0]["direction"] == "both"
     assert {r["estimator"] for r in rows} == {"OLS", "PPML"}
-    assert any("log(trade), trade, log(deals), deals, seller_concentration ~ partner + log(distance_km)" in n for n in table.notes)  # fmt: skip
+    right = "partner + log(distance_km) | origin^period + destination^period"
+    ols, ppml = (
+        f"feols(c(log(trade), log(deals), seller_concentration) ~ {right})",
+        f"fepois(c(trade, deals) ~ {right})",
+    )
+    assert f"In fixest: {ols}; {ppml}." in table.notes
 
 
 def test_flows_have_a_figure_of_percent_by_direction(panel, results):

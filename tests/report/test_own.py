@@ -43,6 +43,8 @@ def test_every_format_has_the_numbers(every, tmp_path):
         assert f"{one.n_obs:,}" in html
         assert one.se_type in html
     assert "Partner regions" in html
+    lines = [f"{call}({one.formula})" for call, one in zip(("fepois", "feols"), every, strict=True)]
+    assert shown.content.notes[1] == f"In fixest: {'; '.join(lines)}."
     assert "Origin \N{MULTIPLICATION SIGN} period effects" in html
     assert r"\caption{Trade \& partners}\label{tab:main}" in shown.latex()
     assert [p.text for p in docx.Document(tmp_path / "main.docx").paragraphs][-1] == "Mine."

@@ -8,6 +8,7 @@ from pathlib import Path
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.exhibits import Head, RegressionTable
+from tradelift.exhibits.about import fixest_lines
 from tradelift.exhibits.labels import effect_label
 from tradelift.report.files import TABLE_KINDS, table_bytes
 from tradelift.report.tables import table_html
@@ -148,6 +149,5 @@ def _heads(panels: Mapping[str, Sequence[Estimate | None]], words: Mapping[str, 
 
 def _notes(every: Sequence[Estimate]) -> Iterator[str]:
     yield "Standard errors in parentheses, 95% intervals in brackets."
-    formulas = ", ".join(dict.fromkeys(e.formula for e in every))
-    yield f"In fixest: {formulas}; OLS by feols, PPML by fepois."
+    yield f"In fixest: {'; '.join(fixest_lines(every))}."
     yield from dict.fromkeys(note for e in every for note in e.diagnostics.notes)
