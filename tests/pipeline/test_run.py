@@ -13,7 +13,7 @@ from tests.pipeline.studies import STUDY, write_study
 from tradelift.exhibits import EXHIBITS
 from tradelift.inference import task
 from tradelift.panel.digest import Fingerprint
-from tradelift.pipeline import build_panel, cache, check, steps
+from tradelift.pipeline import build_panel, cache, check, showing, steps
 from tradelift.pipeline.cache import EstimateCache, Recalled
 from tradelift.pipeline.manifest import file_hash
 from tradelift.pipeline.workspace import workspace
@@ -170,9 +170,9 @@ def test_an_exhibit_is_shown_before_those_after_it_are_estimated(tmp_path, monke
             seen.append("estimated")
             yield answer
 
-    show = steps._show
+    show = showing._show
     monkeypatch.setattr(cache, "attempts", attempts)
-    monkeypatch.setattr(steps, "_show", lambda exhibit, *rest: (seen.append(exhibit.name), show(exhibit, *rest))[1])
+    monkeypatch.setattr(showing, "_show", lambda exhibit, *rest: (seen.append(exhibit.name), show(exhibit, *rest))[1])
     tl.run(study, tmp_path / "out", only=["gravity", "spatial_rd"])
     assert seen.index("gravity") < len(seen) - 1 - seen[::-1].index("estimated") < seen.index("spatial_rd")
 

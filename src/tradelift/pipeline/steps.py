@@ -5,34 +5,28 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
-from tradelift.designs import Finding, Task, task_json
-from tradelift.errors import ConvergenceError, DataError, DesignError, StudyError
+from tradelift.errors import DataError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.memory import release
 from tradelift.panel import Panel
-from tradelift.panel.frames import encode
-from tradelift.pipeline.cache import EstimateCache, Recalled
+from tradelift.pipeline.cache import EstimateCache
 from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
+from tradelift.pipeline.periods import write_periods
 from tradelift.pipeline.pruning import prune
-from tradelift.pipeline.results import ESTIMATE_COLUMNS, ExhibitResult, Results, estimate_rows, finding_rows
+from tradelift.pipeline.results import ESTIMATE_COLUMNS, Results, estimate_rows
+from tradelift.pipeline.showing import show_all
 from tradelift.pipeline.workspace import MANIFEST, scratch, workspace
 from tradelift.spreadsheet import plain_record
 from tradelift.study import Study, read_study
 from tradelift.study.inputs import EngineInput
-from tradelift.threads import n_threads, side_by_side
+from tradelift.threads import n_threads
 
 LARGE = 100_000  # cells of a run that takes so long that processes which draw its report are worth their start
 ENGINES = ("duckdb", "spark")
@@ -213,7 +207,9 @@ def run_in(
     panel = loaded.panel
     with watch.stage("estimates"):
         cache = EstimateCache(kept, force=force)
-        exhibits, absent = _show_all(chosen, study, panel, cache, progress)
+        absent = _absent(chosen, study, panel)
+        possible = {name: exhibit for name, exhibit in chosen.items() if name not in absent}
+        exhibits = show_all(possible, study, panel, cache, partial(progress, "estimates"))
     results = Results(out=out, panel=panel, exhibits=exhibits, absent=absent)
     release()
     with watch.stage("report"):
@@ -238,31 +234,10 @@ def _load(
         loaded = load(study, spill=Path(spill), progress=progress, kept=kept, force=force)
         loaded.panel.to_parquet(folder / "panel")
         if loaded.by_category is not None:
-            _write_categories(folder / "panel_by_category", loaded)
+            write_periods(loaded.by_category, folder / "panel_by_category", loaded.panel.periods)
             loaded = replace(loaded, by_category=None)  # it is written, and as large as the panel
         release()
     return loaded
-
-
-def _write_categories(folder: Path, loaded: Loaded) -> None:
-    """One file a period of the flows by category that are not empty."""
-    table = loaded.by_category
-    assert table is not None, "the caller has looked"
-    folder.mkdir()
-    codes, texts = encode(table["period"])[:2]  # once: to compare millions of texts takes as long as to write them
-
-    def write(label: str) -> None:
-        own = np.flatnonzero(codes == texts.index(label)) if label in texts else np.empty(0, dtype=np.int64)
-        pq.write_table(_rows(table, own), folder / f"{label}.parquet", compression="zstd")
-
-    side_by_side(write, table.num_rows, loaded.panel.periods)
-
-
-def _rows(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
-    """Some rows in one piece; those that follow each other are cut out, which is faster where there are many pieces."""
-    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
-        return table.slice(rows[0], len(rows)).combine_chunks()
-    return table.take(pa.array(rows))
 
 
 def _refuse_inputs_in(out: Path, study: Study) -> None:
@@ -289,42 +264,6 @@ def _absent(chosen: Mapping[str, Exhibit], study: Study, panel: Panel) -> dict[s
         name: "absent: not in this version" for name, wish in study.exhibits.items() if name not in EXHIBITS and wish
     }
     return {name: why for name, why in reasons.items() if why is not None} | later
-
-
-def _show_all(
-    chosen: Mapping[str, Exhibit], study: Study, panel: Panel, cache: EstimateCache, progress: Progress
-) -> tuple[dict[str, ExhibitResult], dict[str, str]]:
-    """Estimate what the exhibits plan, each distinct task once, and let them show it."""
-    absent = _absent(chosen, study, panel)
-    plans = {name: x.plan(study, panel) for name, x in chosen.items() if name not in absent}
-    planned = [task for plan in plans.values() for task in plan.values()]
-    results, ready = {}, set[str]()
-    with closing(cache.prepare(planned, panel, partial(progress, "estimates"))) as arriving:
-        for name, plan in plans.items():
-            wanted = {task_json(task) for task in plan.values()}
-            while not wanted <= ready:
-                ready.add(next(arriving))
-            results[name] = _show(chosen[name], study, panel, plan, cache)  # while processes estimate for the next
-    return results, absent
-
-
-def _show(
-    exhibit: Exhibit, study: Study, panel: Panel, plan: Mapping[str, Task], cache: EstimateCache
-) -> ExhibitResult:  # fmt: skip
-    """Show an exhibit; what it found is in memory as long as that takes. A column that is refused costs no other."""
-    found: dict[str, Finding] = {}
-    refused: dict[str, str] = {}
-    for column, task in plan.items():
-        try:
-            found[column] = cache.estimate(task, panel)
-        except (DesignError, ConvergenceError) as error:
-            refused[column] = str(error)
-    return ExhibitResult(
-        estimates=Recalled({column: plan[column] for column in found}, cache, panel),
-        rows=tuple(finding_rows(exhibit.name, found)),
-        refused=refused,
-        shown=exhibit.shown(study, panel, found, refused),
-    )
 
 
 def _write_report(folder: Path, study: Study, results: Results, origin: Mapping[str, Any]) -> None:
