@@ -10,7 +10,7 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import by_way, fitting
 from tradelift.exhibits.gravity import Model, models
 from tradelift.exhibits.labels import direction_label, label, panel_title, plain
-from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Shown, Value
+from tradelift.exhibits.shown import Column, CurveFigure, DataTable, Shown, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
     NEEDS,
@@ -23,7 +23,7 @@ from tradelift.exhibits.spatial import (
     rd_design,
     size_of,
 )
-from tradelift.exhibits.spatial_curves import MARKED, facts, range_of
+from tradelift.exhibits.spatial_curves import MARKED, point, range_of
 from tradelift.exhibits.spatial_rd import RESIDUALS, residuals
 from tradelift.panel import Panel
 from tradelift.study import Study
@@ -182,23 +182,12 @@ def _support(estimate: Estimate | None) -> tuple[Value, ...]:
 
 
 def _figures(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]) -> Iterator[CurveFigure]:
-    points = []
-    for direction in panel.directions:
-        for term in TERMS:
-            for km, estimate in _curve(study, lead, direction, term, found).items():
-                size = size_of(estimate)
-                low, high = (size.low, size.high) if size.is_known else (None, None)
-                points.append(
-                    CurvePoint(
-                        row=direction,
-                        column=term,
-                        x=km,
-                        value=size.value,
-                        low=low,
-                        high=high,
-                        facts=tuple(facts(estimate)),
-                    )
-                )
+    points = tuple(
+        point(direction, term, km, estimate)
+        for direction in panel.directions
+        for term in TERMS
+        for km, estimate in _curve(study, lead, direction, term, found).items()
+    )
     if not points:
         return
     unit = size_of(next(iter(found.values()))).unit
@@ -214,7 +203,7 @@ def _figures(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estima
         description=f"Estimates with 95% intervals over bandwidths. {'; '.join(said)}.",
         x_axis="Bandwidth, km",
         y_axis="Difference in percent" if unit else "Difference",
-        points=tuple(points),
+        points=points,
         mark=study.model.bandwidth_km,
         choice="Bandwidth",
         unit="km",

@@ -7,16 +7,15 @@ from tradelift.estimate import Estimate
 from tradelift.exhibits.gravity import Model
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label
-from tradelift.exhibits.shown import Column, CurveFigure, CurvePoint, DataTable, Value
+from tradelift.exhibits.shown import Column, CurveFigure, DataTable, Value
 from tradelift.exhibits.spatial import (
     EFFECT_COLUMNS,
     direction_names,
     direction_words,
     effect_values,
     model_label,
-    size_of,
 )
-from tradelift.exhibits.spatial_curves import MARKED, facts, range_of
+from tradelift.exhibits.spatial_curves import MARKED, point, range_of
 from tradelift.panel import Panel
 from tradelift.study import Study
 
@@ -56,17 +55,11 @@ def outcome_figures(curves: Curves) -> Iterator[CurveFigure]:
 def _figure(
     curves: Curves, own: Mapping[tuple[Model, str], Mapping[float, Estimate]], *, is_percent: bool
 ) -> CurveFigure:
-    points = []
-    for (model, direction), curve in own.items():
-        for km, estimate in curve.items():
-            size = size_of(estimate)
-            low, high = (size.low, size.high) if size.is_known else (None, None)
-            points.append(
-                CurvePoint(
-                    row=curves.name(model), column=direction, x=km, value=size.value, low=low, high=high,
-                    facts=tuple(facts(estimate)),
-                )
-            )  # fmt: skip
+    points = tuple(
+        point(curves.name(model), direction, km, estimate)
+        for (model, direction), curve in own.items()
+        for km, estimate in curve.items()
+    )
     said = "; ".join(
         f"{curves.name(model)}, {direction_label(curves.panel, d)}: {range_of(curve)}"
         for (model, d), curve in own.items()
@@ -78,7 +71,7 @@ def _figure(
         description=f"Estimates with 95% intervals over bandwidths, without distance terms. {said}.",
         x_axis="Bandwidth, km",
         y_axis=f"Difference{' in percent' if is_percent else ''}",
-        points=tuple(points),
+        points=points,
         mark=curves.study.model.bandwidth_km,
         choice="Bandwidth",
         unit="km",

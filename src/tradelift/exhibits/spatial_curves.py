@@ -4,9 +4,18 @@ from collections.abc import Iterator, Mapping
 
 from tradelift.estimate import Estimate
 from tradelift.exhibits.labels import plain, signed
+from tradelift.exhibits.shown import CurvePoint
 from tradelift.exhibits.spatial import size_of
 
 MARKED = "The vertical line marks the study's bandwidth; bands that leave a panel go on beyond it."
+
+
+def point(row: str, column: str, km: float, estimate: Estimate) -> CurvePoint:
+    """An estimate at a bandwidth as a point of a figure."""
+    size = size_of(estimate)
+    low, high = (size.low, size.high) if size.is_known else (None, None)
+    said = tuple(facts(estimate))
+    return CurvePoint(row=row, column=column, x=km, value=size.value, low=low, high=high, facts=said)
 
 
 def facts(estimate: Estimate) -> Iterator[tuple[str, str]]:
