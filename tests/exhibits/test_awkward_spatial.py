@@ -28,6 +28,9 @@ def test_an_awkward_panel_is_shown_or_refused_in_words(name, case):
         for row in table.records():
             assert all(value is None or value == value for value in row.values())  # noqa: PLR0124  NaN is none
     for figure in shown.figures:
+        for row in figure.records():
+            assert all(value is None or value == value for value in row.values())  # noqa: PLR0124  NaN is none
+    for figure in {type(figure): figure for figure in shown.figures}.values():  # to draw one of each kind is enough
         assert "NaN" not in figure_svg(figure)
     assert shown.tables or refused
     if name == "spatial_rd":
