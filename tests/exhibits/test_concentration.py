@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,11 @@ from tests.exhibits.small import estimated, one_side, two_sides
 from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, missing
 from tradelift.exhibits.careful import careful
+from tradelift.exhibits.concentration_tables import Findings, bounds_table
+from tradelift.exhibits.gravity import models
 from tradelift.exhibits.headline import numbers
 from tradelift.exhibits.labels import plain
-from tradelift.exhibits.split import difference
+from tradelift.exhibits.split import Approach, difference
 from tradelift.inference import HeldLog, Presence, SelectionBounds, SideBySide, joint
 
 EXHIBIT = EXHIBITS["concentration"]
@@ -156,3 +159,12 @@ def test_the_title_says_effects_that_are_seen_and_those_that_are_excluded(panel,
 
     other = {k: moved(x) if isinstance(x, Estimate) and "ratio, " in k else x for k, x in found.items()}
     assert said in EXHIBIT.show(about(), panel, other).finding
+
+
+def test_each_outcome_has_one_panel_of_bounds(panel, found):
+    b = found["bounds, spatial RD, seller_concentration_flow, OLS, both"]
+    approach = Approach(design="spatial RD", model=models(about(), panel)[0])
+    bounds = {(o, approach, d): b for d in ("both", "east->west") for o in ("seller_concentration", "buyer_share")}
+    table = bounds_table(about(), panel, Findings(ratios={}, bounds=bounds, apart={}, presence={}))
+    runs = [(name, len(list(rows))) for name, rows in itertools.groupby(row[0] for row in table.rows)]
+    assert runs == [("seller_concentration", 2), ("buyer_share", 2)]

@@ -186,6 +186,8 @@ def bounds_table(study: Study, panel: Panel, found: Findings) -> DataTable:
         rows.append(
             (outcome, direction, a.design, *there, 100 * b.trimmed, b.whose, lower, upper, b.conf_low, b.conf_high)
         )
+    outcomes = list(dict.fromkeys(row[0] for row in rows))
+    rows.sort(key=lambda row: outcomes.index(row[0]))
     return DataTable(
         name="concentration_bounds",
         title="Whether there is trade, whether a ratio is defined, and bounds of the effect on the ratio",
