@@ -271,6 +271,19 @@ def test_dates_without_a_time(tmp_path):
     assert np.isnan(read(tmp_path).cells["seller_concentration"][0].as_py())
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("far", [10**18, -(10**17), 253_402_300_799_999_999])
+def test_times_that_no_date_of_python_holds_are_outside_the_window(tmp_path, zone, far):
+    """As logs write "never": the footer's bounds are of no use, and the rows are counted."""
+    log = plain_log([{}, {"order": 2}])
+    times = log["paid_at"].cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
+    column = pa.array([times[0], far]).cast(pa.timestamp("us", tz=zone))
+    pq.write_table(log.set_column(log.column_names.index("paid_at"), "paid_at", column), tmp_path / "log.parquet")
+    stage = read(tmp_path).stage
+    assert (stage.read_rows, stage.kept_rows) == (2, 1)
+    assert {e.reason: e.rows for e in stage.exclusions} == {"outside the window": 1}
+
+
 def test_nothing_shows_progress_of_its_own_in_a_terminal(tmp_path):
     above, below = pty.openpty()
     ask = (

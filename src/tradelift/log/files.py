@@ -273,13 +273,22 @@ def _span(group: Any, leaf: int | None) -> Span:
         empty = statistics is not None and statistics.has_null_count and statistics.null_count == group.num_rows
         never = datetime.max if empty else None  # noqa: DTZ901 - no period overlaps
         return Span(rows=group.num_rows, low=never, high=never, holes=True)
-    low, high = _moment(statistics.min), _moment(statistics.max)
+    low, high = _bounds(statistics)
     return Span(
         rows=group.num_rows,
         low=low,
-        high=None if high is None else high + timedelta(microseconds=1),  # for nanoseconds are cut off
+        high=high,
         holes=not statistics.has_null_count or statistics.null_count > 0,
     )
+
+
+def _bounds(statistics: Any) -> tuple[datetime | None, datetime | None]:
+    """The first moment and one after the last; None where it is not known, or in a year that no date here holds."""
+    try:
+        low, high = _moment(statistics.min), _moment(statistics.max)
+        return low, None if high is None else high + timedelta(microseconds=1)  # for nanoseconds are cut off
+    except (OverflowError, ValueError):
+        return None, None
 
 
 def _moment(value: Any) -> datetime | None:
