@@ -251,7 +251,7 @@ def test_it_is_a_design_as_any_other():
     assert hash(design) == hash(tl.SpatialRD(bandwidth_km=H, distance_terms=("d",)))
     got = design.estimate(small())
     assert got.design == "SpatialRD"
-    assert got.formula.startswith("log(trade) ~ partner + log(distance_km) + d[east] + d[west] | group^period")
+    assert got.formula.startswith("log(trade) ~ partner + log(distance_km) + `d[east]` + `d[west]` | group^period")
     assert got.tidy()["term"].tolist() == list(got.terms)
     assert got.with_vcov("two-way", "clusters").se_type == "two-way"
     assert got.combine({"d[east]": 1, "d[west]": -1}).estimate == pytest.approx(
