@@ -31,7 +31,7 @@ def cluster(monkeypatch):
 
     monkeypatch.setenv("SPARK_HOME", str(spark_home()))  # executors are started by scripts of it
     settings = {
-        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "4",
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "2",
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }  # fmt: skip
@@ -90,7 +90,7 @@ class Killer(threading.Thread):
 
 @on_spark
 def test_killed_executors_lose_no_row(tmp_path, cluster):
-    split(dirty_log(41, 4000), tmp_path, 6)
+    split(dirty_log(41, 1500), tmp_path, 3)
     want = read(tmp_path)
     killer = Killer(cluster, 2)
     killer.start()
