@@ -14,6 +14,7 @@ from tradelift.solve.streaming import Part, StreamedProblem, fit_streamed
 EXACT = {"rtol": 1e-9, "atol": 1e-11}  # beside explicit dummies
 SAME = {"rtol": 1e-9, "atol": 2e-9}  # in memory, steps end where the score asks for one below 1e-9
 SAME_SUMS = {"rtol": 1e-7, "atol": 1e-9}  # what is computed from them
+STEP = 1e-10  # of the coefficients, within which scores are 0: all of them where the data are fitted whole
 
 CASES = {
     "complete": {},
@@ -62,9 +63,10 @@ def assert_same(got, want):
         want.effect_rank,
     )
     np.testing.assert_allclose(got.coefficients, want.coefficients, **SAME)
-    for field in ("bread", "meat_rows", "scores"):
+    size = np.abs(want.bread).max(initial=0.0)
+    for field, zero in (("bread", 0.0), ("meat_rows", STEP**2 * size), ("scores", STEP * size)):
         a, b = getattr(want, field), getattr(got, field)
-        np.testing.assert_allclose(b, a, rtol=1e-6, atol=1e-7 * np.abs(a).max(initial=0.0))
+        np.testing.assert_allclose(b, a, rtol=1e-6, atol=max(1e-7 * np.abs(a).max(initial=0.0), zero))
     np.testing.assert_array_equal(got.pairs_used, want.pairs_used)
     np.testing.assert_allclose([got.deviance, got.total, got.mean], [want.deviance, want.total, want.mean], **SAME_SUMS)
 
@@ -211,6 +213,7 @@ def test_parts_give_what_explicit_dummies_give(name, family):
 
 @given(seed=st.integers(0, 10**6), mean=st.floats(0.4, 3.0), missing=st.floats(0.0, 0.5), size=st.integers(1, 5))
 @example(seed=6221, mean=0.40625, missing=0.25, size=1)  # the first part alone leads far away
+@example(seed=1576, mean=0.40625, missing=0.5, size=1)  # what is left fits whole: scores are rounding
 @settings(max_examples=25, deadline=None)
 def test_any_split_gives_the_same_on_sparse_panels(seed, mean, missing, size):
     problem = dense(seed, shape=(5, 6, 5), mean=mean, missing=missing, blocks=1)
