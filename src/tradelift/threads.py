@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, cast
 
-Calls = Iterator[tuple[int, tuple[Any, ...]]]
+Calls = Iterator[tuple[int, tuple[Any, ...]]]  # the place of each call's result, and its arguments
 
 LIMIT = "TRADELIFT_THREADS"  # an environment variable: most threads
 WORTHWHILE = 100_000  # cells or rows: below, handing over takes longer than the work
@@ -55,9 +55,7 @@ def _take(function: Callable[..., Any], left: Calls, out: list[Any]) -> None:
         out[n] = function(*call)
 
 
-def _elsewhere(
-    taken: int, function: Callable[..., Any], left: Iterator[tuple[int, tuple[Any, ...]]], out: list[Any]
-) -> None:
+def _elsewhere(taken: int, function: Callable[..., Any], left: Calls, out: list[Any]) -> None:
     """
     Make calls away from a processor that is taken.
 

@@ -82,13 +82,14 @@ def arrange(
     pairs = known if n_categories == 1 else np.unique(known % (r * r))
     grid = lay_out(known, (n_categories, len(periods), r), regions.side)
     n_cells = len(known) * len(periods) if complete else kept.count
-    cut = complete or (len(grid.categories) <= MAX_BLOCKS and fits(int(grid.edges[-1]), n_cells))
-    if cut and kernel.loaded() and fits(int(grid.edges[-1]), kept.count):
+    size = int(grid.edges[-1])
+    cut = complete or (len(grid.categories) <= MAX_BLOCKS and fits(size, n_cells))
+    if cut and kernel.loaded() and fits(size, kept.count):
         order, (slots, cells) = None, _put(kept, values, grid, r)
     else:
         slots, order = _order(kept, grid, r)
         cells = {name: _take(column, order) for name, column in values.items()}
-    if (int(grid.edges[-1]) if slots is None else len(slots)) < kept.count:
+    if (size if slots is None else len(slots)) < kept.count:
         raise DataError(_repeated(kept, regions, periods, categories))
     if complete:
         slots, cells = _complete(grid, n_cells, slots, cells)

@@ -131,10 +131,8 @@ def _periods(table: pa.Table, period: str | None, window: Sequence[str] | None) 
     if period is None:
         return ("all",), Coded(np.broadcast_to(np.int64(0), table.num_rows), ["all"], null=False)
     coded = encode_periods(table[period])
-    labels = (
-        window if window is not None else order_periods(list(dict.fromkeys(t for t in coded.texts if t is not None)))
-    )
-    return tuple(labels), coded
+    named = dict.fromkeys(text for text in coded.texts if text is not None)
+    return tuple(order_periods(list(named)) if window is None else window), coded
 
 
 def _row_codes(
