@@ -81,6 +81,8 @@ def test_rows_that_are_absent_are_flows_of_zero_where_they_are_said_to_be(engine
     traded = cells_of(frame[frame.trade > 0])
     with pytest.raises(DataError, match="pairs lack a row in one of 4 periods"):
         flow_sums(engine, engine.memory("cells", traded))
+    with pytest.raises(DataError, match="absent must be None or 0; found 5"):
+        flow_sums(engine, engine.memory("cells", traded), absent=5)
     ids = list(panel.regions.ids)
     flows = flow_sums(engine, engine.memory("cells", traded), absent=0, regions=ids)
     assert_same(estimate_sums(tl.Gravity(), flows, **given(panel)), tl.Gravity().estimate(panel))

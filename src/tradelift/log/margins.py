@@ -6,7 +6,7 @@ What comes here are sums by origin and period, by destination and period, and by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import ibis
 import numpy as np
@@ -147,7 +147,7 @@ def flow_sums(
     cells: Table,
     *,
     outcome: str = "trade",
-    absent: float | None = None,
+    absent: Literal[0] | None = None,
     regions: Sequence[str] | None = None,
 ) -> FlowSums:
     """
@@ -169,8 +169,12 @@ def flow_sums(
     Raises
     ------
     DataError
-        If a key or an outcome is missing or negative, a cell stands twice, or a pair lacks a period.
+        If `absent` is something else, a key or an outcome is missing or negative, a cell stands twice, or a pair lacks a
+        period.
     """
+    if absent not in (None, 0):
+        msg = f"absent must be None or 0; found {absent!r}."
+        raise DataError(msg)
     needed = ("origin", "destination", "period", outcome)
     lost = [name for name in needed if name not in cells.columns]
     if lost:
