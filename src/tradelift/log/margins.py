@@ -169,8 +169,8 @@ def flow_sums(
     Raises
     ------
     DataError
-        If `absent` is something else, a key or an outcome is missing or negative, a cell stands twice, or a pair lacks a
-        period.
+        If `absent` is another value, a key or an outcome is missing or negative, a cell stands twice, or a pair lacks
+        a period.
     """
     if absent not in (None, 0):
         msg = f"absent must be None or 0; found {absent!r}."
