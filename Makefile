@@ -9,6 +9,7 @@ ENGINES := $(VENV)/.engines
 AUDIT := $(VENV)/.audit
 PEERS := .venv-bench
 AXE := tests/browser/node_modules/axe-core/axe.min.js
+LOOPS := $(addprefix src/tradelift/,solve/kernel.c solve/sums.c solve/loops.h panel/rows.c)
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ DEMO ?= demo
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(READY): pyproject.toml constraints.txt setup.py src/tradelift/solve/kernel.c src/tradelift/panel/rows.c
+$(READY): pyproject.toml constraints.txt setup.py $(LOOPS)
 	@test -n "$(PYTHON)" || { echo "tradelift needs Python 3.11 or later; none was found." >&2; exit 1; }
 	@if command -v uv >/dev/null 2>&1; then \
 		{ test -x $(BIN)/python || uv venv -q --python $(PYTHON) $(VENV); } && \

@@ -35,7 +35,10 @@ setup(
     cmdclass={"build_ext": Kernel},
     ext_modules=[
         Extension(
-            "tradelift.solve._kernel", ["src/tradelift/solve/kernel.c", "src/tradelift/panel/rows.c"], optional=True
+            "tradelift.solve._kernel",
+            ["src/tradelift/solve/kernel.c", "src/tradelift/solve/sums.c", "src/tradelift/panel/rows.c"],
+            depends=["src/tradelift/solve/loops.h"],
+            optional=True,
         )
     ],
 )

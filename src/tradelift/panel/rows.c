@@ -3,15 +3,7 @@
  * Codes are a column's own, -1 for null; tables say what they stand for. Each loop reads a row once. Their plain twins in
  * NumPy stand beside the callers.
  */
-#include <stdint.h>
-
-#if defined(_WIN32)
-#define PUBLIC __declspec(dllexport)
-#else
-#define PUBLIC __attribute__((visibility("default")))
-#endif
-
-typedef int64_t count;
+#include "../solve/loops.h"
 
 enum { TOGETHER = 1024 }; /* rows whose slots fit in the first cache */
 

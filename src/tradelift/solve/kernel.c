@@ -4,40 +4,13 @@
  * K regressors. Each period's matrix is read once a pass, row by row, and a row stays in the first cache for all that
  * is asked of it. Every function has its plain twin in NumPy, which serves where this file was not compiled.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "loops.h"
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
-#include <features.h>
-#endif
-
-#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 12
-/* the processor's widest registers, chosen when the library is loaded; exp and log of the C library in vectors */
-#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-__attribute__((simd("notinbranch"))) double exp(double);
-__attribute__((simd("notinbranch"))) double log(double);
-#else
-#define WIDE
-double exp(double);
-double log(double);
-#endif
-double fabs(double);
-
-#if defined(_WIN32)
-#define PUBLIC __declspec(dllexport)
-#else
-#define PUBLIC __attribute__((visibility("default")))
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
-
-typedef int64_t count;
-
-/* Goes up when a function, here or in panel/rows.c, or the struct below changes: kernel.py leaves a library of another number alone. */
+/* Goes up when a function, here, in sums.c or in panel/rows.c, or the struct below changes: kernel.py leaves a library
+ * of another number alone. */
 PUBLIC int tl_interface(void)
 {
-    return 3;
+    return 4;
 }
 
 /* Some periods of a piece. */
@@ -89,16 +62,6 @@ INLINE double sum(const double *restrict x, count n)
 INLINE void add(double *restrict out, double scale, const double *restrict x, count n)
 {
     for (count j = 0; j < n; j++) out[j] += scale * x[j];
-}
-
-INLINE double ratio(double top, double bottom)
-{
-    return top > 0.0 && bottom > 0.0 ? top / bottom : 0.0;
-}
-
-INLINE double inverse(double value)
-{
-    return value > 0.0 ? 1.0 / value : 0.0;
 }
 
 INLINE double largest(const double *restrict x, count n)

@@ -25,7 +25,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-INTERFACE = 3  # of kernel.c and panel/rows.c
+INTERFACE = 4  # of kernel.c, sums.c and panel/rows.c
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
 

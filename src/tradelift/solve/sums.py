@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve import kernel
+from tradelift.solve.balance import balance
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import Solved
 from tradelift.solve.slabs import Cut, inverse, ratio, row_sums
@@ -18,6 +19,7 @@ Ints = NDArray[Any]
 
 MAX_SWEEPS = 500
 TIGHT = 1e-12  # relative change of the multipliers in the last sweep
+FEW = 8  # periods below which NumPy is as fast as the loops
 MOST_MISSING = 0.2  # share of cells beyond which the tensor is faster
 CANCELS = 1e-6  # of a sum over all cells that must be left when the missing ones are taken out
 
@@ -326,12 +328,25 @@ def _keeps_digits(block: Block, e: Floats) -> bool:
     return bool((block.rows >= CANCELS * whole).all() and (block.columns >= CANCELS * (block.a @ e) * block.b).all())
 
 
+def _fit(block: Block, e: Floats, enough: float) -> tuple[Floats, Floats, Floats]:
+    """Solve for multipliers and effects in the regressors; fitted rows, the regressors' sums by row and by column."""
+    if kernel.loaded() and block.holes is None and len(block.rows) >= FEW:
+        block.a, block.b = np.empty_like(block.rows), np.array(block.b, order="C")
+        block.p, block.q = np.empty_like(block.p, order="C"), np.array(block.q, order="C")
+        own = (e, block.x), (block.rows, block.columns), (block.a, block.b), (block.p, block.q)
+        found = balance(*own, enough, MAX_SWEEPS)
+        if found is None:
+            raise _SlowError
+        return found
+    _balance(block, e, enough)
+    fitted_rows = block.a * block.by_row(e, block.b)  # the columns fit exactly after the last sweep
+    return fitted_rows, *_project(block, e, (fitted_rows, block.columns), enough)
+
+
 def _profile(block: Block, beta: Floats, enough: float) -> Step:
     """Solve for the effects, project the regressors on them, and sum up what is left."""
     e = block.kernel(beta)
-    _balance(block, e, enough)
-    fitted_rows = block.a * block.by_row(e, block.b)  # the columns fit exactly after the last sweep
-    by_row, by_column = _project(block, e, (fitted_rows, block.columns), enough)
+    fitted_rows, by_row, by_column = _fit(block, e, enough)
     fitted = block.by_pair(e)
     flat = block.x.reshape(len(beta), e.size)
     # what little the rows are off by enters to first order, so that the balance need not be exact on the way
