@@ -86,6 +86,15 @@ def test_the_answer_says_effect_table_and_sample(opened):
     assert "observations" in html
 
 
+@pytest.mark.parametrize("design", [GRAVITY, SPATIAL_RD])
+def test_the_first_errors_are_those_of_the_report(opened, design):
+    _, _, page = opened
+    scheme = {GRAVITY: "dyadic", SPATIAL_RD: "max-two-way"}[design]
+    choice = choose(page, design, vcov=page.first_errors)
+    assert page.session.estimate(choice).se_type == scheme
+    assert f"errors: {scheme}" in page.answer(choice)
+
+
 def test_what_cannot_be_estimated_is_said(opened):
     _, _, page = opened
     html = page.answer(choose(page, km=0.001))
@@ -100,12 +109,13 @@ def test_the_curve_has_the_grid_and_the_choice(opened):
     page.session.estimate(choice)
     while page.extend(choice):
         pass
-    found, left = page.session.curve(choice)
-    assert (list(found), left) == ([600.0, 900.0, 1000.0, 1500.0], ())
-    for km, estimate in found.items():
-        expected = tl.SpatialRD(bandwidth_km=km, vcov="dyadic").estimate(panel)
-        np.testing.assert_allclose(estimate.coefficients, expected.coefficients, rtol=SAME)
-        np.testing.assert_allclose(estimate.std_errors, expected.std_errors, rtol=SAME)
+    found = page.session.curve(choice)
+    assert (list(found), page.session.left(choice)) == ([600.0, 900.0, 1000.0, 1500.0], ())
+    for km, size in found.items():
+        expected = tl.SpatialRD(bandwidth_km=km, vcov="dyadic").estimate(panel).percent().iloc[0]
+        np.testing.assert_allclose(
+            [size.value, size.low, size.high], [expected[n] for n in ("percent", "conf_low", "conf_high")], rtol=SAME
+        )
     assert page.curve(choice).startswith("<svg")
 
 
@@ -118,8 +128,7 @@ def test_the_curve_grows_from_the_choice_and_keeps_nobody_waiting(opened):
     assert "To follow: 600, 900, 1500 km" in fresh.curve(choice)
     seen = []
     while fresh.extend(choice):
-        found, left = fresh.session.curve(choice)
-        seen.append((len(found), left))
+        seen.append((len(fresh.session.curve(choice)), fresh.session.left(choice)))
     assert seen == [(2, (600.0, 1500.0)), (3, (1500.0,)), (4, ())]
     assert "To follow" not in fresh.curve(choice)
     assert not fresh.extend(choose(fresh, GRAVITY))

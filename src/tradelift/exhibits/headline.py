@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradelift.designs import Gravity, SpatialRD
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.exhibits.labels import direction_label, label, plain, signed
@@ -146,9 +147,9 @@ def numbers(frame: "pd.DataFrame", term: str) -> dict[str, float]:
     return {str(name): float(frame[name].to_numpy()[place]) for name in frame.columns if name != "term"}
 
 
-def is_log(estimate: Estimate) -> bool:
-    """Whether a coefficient is a difference in logs."""
-    return estimate.family == "poisson" or estimate.outcome.startswith("log(")
+def is_log(about: Estimate | Gravity | SpatialRD) -> bool:
+    """Whether a coefficient of an estimate, or of a design, is a difference in logs."""
+    return about.family == "poisson" or about.outcome.startswith("log(")
 
 
 def association(

@@ -107,22 +107,31 @@ def estimates_of(results: Mapping[str, Finding]) -> dict[str, Estimate]:
 
 def size_of(estimate: Estimate) -> Size:
     """Take the effect of an estimate under its own errors."""
-    term = estimate.treatment[0]
-    if is_log(estimate):
-        row, name, unit = numbers(estimate.percent(), term), "percent", "%"
-    else:
-        row, name, unit = numbers(estimate.tidy(), term), "estimate", ""
-    low, high = row["conf_low"], row["conf_high"]
-    if not np.isfinite(high - low) or _fits_whole(estimate):
+    return size_in(numbers(estimate.tidy(), estimate.treatment[0]), in_logs=is_log(estimate))
+
+
+def size_in(row: Mapping[str, float], *, in_logs: bool) -> Size:
+    """
+    Take an effect from its row.
+
+    Parameters
+    ----------
+    row
+        With estimate, std_error, conf_low and conf_high, as in `Estimate.tidy` and in estimates.csv.
+    in_logs
+        Whether it is a difference in logs, which is said in percent.
+    """
+    ends = np.array([row["estimate"], row["conf_low"], row["conf_high"]])
+    with np.errstate(over="ignore"):  # an effect beyond the largest float is infinite
+        value, low, high = (100 * np.expm1(ends) if in_logs else ends).tolist()
+    if not np.isfinite(high - low) or _fits_whole(row):
         low = high = np.nan
-    return Size(value=row[name], low=low, high=high, unit=unit)
+    return Size(value=value, low=low, high=high, unit="%" if in_logs else "")
 
 
-def _fits_whole(estimate: Estimate) -> bool:
+def _fits_whole(row: Mapping[str, float]) -> bool:
     """Whether an error is no more than rounding, or NaN: the equation fits every flow, and the error is not known."""
-    place = estimate.terms.index(estimate.treatment[0])
-    error = estimate.std_errors[place]
-    return not error > ROUNDING * max(abs(estimate.coefficients[place]), 1.0)  # nor is one known that is NaN
+    return not row["std_error"] > ROUNDING * max(abs(row["estimate"]), 1.0)  # nor is one known that is NaN
 
 
 def by_direction(panel: Panel, found: Mapping[str, Estimate]) -> str:
@@ -190,6 +199,6 @@ def effect_values(estimate: Estimate | None) -> tuple[Value, ...]:
     row = numbers(estimate.tidy(), estimate.treatment[0])
     size = size_of(estimate)
     percent = size.value if is_log(estimate) else None
-    if _fits_whole(estimate):
+    if _fits_whole(row):
         return (row["estimate"], None, None, None, percent, None)
     return (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], percent, row["p_value"])

@@ -15,6 +15,7 @@ from tradelift.programme import CONTROL_TYPES
 from tradelift.study import Study
 
 GRAVITY, SPATIAL_RD = "Gravity", "Spatial RD"
+AS_REPORTED = "as in the report"
 ERRORS = ("dyadic", "max-two-way", "two-way", "pair", "directed-pair", "province", "robust")
 """Schemes that need no second estimate."""
 
@@ -100,10 +101,17 @@ def choices(study: Study, panel: Panel) -> Choices:
         models={model_label(study, panel, model): model for model in models(study, panel)},
         directions={direction_label(panel, d): d for d in panel.directions},
         control_types={TYPES[kind]: kind for kind in CONTROL_TYPES} if panel.programme is not None else {},
-        errors=tuple(e for e in ERRORS if e != "province" or panel.regions.group is not None),
+        errors=(AS_REPORTED, *(e for e in ERRORS if e != "province" or panel.regions.group is not None)),
         bandwidth_km=study.model.bandwidth_km,
         bandwidths_km=_bandwidths(study),
     )
+
+
+def usual_errors(design: str) -> str:
+    """The scheme of a design's errors in the report, which is its default."""
+    scheme = Gravity().vcov if design == GRAVITY else SpatialRD().vcov
+    assert isinstance(scheme, str), "no default names columns"
+    return scheme
 
 
 def _bandwidths(study: Study) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from tradelift.errors import ConvergenceError, DesignError
 from tradelift.exhibits.gravity import Model
 from tradelift.exhibits.spatial import leading
 from tradelift.explore import views
-from tradelift.explore.choices import SPATIAL_RD, Choice
+from tradelift.explore.choices import AS_REPORTED, SPATIAL_RD, Choice, usual_errors
 from tradelift.explore.session import Session
 
 STYLE = (
@@ -60,7 +60,7 @@ class Page:
 
     @property
     def first_errors(self) -> str:
-        """Those that are right for regions that meet in many pairs."""
+        """Those of the report."""
         return self.session.choices.errors[0]
 
     def has_bandwidth(self, design: str) -> bool:
@@ -78,7 +78,7 @@ class Page:
             direction=direction,
             bandwidth_km=float(bandwidth_km),
             control_types=kinds,
-            vcov=vcov,
+            vcov=usual_errors(design) if vcov == AS_REPORTED else vcov,
         )
 
     def answer(self, choice: Choice) -> str:
@@ -118,7 +118,7 @@ class Page:
 
     def is_whole(self, choice: Choice) -> bool:
         """Whether the curve has all its points."""
-        return not self.session.curve(choice)[1]
+        return not self.session.left(choice)
 
     def extend(self, choice: Choice) -> bool:
         """Estimate one more point of the curve; False where none is left."""

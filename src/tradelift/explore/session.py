@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 from tradelift.designs import Task, task_json
 from tradelift.errors import ConvergenceError, DesignError
 from tradelift.estimate import Estimate
+from tradelift.exhibits.size import Size
+from tradelift.exhibits.spatial import size_of
 from tradelift.explore.choices import GRAVITY, Choice, Choices, choices, columns_read, course_of, design_of
+from tradelift.explore.reported import reported
 from tradelift.panel import Panel
 from tradelift.pipeline.finished import FinishedRun
 from tradelift.pipeline.reopening import reopen
@@ -24,17 +28,20 @@ class Session:
     ----------
     study, panel
         Of a finished run.
+    known
+        Effects that the run itself found, by the canonical JSON of design and errors.
     """
 
-    def __init__(self, study: Study, panel: Panel) -> None:
-        self.study, self.panel = study, panel
+    def __init__(self, study: Study, panel: Panel, known: Mapping[str, Size | None] | None = None) -> None:
+        self.study, self.panel, self._known = study, panel, dict(known or {})
         self.choices: Choices = choices(study, panel)
         self._found: dict[str, Estimate | DesignError | ConvergenceError] = {}
 
     @classmethod
     def open(cls, run: FinishedRun) -> "Session":
         """Open a finished run, of its panel what can be chosen."""
-        return cls(run.study, reopen(run, columns_read(run.study)))
+        panel = reopen(run, columns_read(run.study))
+        return cls(run.study, panel, reported(run, panel))
 
     def hand_over(self, place: Path) -> None:
         """Write the session where another process looks for it."""
@@ -74,27 +81,24 @@ class Session:
         task = course_of(self.study, self.panel, choice) if choice.design == GRAVITY else None
         return None if task is None else self._recall(task).with_vcov(choice.vcov)
 
-    def curve(self, choice: Choice) -> tuple[dict[float, Estimate], tuple[float, ...]]:
+    def curve(self, choice: Choice) -> dict[float, Size]:
         """
-        Recall the estimates along the study's grid of bandwidths and at the one that was chosen.
+        Recall what is known of the effects along the study's grid of bandwidths, and at the one that was chosen.
 
         Returns
         -------
-        Estimates by bandwidth, without those that there are not; and the bandwidths that were not looked at yet, the
-        nearest first. Both are empty for gravity, which has none.
+        Effects by bandwidth, without those that there are not; empty for gravity, which has none.
         """
-        found, left = {}, []
-        for km in self._grid(choice):
-            if not self._knows(choice.at(km)):
-                left.append(km)
-                continue
-            with suppress(DesignError, ConvergenceError):
-                found[km] = self.estimate(choice.at(km))
-        return dict(sorted(found.items())), tuple(left)
+        found = {km: self._size(choice.at(km)) for km in sorted(self._grid(choice)) if self._knows(choice.at(km))}
+        return {km: size for km, size in found.items() if size is not None}
+
+    def left(self, choice: Choice) -> tuple[float, ...]:
+        """The bandwidths of the curve that are to be estimated, the nearest first."""
+        return tuple(km for km in self._grid(choice) if not self._knows(choice.at(km)))
 
     def extend(self, choice: Choice) -> bool:
         """Estimate the next bandwidth of the curve; False where none is left."""
-        km = next((km for km in self._grid(choice) if not self._knows(choice.at(km))), None)
+        km = next(iter(self.left(choice)), None)
         if km is None:
             return False
         with suppress(DesignError, ConvergenceError):
@@ -110,7 +114,7 @@ class Session:
         ]
         tasks: list[Task | None] = [design_of(self.study, other) for other in others]
         tasks += [course_of(self.study, self.panel, o) for o in others] if choice.design == GRAVITY else []
-        tasks += [design_of(self.study, other.at(km)) for other in others for km in self._grid(choice)]
+        tasks += [design_of(self.study, other.at(km)) for other in others for km in self.left(other)]
         task = next((task for task in tasks if task is not None and task_json(task) not in self._found), None)
         if task is None:
             return False
@@ -126,7 +130,20 @@ class Session:
         return sorted(grid, key=lambda km: (abs(km - choice.bandwidth_km), km))
 
     def _knows(self, choice: Choice) -> bool:
-        return task_json(design_of(self.study, choice)) in self._found
+        return task_json(design_of(self.study, choice)) in self._found or self._key(choice) in self._known
+
+    def _size(self, choice: Choice) -> Size | None:
+        """The effect of what is known, as the run has it, else as it was estimated here; None where there is none."""
+        key = self._key(choice)
+        if key in self._known:
+            return self._known[key]
+        with suppress(DesignError, ConvergenceError):
+            return size_of(self.estimate(choice))
+        return None
+
+    def _key(self, choice: Choice) -> str:
+        """A design with the errors that were chosen, as canonical JSON."""
+        return task_json(replace(design_of(self.study, choice), vcov=choice.vcov))
 
     def _recall(self, task: Task) -> Estimate:
         key = task_json(task)

@@ -80,15 +80,15 @@ def curve(session: Session, choice: Choice) -> str:
     """The estimates that are known over bandwidths, or of gravity over time, as HTML; empty where there is none."""
     if choice.design == GRAVITY:
         return _course(session, choice)
-    found, left = session.curve(choice)
-    points = tuple(_point(choice, km, size_of(estimate)) for km, estimate in found.items())
+    found, left = session.curve(choice), session.left(choice)
+    points = tuple(_point(choice, km, size) for km, size in found.items())
     if not points:
         return ""
     svg = _curve_svg(
         session,
         choice,
         points,
-        size_of(next(iter(found.values()))),
+        next(iter(found.values())),
         by="bandwidth",
         axis="Bandwidth, km",
         mark=choice.bandwidth_km,

@@ -15,7 +15,7 @@ from tradelift.errors import DataError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.memory import release
 from tradelift.panel import Panel
-from tradelift.pipeline.cache import EstimateCache
+from tradelift.pipeline.cache import EstimateCache, code_version
 from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
 from tradelift.pipeline.periods import write_periods
@@ -305,6 +305,7 @@ def _write_manifest(
         for s in panel.account.stages
     ]  # fmt: skip
     content = _provenance(study, loaded, engine) | {
+        "code": code_version(),
         "study": study.name,
         "study_file": None if study.path is None else os.path.relpath(study.path, folder),
         "currency": panel.account.currency,
