@@ -139,3 +139,48 @@ def test_what_is_not_of_this_run_is_not_taken(folder, tmp_path, spoil):
     spoil(tmp_path / "run")
     session = Session.open(open_run(tmp_path / "run" / "out"))
     assert session.left(choose(Page(session), vcov=AS_REPORTED)) == (900.0, 1500.0, NARROW)
+
+
+@pytest.mark.parametrize("vcov", ["max-two-way", "dyadic", "two-way", "pair", "directed-pair", "province", "robust"])
+def test_what_the_run_kept_serves_under_all_errors(folder, alone, monkeypatch, vcov):
+    session = Session.open(open_run(folder / "out"))
+    choice = choose(Page(session), outcome="trade", direction="east->west", vcov=vcov)
+    expected = alone.estimate(choice)
+    monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *_: pytest.fail("estimated again"))
+    found = session.estimate(choice)
+    np.testing.assert_allclose(found.coefficients, expected.coefficients, rtol=SAME)
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=SAME, atol=SAME)
+    assert (found.terms, found.formula, found.dropped) == (expected.terms, expected.formula, expected.dropped)
+    assert (found.n_obs, found.n_pairs, found.sample, found.se_type) == (
+        expected.n_obs, expected.n_pairs, expected.sample, vcov,
+    )  # fmt: skip
+
+
+def nothing_kept(folder):
+    shutil.rmtree(folder / "mine" / ".tradelift")
+
+
+def spoilt(folder):
+    for path in (folder / "mine" / ".tradelift").rglob("output.pkl"):
+        path.write_bytes(b"no pickle")
+
+
+@pytest.fixture
+def restored(folder, tmp_path):
+    """The run's folder itself, since what is kept is bound to where it is; afterwards it is as it was."""
+    shutil.copytree(folder, tmp_path / "before")
+    yield folder
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "before", folder)
+
+
+@pytest.mark.parametrize("change", [nothing_kept, spoilt, another_program, other_partners])
+@pytest.mark.filterwarnings("ignore:.*Exception while loading results")
+def test_what_is_not_kept_is_estimated(restored, monkeypatch, change):
+    change(restored)
+    session = Session.open(open_run(restored / "out"))
+    called = []
+    estimate = tl.SpatialRD.estimate
+    monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *given: called.append(given) or estimate(*given))
+    session.estimate(choose(Page(session)))
+    assert len(called) == 1

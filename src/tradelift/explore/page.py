@@ -63,6 +63,22 @@ class Page:
         """Those of the report."""
         return self.session.choices.errors[0]
 
+    def begin(self) -> None:
+        """Make what is looked at first, and so load what making it needs."""
+        choices = self.session.choices
+        if self.first_model is None:
+            return
+        first = self.choice(
+            design=choices.designs[0],
+            model=choices.models[self.first_model],
+            direction=next(iter(choices.directions.values())),
+            bandwidth_km=choices.bandwidth_km,
+            control_types=(),
+            vcov=self.first_errors,
+        )
+        for make in (self.answer, self.curve, self.map):
+            make(first)
+
     def has_bandwidth(self, design: str) -> bool:
         """Whether a design compares within a bandwidth."""
         return design == SPATIAL_RD
@@ -131,4 +147,6 @@ class Page:
 
 @cache
 def _taken(place: Path) -> Page:
-    return Page(Session.take_over(place))
+    page = Page(Session.take_over(place))
+    page.begin()
+    return page

@@ -23,8 +23,8 @@ def reported(run: FinishedRun, panel: Panel) -> dict[str, Size | None]:
     """
     Read what a run found over bandwidths, where that is what would be found now.
 
-    It is, where this program made it, nobody changed its file, and regions, partners and neighbours are still those of
-    the run; the panel's cells are read from the run itself. Rows belong to the designs that the exhibit planned.
+    It is, where nobody changed the rows and the run `is_of_today`; the panel's cells are read from the run itself. Rows
+    belong to the designs that the exhibit planned.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def reported(run: FinishedRun, panel: Panel) -> dict[str, Size | None]:
     Effects by the canonical JSON of design and errors, None where the run could not estimate. What is not here is to be
     estimated.
     """
-    if EXHIBIT.name not in run.manifest.get("exhibits", {}) or not _is_of_today(run):
+    if EXHIBIT.name not in run.manifest.get("exhibits", {}) or not _has_rows(run) or not is_of_today(run):
         return {}
     rows, refused = dict(_rows(run)), run.manifest["refused"]
     found: dict[str, Size | None] = {}
@@ -53,15 +53,23 @@ def reported(run: FinishedRun, panel: Panel) -> dict[str, Size | None]:
     return found
 
 
-def _is_of_today(run: FinishedRun) -> bool:
-    """Whether program, rows and map are those of the run."""
+def is_of_today(run: FinishedRun) -> bool:
+    """Whether this program made a run, and regions, partners and neighbours are still those of it."""
     sources = (run.study.regions, run.study.partners, run.study.neighbours)
     try:
-        run.output(ESTIMATES)
         hashes = {file_hash(run.study.resolve(source.file)) for source in sources if source is not None}
     except DataError:
         return False
     return run.manifest.get("code") == code_version() and hashes <= set(run.manifest["inputs"].values())
+
+
+def _has_rows(run: FinishedRun) -> bool:
+    """Whether the file of its rows is as the run wrote it."""
+    try:
+        run.output(ESTIMATES)
+    except DataError:
+        return False
+    return True
 
 
 def _rows(run: FinishedRun) -> Iterator[tuple[tuple[str, str], dict[str, float]]]:

@@ -5,7 +5,6 @@ import os
 import runpy
 import shutil
 import sys
-from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
@@ -13,11 +12,11 @@ STANDARD_INPUT = 0
 
 
 def main() -> None:
-    """Run marimo with the arguments of this process; its first line of input is the token."""
+    """Run marimo with the arguments of this process, the session last; its first line of input is the token."""
     token = _first_line()
     sys.stdin = io.StringIO(token)
     Thread(target=_end_with_parent, args=(Path.cwd(),), daemon=True).start()
-    Thread(target=_load, daemon=True).start()
+    Thread(target=_load, args=(sys.argv[-1],), daemon=True).start()
     sys.argv[0] = "marimo"
     runpy.run_module("marimo", run_name="__main__", alter_sys=True)
 
@@ -41,10 +40,11 @@ def _end_with_parent(place: Path) -> None:
     os._exit(0)
 
 
-def _load() -> None:
-    """Load what a page will need."""
-    for name in ("tradelift.explore.page", "altair", "vl_convert"):
-        import_module(name)
+def _load(session: str) -> None:
+    """Make the page as soon as its session is there; it is the one that the browser will ask for."""
+    from tradelift.explore.page import Page  # slow to load, while marimo starts
+
+    Page.of({"session": session})
 
 
 if __name__ == "__main__":

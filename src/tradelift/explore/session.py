@@ -13,8 +13,9 @@ from tradelift.estimate import Estimate
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import size_of
 from tradelift.explore.choices import GRAVITY, Choice, Choices, choices, columns_read, course_of, design_of
-from tradelift.explore.reported import reported
+from tradelift.explore.reported import is_of_today, reported
 from tradelift.panel import Panel
+from tradelift.pipeline.cache import KEPT, KeptFindings
 from tradelift.pipeline.finished import FinishedRun
 from tradelift.pipeline.reopening import reopen
 from tradelift.study import Study
@@ -30,10 +31,19 @@ class Session:
         Of a finished run.
     known
         Effects that the run itself found, by the canonical JSON of design and errors.
+    kept
+        What the run kept of its estimates; None where that is not to be used.
     """
 
-    def __init__(self, study: Study, panel: Panel, known: Mapping[str, Size | None] | None = None) -> None:
-        self.study, self.panel, self._known = study, panel, dict(known or {})
+    def __init__(
+        self,
+        study: Study,
+        panel: Panel,
+        *,
+        known: Mapping[str, Size | None] | None = None,
+        kept: KeptFindings | None = None,
+    ) -> None:
+        self.study, self.panel, self._known, self._kept = study, panel, dict(known or {}), kept
         self.choices: Choices = choices(study, panel)
         self._found: dict[str, Estimate | DesignError | ConvergenceError] = {}
 
@@ -41,7 +51,8 @@ class Session:
     def open(cls, run: FinishedRun) -> "Session":
         """Open a finished run, of its panel what can be chosen."""
         panel = reopen(run, columns_read(run.study))
-        return cls(run.study, panel, reported(run, panel))
+        kept = KeptFindings(folder=run.study.folder / KEPT, digest=run.manifest["panel"]) if is_of_today(run) else None
+        return cls(run.study, panel, known=reported(run, panel), kept=kept)
 
     def hand_over(self, place: Path) -> None:
         """Write the session where another process looks for it."""
@@ -149,7 +160,8 @@ class Session:
         key = task_json(task)
         if key not in self._found:
             try:
-                found = task.estimate(self.panel)
+                kept = None if self._kept is None else self._kept.recall(task)
+                found = task.estimate(self.panel) if kept is None else kept
                 assert isinstance(found, Estimate), "every choice gives one"
                 self._found[key] = found
             except (DesignError, ConvergenceError) as error:

@@ -4,6 +4,8 @@ import hashlib
 import pickle
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from tradelift.errors import ConvergenceError, DesignError
 from tradelift.panel import Panel
 from tradelift.pipeline.private import private_place
 from tradelift.pipeline.workers import attempts, pickled
+
+KEPT = ".tradelift"
+"""Folder beside a study of what its runs keep for later ones."""
 
 
 class EstimateCache:
@@ -145,6 +150,41 @@ class Recalled(Mapping[str, Finding]):
 
     def __contains__(self, column: object) -> bool:
         return column in self._tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFindings:
+    """
+    What runs have kept of a panel, for those who only read it.
+
+    Parameters
+    ----------
+    folder
+        Where runs of the study keep estimates; it need not be there.
+    digest
+        Of the panel.
+    """
+
+    folder: Path
+    digest: str
+
+    def recall(self, task: Task) -> Finding | None:
+        """Recall what was found by a task, with this code; None where that is not kept."""
+        place = private_place(self.folder)
+        if place is None or not place.is_dir():
+            return None
+        kept = Memory(place, verbose=0).cache(_made, ignore=["make"])
+        arguments = (self.digest, task_json(task), code_version(), _gone)
+        with suppress(KeyError):
+            if kept.check_call_in_cache(*arguments):
+                found: Finding = pickle.loads(kept(*arguments))  # noqa: S301 - from this user's own place
+                return found
+        return None
+
+
+def _gone() -> bytes:
+    """What was forgotten between the look and the reading cannot be made here."""
+    raise KeyError
 
 
 def _given(answer: bytes) -> bytes:

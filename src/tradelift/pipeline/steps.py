@@ -15,7 +15,7 @@ from tradelift.errors import DataError, StudyError
 from tradelift.exhibits import EXHIBITS, Exhibit, missing
 from tradelift.memory import release
 from tradelift.panel import Panel
-from tradelift.pipeline.cache import EstimateCache, code_version
+from tradelift.pipeline.cache import KEPT, EstimateCache, code_version
 from tradelift.pipeline.inputs import Loaded, Progress, input_files, load
 from tradelift.pipeline.manifest import Stopwatch, hashes, provenance, write_json
 from tradelift.pipeline.periods import write_periods
@@ -255,7 +255,7 @@ def _refuse_inputs_in(out: Path, study: Study) -> None:
 def _kept(study: Study, folder: Path) -> Path | None:
     """Beside the study where that stays and can be written; else what a run finds lasts as long as the run."""
     lasts = not study.folder.is_relative_to(folder) and os.access(study.folder, os.W_OK)
-    return study.folder / ".tradelift" if lasts else None
+    return study.folder / KEPT if lasts else None
 
 
 def _absent(chosen: Mapping[str, Exhibit], study: Study, panel: Panel) -> dict[str, str]:
