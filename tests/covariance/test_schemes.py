@@ -8,6 +8,7 @@ import tradelift as tl
 from tests.designs.panels import one_sided, two_sided
 from tradelift import DesignError, Gravity
 from tradelift.covariance import Dyads, Influence, covariance
+from tradelift.covariance.dyads import compact
 
 
 def random_influence(seed=1, *, sides=True, n=7, k=2):
@@ -276,3 +277,11 @@ def test_regressors_that_fit_each_clusters_sum_leave_no_error_to_report():
         fitted = estimate.with_vcov(scheme)
         assert np.isnan(fitted.std_errors[0])
         assert "No standard error for treated" in str(fitted)
+
+
+@pytest.mark.parametrize("dense", [0, 8], ids=["sorted", "listed"])
+@pytest.mark.parametrize("codes", [[], [3], [7, 2, 2, 9, 0, 7], [5, 400, 5]])
+def test_codes_without_gaps(codes, dense, monkeypatch):
+    monkeypatch.setattr("tradelift.covariance.dyads.DENSE", dense)
+    given = np.array(codes, dtype=np.int64)
+    assert np.array_equal(compact(given), np.unique(given, return_inverse=True)[1])

@@ -10,6 +10,7 @@ import tradelift as tl
 from tests.designs.panels import one_sided, two_sided
 from tradelift.designs.spatial import Near, near_pairs
 from tradelift.designs.spatial.kernels import KERNELS, kernel_weight
+from tradelift.designs.spatial.stacking import stack_panel
 from tradelift.geography import great_circle_km
 
 DISTANCE = 1e-9  # km: the same formula on the same numbers
@@ -302,3 +303,25 @@ def test_panels_that_have_no_near_controls_are_refused():
         near_pairs(ungrouped, Near(same_group=True))
     with pytest.raises(tl.DesignError, match="Near controls stand beside partner pairs: give `partners`"):
         near_pairs(tl.Panel.from_frame(frame, regions=placed), Near())
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3], ids=["complete", "with gaps"])
+def test_cells_of_a_stack_are_those_of_the_pair_and_period(missing):
+    (panel, *_), options = two_sided(missing=missing), Near(bandwidth_km=600)
+    near = near_pairs(panel, options)
+    pair, period = panel.pair_of_cell, np.asarray(panel.cells.column("period"))
+    cell = {(p, t): n for n, (p, t) in enumerate(zip(pair.tolist(), period.tolist(), strict=True))}
+    wanted = [[cell.get((p, t), -1) for p in near.pair.tolist()] for t in range(len(panel.periods))]
+    got = stack_panel(panel, near, options).cell
+    assert np.array_equal(got, wanted)
+    assert (got < 0).any() == (missing > 0)
+
+
+def test_pairs_are_found_in_a_list_of_all_and_in_order(monkeypatch):
+    (panel, *_), options = two_sided(missing=0.6, periods=1), Near(bandwidth_km=900)
+    listed = near_pairs(panel, options)
+    monkeypatch.setattr("tradelift.designs.spatial.near.DENSE", 0)
+    ordered = near_pairs(panel, options)
+    assert listed.lost_pairs["near pair not in the panel"] > 0
+    assert listed.lost_pairs == ordered.lost_pairs
+    assert np.array_equal(listed.pair, ordered.pair)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+DENSE = 8  # codes a pair up to which a list of all of them costs less than to sort the pairs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dyads:
@@ -51,6 +53,16 @@ class Dyads:
             return np.minimum(self.origin, self.destination), np.maximum(self.origin, self.destination)
         first = self.side[self.origin] == 0
         return np.where(first, self.origin, self.destination), np.where(first, self.destination, self.origin)
+
+
+def compact(codes: Ints) -> Ints:
+    """Number codes from 0 without gaps, in their order, shape (P,)."""
+    n = int(codes.max(initial=-1)) + 1
+    if n > DENSE * len(codes):
+        return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    seen = np.zeros(n, dtype=bool)
+    seen[codes] = True
+    return np.asarray((np.cumsum(seen) - 1)[codes])
 
 
 def codes_of(labels: NDArray[Any] | None) -> Ints | None:

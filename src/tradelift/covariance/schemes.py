@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.covariance.dyads import Dyads
+from tradelift.covariance.dyads import Dyads, compact
 from tradelift.covariance.jackknife import Deleted, jackknife
 from tradelift.covariance.spatial import read_spatial, spatial_meat
 from tradelift.covariance.weidner_zylkin import Corrected
@@ -201,11 +201,15 @@ def clustered(values: Floats, codes: Sequence[Ints]) -> Floats:
     codes
         One or two arrays of cluster codes, shape (P,).
     """
-    total = _outer(values, codes[0])
-    if len(codes) == 2:
-        both = codes[0] * (int(codes[1].max(initial=0)) + 1) + codes[1]
-        total = total + _outer(values, codes[1]) - _outer(values, np.unique(both, return_inverse=True)[1])
-    return total
+    return _together(values, codes, [_outer(values, own) for own in codes])
+
+
+def _together(values: Floats, codes: Sequence[Ints], each: Sequence[Floats]) -> Floats:
+    """What `clustered` gives, from the outer products of each dimension."""
+    if len(codes) < 2:
+        return each[0]
+    both = codes[0] * (int(codes[1].max(initial=0)) + 1) + codes[1]
+    return each[0] + each[1] - _outer(values, compact(both))
 
 
 def _outer(values: Floats, codes: Ints) -> Floats:
@@ -225,8 +229,7 @@ def _dyadic(values: Floats, origin: Ints, destination: Ints) -> Floats:
     between = origin != destination
     sums = _sums(values, origin, n) + _sums(values[between], destination[between], n)
     low, high = np.minimum(origin, destination)[between], np.maximum(origin, destination)[between]
-    same = np.unique(low * n + high, return_inverse=True)[1]
-    return np.asarray(sums.T @ sums - _outer(values[between], same))
+    return np.asarray(sums.T @ sums - _outer(values[between], compact(low * n + high)))
 
 
 def _iid(influence: Influence, _: str) -> Covariance:
@@ -290,11 +293,12 @@ def _max_two_way(influence: Influence, correction: str) -> Covariance:
     """The largest of the two-way, one-way and pair variances per coefficient, on the two-way correlations."""
     dyads, pairs = influence.dyads, influence.pairs
     ends = dyads.ends
-    two = _settle(influence, correction, clustered(pairs, ends), _counts(dyads, ends))
+    dimensions = (*ends, dyads.dyad)
+    each = [_outer(pairs, codes) for codes in dimensions]
+    two = _settle(influence, correction, _together(pairs, ends, each), _counts(dyads, ends))
     variances = [np.diag(two.matrix)]
-    for codes in (*ends, dyads.dyad):
-        one = _settle(influence, correction, clustered(pairs, (codes,)), _counts(dyads, (codes,)))
-        variances.append(np.diag(one.matrix))
+    for codes, meat in zip(dimensions, each, strict=True):
+        variances.append(np.diag(_settle(influence, correction, meat, _counts(dyads, (codes,))).matrix))
     best = np.max(np.nan_to_num(variances, nan=-np.inf), axis=0)
     best[np.isneginf(best)] = np.nan  # no variance is positive: the effects fit every flow
     own = np.nan_to_num(np.diag(two.matrix))

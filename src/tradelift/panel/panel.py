@@ -343,7 +343,9 @@ class Panel:
             msg = f"The outcome '{name}' is infinite in {int(np.isinf(values).sum()):,} cells; correct or remove them."
             raise DesignError(msg)
         if self.absent is not None and not name.startswith(RATIOS):
-            values = np.where(self.absent & np.isnan(values), 0.0, values)
+            unlisted = self.absent & np.isnan(values)
+            if unlisted.any():  # a copy of all cells costs more than to look
+                values = np.where(unlisted, 0.0, values)
         return values
 
     def _unknown(self, name: str) -> str:

@@ -107,7 +107,9 @@ def _merge(label: Ints, codes: Sequence[Ints]) -> Ints:
     n = int(label.max()) + 1
     columns = np.zeros(n, dtype=np.int64)
     for code in codes[1:]:
-        columns += np.bincount(np.unique(np.stack([label, code]), axis=1)[0], minlength=n)
+        of_level = np.zeros(int(code.max()) + 1, dtype=np.int64)
+        of_level[code] = label  # rows that share a level share a component
+        columns += np.bincount(of_level, minlength=n)
     block = np.zeros(n, dtype=np.int64)
     count, filled = 0, 0
     for component in np.argsort(columns, kind="stable"):

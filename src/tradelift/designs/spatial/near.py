@@ -19,6 +19,7 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 NOT_IN_PANEL = "not in the panel"
+DENSE = 8  # pairs of regions a directed pair of the panel up to which all of them are listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -250,8 +251,12 @@ def _pairs_of(panel: Panel, origin: Ints, destination: Ints) -> Ints:
     """Directed pair of the panel between two regions, shape (m,); -1 where it has none."""
     n = len(panel.regions)
     keys = panel.pairs.origin.astype(np.int64) * n + panel.pairs.destination
-    order = np.argsort(keys)
     wanted = origin.astype(np.int64) * n + destination
+    if n * n <= DENSE * len(keys):  # a list of all pairs of regions costs less than to sort those of the panel
+        every = np.full(n * n, -1)
+        every[keys] = np.arange(len(keys))
+        return every[wanted]
+    order = np.argsort(keys)
     place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
     found = order[place]
     return np.where(keys[found] == wanted, found, -1)

@@ -80,16 +80,29 @@ def stack_panel(panel: Panel, near: NearPairs, options: Near) -> Stack:
     """
     n_categories = 1 if panel.categories is None else len(panel.categories)
     used, local = np.unique(near.pair, return_inverse=True)
+    cells = _cells_of(panel, used, n_categories)
+    return Stack(near=near, cell=cells[:, local], compared=_compared(panel, near, options, n_categories))
+
+
+def _cells_of(panel: Panel, pairs: Ints, n_categories: int) -> Ints:
+    """Cell of each of p distinct directed pairs in each period and category, shape (T, p); -1 where there is none."""
     place = np.full(len(panel.pairs), -1)
-    place[used] = np.arange(len(used))
+    place[pairs] = np.arange(len(pairs))
+    out = np.full((len(panel.periods) * n_categories, len(pairs)), -1)
+    blocks = panel.cells.blocks
+    if n_categories == 1 and blocks is not None and all(block.position is None for block in blocks):
+        for block in blocks:  # complete: every period repeats the pairs of the first
+            at = place[panel.pair_of_cell[block.start : block.start + block.size]]
+            own = np.flatnonzero(at >= 0)
+            out[:, at[own]] = block.start + np.arange(block.n_periods)[:, None] * block.size + own
+        return out
     at = place[panel.pair_of_cell]
     cells = np.flatnonzero(at >= 0)
     period = panel.cells.column("period")[cells].astype(np.int64)
     if n_categories > 1:
         period = period * n_categories + panel.cells.column("category")[cells]
-    by_pair_and_period = np.full((len(panel.periods) * n_categories, len(used)), -1)
-    by_pair_and_period[period, at[cells]] = cells
-    return Stack(near=near, cell=by_pair_and_period[:, local], compared=_compared(panel, near, options, n_categories))
+    out[period, at[cells]] = cells
+    return out
 
 
 def _compared(panel: Panel, near: NearPairs, options: Near, n_categories: int) -> Bools:
