@@ -36,7 +36,7 @@ setup(
     ext_modules=[
         Extension(
             "tradelift.solve._kernel",
-            ["src/tradelift/solve/kernel.c", "src/tradelift/solve/sums.c", "src/tradelift/panel/rows.c"],
+            [f"src/tradelift/{name}.c" for name in ("solve/kernel", "solve/sums", "panel/rows", "log/groups")],
             depends=["src/tradelift/solve/loops.h"],
             optional=True,
         )

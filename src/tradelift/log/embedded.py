@@ -24,9 +24,10 @@ import pyarrow.compute as pc
 from ibis.expr.types import Table, Value
 
 from tradelift.log.databases import connected, count_rows, stream
-from tradelift.log.engine import EngineError, Plan
+from tradelift.log.engine import EngineError, Near, Plan
 from tradelift.log.files import LogFile
 from tradelift.log.sorting import repeated_values, sort_lists
+from tradelift.solve import kernel
 from tradelift.study.databases import Database
 
 MEMORY_LIMIT = "1GB"
@@ -36,6 +37,8 @@ SORT, LISTS = "tradelift_in_order", "BIGINT[]"
 BATCH = 1_000_000  # hashes
 SPARE = 1.05  # parts of hashes by their remainder are nearly equal
 HASHES_OF_MEMORY = 4  # they may take a quarter of the engine's limit at a time, beside it
+ROWS_OF_MEMORY = 2  # rows of a period may take half of it with what is made of them, while the engine holds little
+BYTES_A_ROW = 200  # they take so much together
 ROWS_A_THREAD = 500_000  # a month of 336,000 rows takes a quarter less CPU with one thread than with two
 SETTINGS = (
     "TimeZone = 'UTC'",  # so that casts between instants and moments are to and from UTC
@@ -74,6 +77,8 @@ class DuckDB:
         self._numbers = count()
         self._schemas: dict[tuple[tuple[str, str], ...], Any] = {}
         self._hashes_at_once = in_bytes(memory_limit) // HASHES_OF_MEMORY // 8
+        self.near: Near | None = self if kernel.loaded() else None
+        self._few = in_bytes(memory_limit) // ROWS_OF_MEMORY // BYTES_A_ROW
         self.connection.con.create_function(SORT, sort_lists, [LISTS], LISTS, type="arrow")
 
     def __enter__(self) -> Self:
@@ -132,6 +137,23 @@ class DuckDB:
         with translated():
             self.connection.con.execute(f"SET threads = {max(1, min(self._threads, rows // ROWS_A_THREAD))}")
 
+    def key(self, value: Any) -> Value:
+        """A hash of a value, as `Near` says: of an integer DuckDB mixes the bits in steps that can be undone."""
+        return _hash_one(value)
+
+    def few(self, plan: Plan) -> pa.Table | None:
+        """Evaluate a plan of one expression, as `Near` says; rows after those that fit are not asked for."""
+        (schema,) = plan.schemas.values()
+        batches, rows = [], 0
+        with translated():
+            for batch in self.connection.con.execute(plan.sql[0]).to_arrow_reader(BATCH):
+                batches.append(batch)
+                rows += len(batch)
+                if rows > self._few:
+                    return None
+            found = pa.Table.from_batches(batches).cast(schema) if batches else schema.empty_table()
+            return found.combine_chunks()
+
     def hash_two(self, first: Any, second: Any) -> Value:
         """A hash of two values of any types."""
         return _hash(first, second)
@@ -165,6 +187,9 @@ class DuckDB:
 
     def plan(self, parts: Mapping[str, Table]) -> Plan:
         """Translate expressions into one statement, so that what several of them read is made once and not stored."""
+        if len(parts) == 1:
+            ((name, rows),) = parts.items()
+            return Plan(sql=(self._sql(rows),), schemas={name: rows.schema().to_pyarrow()})
         kinds = {name: kind for rows in parts.values() for name, kind in rows.schema().items()}
         padded = [
             rows.select(
@@ -174,7 +199,7 @@ class DuckDB:
             for k, rows in enumerate(parts.values())
         ]
         schemas = {name: rows.schema().to_pyarrow() for name, rows in parts.items()}
-        return Plan(sql=(self._sql(padded[0] if len(padded) == 1 else ibis.union(*padded)),), schemas=schemas)
+        return Plan(sql=(self._sql(ibis.union(*padded)),), schemas=schemas)
 
     def keep(self, name: str, rows: Table) -> Table:
         """Evaluate an expression once and keep its rows under a name, in memory as far as they fit."""
@@ -221,6 +246,9 @@ class DuckDB:
         """Evaluate a plan's one statement, and take its expressions apart again."""
         with translated():
             found = self.connection.con.execute(plan.sql[0]).to_arrow_table()
+            if len(plan.schemas) == 1:
+                ((name, schema),) = plan.schemas.items()
+                return {name: found.cast(schema)}
             return {
                 name: found.filter(pc.equal(found[PART], k)).select(schema.names).cast(schema)
                 for k, (name, schema) in enumerate(plan.schemas.items())
@@ -259,6 +287,11 @@ def in_bytes(size: str) -> int:
 @ibis.udf.scalar.builtin(name=SORT, signature=(("array<int64>",), "array<int64>"))  # type: ignore[untyped-decorator]
 def _in_order(lists: Any) -> Any:
     """`sort_lists`, as the engine calls it."""
+
+
+@ibis.udf.scalar.builtin(name="hash", signature=((None,), "uint64"))  # type: ignore[untyped-decorator]
+def _hash_one(value: Any) -> Any:
+    """As `_hash`, of one value."""
 
 
 @ibis.udf.scalar.builtin(name="hash", signature=((None, None), "uint64"))  # type: ignore[untyped-decorator]

@@ -62,6 +62,24 @@ class Plan:
     schemas: Mapping[str, pa.Schema]
 
 
+class Near(Protocol):
+    """An engine of this process, which gives rows without ids to loops of this process."""
+
+    def key(self, value: Any) -> Value:
+        """A number of 64 bits for a value, no two 64-bit integers with the same."""
+        ...
+
+    def few(self, plan: Plan) -> pa.Table | None:
+        """
+        Evaluate a plan of one expression whose rows stay in this process.
+
+        Returns
+        -------
+        The rows, each column in one piece; None where they are more than this process may hold.
+        """
+        ...
+
+
 class Engine(Protocol):
     """
     An engine with its connection and its folder; used in a `with` statement.
@@ -73,6 +91,11 @@ class Engine(Protocol):
     """
 
     at_once: bool
+
+    @property
+    def near(self) -> "Near | None":
+        """Itself, where rows may be summed by loops of this process; else None."""
+        ...
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -1,20 +1,24 @@
 """One period at a time: sort the rows out, then sum them; reasons and sums come from the same sorted rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
 
 import ibis
+import numpy as np
 import pyarrow as pa
 from ibis.expr.types import Table, Value
 
 from tradelift.log.concentration import concentrate
 from tradelift.log.contract import Columns
 from tradelift.log.duplicates import HASH, RAW, Duplicates, row_hash
-from tradelift.log.engine import Engine, Plan
+from tradelift.log.engine import Engine, Near, Plan
 from tradelift.log.flows import sum_categories, sum_cells, sum_reasons
+from tradelift.log.grouping import Ints, Keys, NotHereError
+from tradelift.log.here import Ranking, sum_here
+from tradelift.log.narrow import narrow, places_by_id
 from tradelift.log.quality import final_reason, normalise, own_reason, panel_pair
 from tradelift.log.source import Bounds
 
@@ -151,14 +155,52 @@ class Sorter:
         self._plans: dict[Any, Plan] = {}
 
     def period(self, rows: Table, bounds: Bounds) -> "PeriodSums":
-        """Sum a period's rows, given as they stand in the files."""
+        """Sum a period's rows, given as they stand in the files: by loops of this process, or else by the engine."""
         rows, suspects = self._named(rows, bounds, rest=False)
-        schema = rows.schema()
-        if schema not in self._plans:  # files of one log may hold whole numbers of different widths
-            shared = self._engine.share("sorted_rows", self._sort_out(rows, suspects))
-            self._plans[schema] = self._engine.plan(sums(self._engine, shared, self._rules))
-        found = self._engine.fetch_all(self._plans[schema])
+        found = self._here(rows, suspects)
+        if found is None:
+            found = self._engine.fetch_all(self._plan(rows, "sums", lambda: self._sums(rows, suspects)))
         return PeriodSums(cells=found["cells"], by_category=found.get("by_category"), reasons=found["reasons"])
+
+    def _sums(self, rows: Table, suspects: Table | None) -> dict[str, Table]:
+        shared = self._engine.share("sorted_rows", self._sort_out(rows, suspects))
+        return sums(self._engine, shared, self._rules)
+
+    def _here(self, rows: Table, suspects: Table | None) -> dict[str, pa.Table] | None:
+        """What the loops make of the rows; None where there are none, or the engine must do it."""
+        near = self._engine.near
+        if near is None:
+            return None
+        found = near.few(self._plan(rows, "near", lambda: {"rows": narrow(near, self._sort_out(rows, suspects))}))
+        if found is None:
+            return None
+        how = Ranking(
+            width=self._rules.width,
+            share=self._rules.share,
+            rounding=self._rules.rounding,
+            order=lambda who, keys: self._by_id(near, rows, who, keys),
+        )
+        try:
+            return sum_here(found, how)
+        except NotHereError:
+            return None
+
+    def _by_id(self, near: Near, rows: Table, who: str, keys: Keys) -> Ints:
+        """Places of some people by id as text."""
+        some = self._engine.memory(f"equal_{who}s", pa.table({"key": keys}))
+        column = rows[self._columns.names[who]]
+        plan = self._plan(rows, who, lambda: {"places": places_by_id(near, column, rows, some)})
+        found = self._engine.fetch_all(plan)["places"].sort_by("key")
+        if len(found) != len(keys):
+            raise NotHereError
+        return np.asarray(found["place"].to_numpy())
+
+    def _plan(self, rows: Table, name: str, parts: Callable[[], Mapping[str, Table]]) -> Plan:
+        """Translate once; files of one log may hold whole numbers of different widths."""
+        key = rows.schema(), name
+        if key not in self._plans:
+            self._plans[key] = self._engine.plan(parts())
+        return self._plans[key]
 
     def rest(self, rows: Table, window: Bounds) -> pa.Table:
         """Rows and money by reason of the rows outside the window."""

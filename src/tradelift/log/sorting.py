@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-VALUE_BITS = 50
-"""Bits of a value where its list's position stands above it in one integer; 63 - 50 leave 8,192 lists."""
+Ints = NDArray[np.int64]
+
+SIGNED_BITS = 63  # of 64, those that say no sign
 
 
 def repeated_values(batches: Iterable[NDArray[np.uint64]], expected: int) -> NDArray[np.uint64]:
@@ -67,12 +68,35 @@ def sort_lists(lists: Any) -> pa.Array:
     offsets = offsets - offsets[0]
     count = np.diff(offsets)
     of = np.repeat(np.arange(len(count), dtype=np.int64), count)
-    if not len(values) or (values.min() >= 0 and values.max() < 2**VALUE_BITS and len(count) <= 2 ** (63 - VALUE_BITS)):
-        of <<= VALUE_BITS
-        of |= values
-        of.sort()
-        of &= 2**VALUE_BITS - 1
-        values = of
-    else:
-        values = values[np.lexsort((values, of))]
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(sort_within(of, values)))
+
+
+def sort_within(of: Ints, values: Ints) -> Ints:
+    """Sort integers by group and, within each, from its smallest to its largest, as `sort_pairs`."""
+    return sort_pairs(of, values)[1]
+
+
+def sort_pairs(of: Ints, values: Ints) -> tuple[Ints, Ints]:
+    """
+    Sort integers by group and, within each, from its smallest to its largest.
+
+    Parameters
+    ----------
+    of
+        The group of each value, not negative, shape (N,).
+    values
+        Shape (N,).
+
+    Returns
+    -------
+    Groups and values, shape (N,) each.
+    """
+    if not len(values):
+        return of, values
+    bits = int(values.max()).bit_length()
+    if values.min() < 0 or int(of.max()).bit_length() + bits > SIGNED_BITS:
+        order = np.lexsort((values, of))
+        return of[order], values[order]
+    both = (of << bits) | values  # one integer holds both, the group above the value
+    both.sort()
+    return both >> bits, both & ((1 << bits) - 1)

@@ -73,6 +73,7 @@ class Spark:
     """
 
     at_once = True
+    near = None
 
     def __init__(self, spill: Path, url: str | None = None, settings: Mapping[str, str] | None = None) -> None:
         _need_pyspark()

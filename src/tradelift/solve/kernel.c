@@ -10,7 +10,7 @@
  * of another number alone. */
 PUBLIC int tl_interface(void)
 {
-    return 4;
+    return 5;
 }
 
 /* Some periods of a piece. */
