@@ -77,6 +77,28 @@ def test_a_choice_is_estimated_once(opened, monkeypatch):
     page.session.estimate(choose(page, km=1234.0, vcov="pair"))
 
 
+def test_what_is_being_estimated_is_waited_for(opened, monkeypatch):
+    _, panel, page = opened
+    fresh = Page(Session(page.session.study, panel))
+    estimate, begun, going_on = tl.SpatialRD.estimate, threading.Event(), threading.Event()
+    called = []
+
+    def slow(*given):
+        called.append(given)
+        begun.set()
+        assert going_on.wait(10)
+        return estimate(*given)
+
+    monkeypatch.setattr(tl.SpatialRD, "estimate", slow)
+    before = threading.Thread(target=fresh.session.estimate, args=[choose(fresh)])
+    before.start()
+    assert begun.wait(10)
+    threading.Timer(0.1, going_on.set).start()
+    fresh.session.estimate(choose(fresh, vcov="pair"))
+    before.join()
+    assert len(called) == 1
+
+
 def test_the_answer_says_effect_table_and_sample(opened):
     _, _, page = opened
     html = page.answer(choose(page))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from tradelift.designs import Task, task_json
 from tradelift.errors import ConvergenceError, DesignError
@@ -19,6 +20,8 @@ from tradelift.pipeline.cache import KEPT, KeptFindings
 from tradelift.pipeline.finished import FinishedRun
 from tradelift.pipeline.reopening import reopen
 from tradelift.study import Study
+
+_ESTIMATING = Lock()  # what is prepared may be what is chosen next: it is waited for, not estimated twice
 
 
 class Session:
@@ -158,15 +161,20 @@ class Session:
 
     def _recall(self, task: Task) -> Estimate:
         key = task_json(task)
-        if key not in self._found:
-            try:
-                kept = None if self._kept is None else self._kept.recall(task)
-                found = task.estimate(self.panel) if kept is None else kept
-                assert isinstance(found, Estimate), "every choice gives one"
-                self._found[key] = found
-            except (DesignError, ConvergenceError) as error:
-                self._found[key] = error
+        with _ESTIMATING:
+            if key not in self._found:
+                self._found[key] = self._find(task)
         known = self._found[key]
         if isinstance(known, Exception):
             raise known
         return known
+
+    def _find(self, task: Task) -> Estimate | DesignError | ConvergenceError:
+        """Take what the run kept, else estimate."""
+        try:
+            kept = None if self._kept is None else self._kept.recall(task)
+            found = task.estimate(self.panel) if kept is None else kept
+        except (DesignError, ConvergenceError) as error:
+            return error
+        assert isinstance(found, Estimate), "every choice gives one"
+        return found

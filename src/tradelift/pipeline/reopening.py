@@ -9,7 +9,8 @@ from tradelift.pipeline.finished import FinishedRun
 from tradelift.pipeline.inputs import panel_of_cells
 
 OF_THE_PANEL = ("direction",)  # what the panel tells of each cell by itself
-KEYS = ("origin", "destination", "period", "category", "domestic", "distance_km")
+IDS = ("origin", "destination", "period")
+KEYS = (*IDS, "category", "domestic", "distance_km")
 """What says whose flows a cell is."""
 
 
@@ -31,6 +32,6 @@ def reopen(run: FinishedRun, columns: Sequence[str] | None = None) -> Panel:
     """
     wanted = None if columns is None else {*KEYS, *columns}
     cells = pa.concat_tables(
-        run.panel_parts(lambda name: name not in OF_THE_PANEL and (wanted is None or name in wanted))
+        run.panel_parts(lambda name: name not in OF_THE_PANEL and (wanted is None or name in wanted), coded=IDS)
     )
-    return panel_of_cells(run.study, cells)
+    return panel_of_cells(run.study, cells.unify_dictionaries())
