@@ -21,8 +21,6 @@ from tradelift.pipeline.finished import FinishedRun
 from tradelift.pipeline.reopening import reopen
 from tradelift.study import Study
 
-_ESTIMATING = Lock()  # what is prepared may be what is chosen next: it is waited for, not estimated twice
-
 
 class Session:
     """
@@ -49,6 +47,7 @@ class Session:
         self.study, self.panel, self._known, self._kept = study, panel, dict(known or {}), kept
         self.choices: Choices = choices(study, panel)
         self._found: dict[str, Estimate | DesignError | ConvergenceError] = {}
+        self._estimating: dict[str, Lock] = {}
 
     @classmethod
     def open(cls, run: FinishedRun) -> "Session":
@@ -161,9 +160,11 @@ class Session:
 
     def _recall(self, task: Task) -> Estimate:
         key = task_json(task)
-        with _ESTIMATING:
-            if key not in self._found:
-                self._found[key] = self._find(task)
+        if key not in self._found:
+            with self._estimating.setdefault(key, Lock()):  # what is being prepared is waited for, not estimated twice
+                if key not in self._found:
+                    self._found[key] = self._find(task)
+            self._estimating.pop(key, None)
         known = self._found[key]
         if isinstance(known, Exception):
             raise known
