@@ -205,6 +205,7 @@ def explorer(camera: Camera, run: Path) -> None:
         assert server.stdout is not None, "it was asked for"
         page = camera.page(server.stdout.readline().strip(), 1240, 1000)
         page.locator("svg[aria-labelledby^='fig-explored-map']").wait_for()
+        page.get_by_label("Outcome").select_option(index=1)
         page.get_by_label("Errors").select_option("pair")  # the run has no curve under these: it grows
         page.get_by_text("To follow").wait_for()
         page.get_by_text("To follow").wait_for(state="detached")

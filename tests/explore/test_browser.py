@@ -71,6 +71,14 @@ def test_a_choice_changes_what_follows(address):
         page.get_by_text("To follow").wait_for(state="detached")  # without another choice
         assert page.locator("svg[aria-labelledby^='fig-explored-curve']").count() == 1
 
+        answer, curve = _places(page)
+        assert answer["x"] + answer["width"] <= curve["x"]
+        page.set_viewport_size({"width": 390, "height": 1400})
+        answer, curve = _places(page)
+        assert answer["y"] + answer["height"] <= curve["y"]  # below, where there is no room beside it
+        assert max(place["x"] + place["width"] for place in (answer, curve)) <= 390
+        page.set_viewport_size({"width": 1280, "height": 1400})
+
         page.get_by_role("slider").press("End")
         answers.append(_next(page, answers))
         page.get_by_label("Outcome").select_option(label="Trade, PPML")
@@ -88,6 +96,10 @@ def test_a_choice_changes_what_follows(address):
     assert {urlsplit(url).hostname for url in requests if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
     assert complaints == []
     assert "tradelift.explore.page" not in shown  # the code stays in the house
+
+
+def _places(page):
+    return [page.locator(what).bounding_box() for what in (ANSWER, "svg[aria-labelledby^='fig-explored-curve']")]
 
 
 def _next(page, answers):

@@ -62,11 +62,10 @@ def _(bandwidth, design, direction, errors, outcome, page, types):
 
 @app.cell
 def _(choice, mo, page, time):
-    answer = mo.Html(page.answer(choice))
+    answer = page.answer(choice)
 
     def show() -> None:
-        sides = [answer, mo.Html(page.curve(choice))]
-        mo.output.replace(mo.hstack(sides, widths=[3, 2], align="start", gap=2))
+        mo.output.replace(mo.Html(page.beside(answer, page.curve(choice))))
 
     def follow() -> None:
         # the other bandwidths take longer than the answer: the page does not wait for them

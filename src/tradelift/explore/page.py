@@ -20,7 +20,8 @@ STYLE = (
     ".scroll{overflow-x:auto}.scroll table{border-collapse:collapse}.scroll caption{text-align:left;color:#5b6770;"
     "font-family:monospace;padding:.4rem 0}.scroll th,.scroll td{padding:.2rem .8rem;text-align:right;"
     "border-bottom:1px solid #e3e7ea}.scroll th:first-child,.scroll td:first-child{text-align:left}"
-    "svg{max-width:100%;height:auto}</style>"
+    "svg{max-width:100%;height:auto}.tl-beside{display:grid;grid-template-columns:3fr 2fr;gap:2rem}"
+    ".tl-beside>div{min-width:0}@media(max-width:40rem){.tl-beside{grid-template-columns:1fr;gap:1rem}}</style>"
 )
 
 
@@ -131,6 +132,10 @@ class Page:
             return views.curve(self.session, choice)
         except (DesignError, ConvergenceError):
             return ""
+
+    def beside(self, answer: str, curve: str) -> str:
+        """Put the curve beside the answer, or below it where the page is narrow."""
+        return f'<div class="tl-beside"><div>{answer}</div><div>{curve}</div></div>'
 
     def is_whole(self, choice: Choice) -> bool:
         """Whether the curve has all its points."""
