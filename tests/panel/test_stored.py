@@ -245,7 +245,7 @@ def test_covariates_of_pairs_join(tmp_path):
 
 def test_an_opened_run_gives_its_estimates(tmp_path):
     study = tl.read_study(write_study(tmp_path))
-    results = tl.run(study, tmp_path / "out")
+    results = tl.run(study, tmp_path / "out", only=["summary"])
     opened = tl.Panel.from_parquet(
         tmp_path / "out" / "panel",
         regions=pd.read_csv(tmp_path / "regions.csv"),
