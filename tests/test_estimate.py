@@ -6,6 +6,7 @@ from scipy import stats
 
 import tradelift as tl
 from tests.designs.panels import two_sided
+from tradelift.designs import records
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,11 @@ def test_tidy_is_the_t_table(estimate):
     t = stats.t(estimate.dof)
     np.testing.assert_allclose(tidy["p_value"], 2 * t.sf(np.abs(tidy["statistic"])), rtol=1e-10)
     np.testing.assert_allclose(tidy["conf_high"], tidy["estimate"] + t.ppf(0.975) * tidy["std_error"], rtol=1e-10)
+
+
+def test_records_are_the_rows_of_tidy(estimate):
+    assert repr(estimate.records()) == repr(estimate.tidy().to_dict("records"))  # NaN equals nothing
+    assert repr(records(estimate)) == repr(estimate.records())
 
 
 def test_percent_is_read_at_the_end_points(estimate):

@@ -135,32 +135,40 @@ class Estimate:
     def tidy(self) -> "pd.DataFrame":
         """One row a term: term, estimate, std_error, statistic, p_value, conf_low, conf_high (95%)."""
         import pandas as pd
+
+        return pd.DataFrame({"term": list(self.terms)} | self._numbers())
+
+    def records(self) -> list[dict[str, Any]]:
+        """One record a term: the rows of `tidy`, of which a report reads thousands, without their frame."""
+        numbers = self._numbers()
+        names, columns = ("term", *numbers), (self.terms, *(column.tolist() for column in numbers.values()))
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _numbers(self) -> dict[str, Floats]:
+        """The columns of numbers of `tidy`."""
         from scipy.special import stdtr, stdtrit
 
         error = self.std_errors
         statistic = np.divide(self.coefficients, error, out=np.full_like(error, np.nan), where=error > 0)
         half = stdtrit(self.dof, (1 + LEVEL) / 2) * error
-        return pd.DataFrame(
-            {
-                "term": list(self.terms),
-                "estimate": self.coefficients,
-                "std_error": error,
-                "statistic": statistic,
-                "p_value": 2 * stdtr(self.dof, -np.abs(statistic)),
-                "conf_low": self.coefficients - half,
-                "conf_high": self.coefficients + half,
-            }
-        )
+        return {
+            "estimate": self.coefficients,
+            "std_error": error,
+            "statistic": statistic,
+            "p_value": 2 * stdtr(self.dof, -np.abs(statistic)),
+            "conf_low": self.coefficients - half,
+            "conf_high": self.coefficients + half,
+        }
 
     def percent(self) -> "pd.DataFrame":
         """100 (exp(b) - 1) of each term, and its 95% interval by the end points."""
         import pandas as pd
 
-        tidy = self.tidy()
+        numbers = self._numbers()
         columns = {"percent": "estimate", "conf_low": "conf_low", "conf_high": "conf_high"}
         with np.errstate(over="ignore"):  # an effect beyond the largest float is infinite
             return pd.DataFrame(
-                {"term": list(self.terms)} | {new: 100 * np.expm1(tidy[old].to_numpy()) for new, old in columns.items()}
+                {"term": list(self.terms)} | {new: 100 * np.expm1(numbers[old]) for new, old in columns.items()}
             )
 
     def wald(self, terms: Sequence[str] | None = None, *, equal: bool = False) -> Wald:

@@ -10,6 +10,7 @@ import tradelift as tl
 from tests.designs.fixest import as_frame, with_pyfixest
 from tests.designs.panels import one_sided, rebuilt, two_sided
 from tests.inference.mediators import clustered, dense, least_squares, poisson, stacked, with_mediators
+from tradelift.designs import records
 from tradelift.designs.subset import explaining, with_terms
 from tradelift.errors import DesignError
 from tradelift.inference.derived import derive, ratio_interval
@@ -157,6 +158,15 @@ def test_the_share_has_fieller_s_interval(found):
     row = mediated.tidy().iloc[-1]
     assert (row["term"], row["estimate"], row["conf_low"], row["conf_high"]) == ("share", share, low, high)
     assert f"Mediated share {share:.2f} (95% interval {low:.2f} to {high:.2f})" in str(mediated)
+
+
+def test_the_table_is_that_of_the_estimate_and_a_row_for_the_share(found):
+    for mediated in found.values():
+        own, wanted = mediated.tidy(), mediated.estimate.tidy()
+        pd.testing.assert_frame_equal(own.iloc[:-1], wanted)
+        last, difference = records(mediated)[-1], wanted.set_index("term").loc["mediated"]
+        assert (last["statistic"], last["p_value"]) == (difference["statistic"], difference["p_value"])
+        assert np.isnan(last["std_error"])
 
 
 def test_a_share_of_what_may_be_nothing_is_not_bounded():

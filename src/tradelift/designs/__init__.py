@@ -17,7 +17,7 @@ from tradelift.designs.spatial import (
     outlines,
     shared_borders,
 )
-from tradelift.designs.task import Finding, Task, task_json
+from tradelift.designs.task import Finding, Task, records, task_json
 
 __all__ = [
     "Balance",
@@ -39,6 +39,7 @@ __all__ = [
     "is_polygons",
     "outlines",
     "predict",
+    "records",
     "residual_correlogram",
     "shared_borders",
     "task_json",

@@ -54,6 +54,19 @@ class Finding(Protocol):
         ...
 
 
+def records(found: Finding) -> list[dict[str, Any]]:
+    """
+    List the rows of `tidy` of a finding, one record a term.
+
+    Parameters
+    ----------
+    found
+        Where it lists them by itself, no frame is made: a report reads thousands.
+    """
+    own = getattr(found, "records", None)
+    return list(own() if own is not None else found.tidy().to_dict("records"))
+
+
 class Task(Protocol):
     """What an exhibit plans and the pipeline estimates once: a frozen dataclass with `.estimate(panel)`."""
 

@@ -109,7 +109,7 @@ def _difference(balanced: Balanced | None, name: str) -> tuple[Value, ...]:
     """Standardized difference, error and p; blank where the effects explain the covariate."""
     if balanced is None or name not in balanced.estimate.terms:
         return None, None, None
-    row = numbers(balanced.tidy(), name)
+    row = numbers(balanced, name)
     return row["estimate"], row["std_error"], row["p_value"]
 
 
@@ -161,7 +161,7 @@ def _intervals(one: CovariateBalance, found: Mapping[str, Balanced]) -> Iterator
         yield Interval(row=one.name, series=SERIES[EVERYWHERE], value=one.everywhere, low=None, high=None)
     for name, balanced in found.items():
         if one.name in balanced.estimate.terms:
-            row = numbers(balanced.tidy(), one.name)
+            row = numbers(balanced, one.name)
             low, high = (None if np.isnan(row[end]) else row[end] for end in ("conf_low", "conf_high"))
             yield Interval(row=one.name, series=SERIES[name], value=row["estimate"], low=low, high=high)
 
@@ -169,7 +169,7 @@ def _intervals(one: CovariateBalance, found: Mapping[str, Balanced]) -> Iterator
 def _sentences(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> Iterator[str]:
     groups, equation = found.get(GROUPS), found.get(EQUATION)
     if groups is not None:
-        rows = {name: numbers(groups.tidy(), name) for name in groups.estimate.terms}
+        rows = {name: numbers(groups, name) for name in groups.estimate.terms}
         far, large = _apart(groups)
         clear = [name for name, row in rows.items() if row["p_value"] < LEVEL]
         yield (
@@ -187,7 +187,7 @@ def _sentences(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> Ite
 def _apart(groups: Balanced) -> tuple[list[str], list[str]]:
     """Covariates in which all other pairs, and near pairs, differ from partner pairs by more than is small."""
     far = [c.name for c in groups.covariates if abs(c.everywhere) > SMALL]
-    near = [n for n in groups.estimate.terms if abs(numbers(groups.tidy(), n)["estimate"]) > SMALL]
+    near = [n for n in groups.estimate.terms if abs(numbers(groups, n)["estimate"]) > SMALL]
     return far, near
 
 

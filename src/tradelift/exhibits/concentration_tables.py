@@ -64,7 +64,7 @@ ALWAYS_THERE = 1e-9  # share trimmed: rounding, where the ratio is defined in ev
 
 def is_equivalent(estimate: Estimate, margin: float) -> Equivalence:
     """Test that the first effect is smaller than a margin."""
-    row = numbers(estimate.tidy(), estimate.treatment[0])
+    row = numbers(estimate, estimate.treatment[0])
     return equivalence(row["estimate"], row["std_error"], estimate.dof, margin)
 
 
@@ -79,7 +79,7 @@ def ratio_table(study: Study, panel: Panel, found: Findings, margins: Margins, m
     outcomes = list(dict.fromkeys(o for o, *_ in found.ratios))
     rows: list[tuple[Value, ...]] = []
     for (outcome, held, a, direction), e in found.ratios.items():
-        row, test = numbers(e.tidy(), e.treatment[0]), is_equivalent(e, margins.points)
+        row, test = numbers(e, e.treatment[0]), is_equivalent(e, margins.points)
         effect = (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], row["p_value"])
         rows.append((outcome, direction, a.design, held, *effect, test.bound, test.detectable, test.p_value, e.n_obs))
     rows.sort(key=lambda row: outcomes.index(str(row[0])))
@@ -125,7 +125,7 @@ def sellers_table(panel: Panel, found: Findings, margins: Margins) -> DataTable:
     rows: list[tuple[Value, ...]] = []
     for (who, a, direction), e in found.apart.items():
         gap = top_less_rest(e)
-        row, test = numbers(gap.tidy(), gap.treatment[0]), is_equivalent(gap, margins.log)
+        row, test = numbers(gap, gap.treatment[0]), is_equivalent(gap, margins.log)
         effects = [x for s in sizes(e).values() for x in (s.value, s.low, s.high)]
         apart = (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], row["p_value"])
         more = (100 * np.expm1(test.bound), 100 * np.expm1(test.detectable), test.p_value)
@@ -174,12 +174,12 @@ def bounds_table(study: Study, panel: Panel, found: Findings) -> DataTable:
     """Effects on whether there is trade and whether a ratio is defined, and bounds of the ratio's effect."""
     rows: list[tuple[Value, ...]] = []
     for (a, direction), e in found.presence.items():
-        row = numbers(e.tidy(), e.treatment[0])
+        row = numbers(e, e.treatment[0])
         blank = (None,) * 6
         rows.append(("any_trade", direction, a.design, row["estimate"], row["std_error"], row["p_value"], *blank))
     for (outcome, a, direction), b in found.bounds.items():
-        row = numbers(b.selection.tidy(), b.selection.treatment[0])
-        lower, upper = (numbers(x.tidy(), x.treatment[0])["estimate"] for x in (b.lower, b.upper))
+        row = numbers(b.selection, b.selection.treatment[0])
+        lower, upper = (numbers(x, x.treatment[0])["estimate"] for x in (b.lower, b.upper))
         there: tuple[Value, ...] = (100 * row["estimate"], 100 * row["std_error"], row["p_value"])
         if b.trimmed < ALWAYS_THERE:
             there = (0.0, None, None)

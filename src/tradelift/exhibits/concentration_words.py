@@ -103,7 +103,7 @@ def _apart(panel: Panel, found: Findings, margins: Margins, design: str) -> Iter
         gap = top_less_rest(e)
         top, rest = sizes(e).values()
         test = is_equivalent(gap, margins.log)
-        equal = p_words(numbers(gap.tidy(), gap.treatment[0])["p_value"])
+        equal = p_words(numbers(gap, gap.treatment[0])["p_value"])
         limits = _limits(float(100 * np.expm1(test.bound)), float(100 * np.expm1(test.detectable)), "%")
         yield (
             f"Flows of top sellers, {direction_label(panel, direction)} ({design}, PPML): {top.brief}; of the rest: "
@@ -127,7 +127,7 @@ def _bounds(study: Study, panel: Panel, found: Findings, design: str) -> Iterato
     parts = []
     for (name, a, direction), b in found.bounds.items():
         if name == outcome and a.design == design:
-            low, high = (numbers(x.tidy(), x.treatment[0])["estimate"] for x in (b.lower, b.upper))
+            low, high = (numbers(x, x.treatment[0])["estimate"] for x in (b.lower, b.upper))
             parts.append(
                 f"{direction_label(panel, direction)} {signed(low, 2)} to {signed(high, 2)} points (95% interval "
                 f"{plain(b.conf_low, 2)} to {plain(b.conf_high, 2)}; {plain(100 * b.trimmed, 2)}% of "

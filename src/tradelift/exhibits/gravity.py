@@ -172,9 +172,7 @@ def _p_values(
         return
     first = next(iter(leading.values()))
     term = str(main_term(first))
-    found = [
-        f"{direction_label(panel, d)} {plain(numbers(r.tidy(), term)['p_value'], 3)}" for d, r in randomized.items()
-    ]
+    found = [f"{direction_label(panel, d)} {plain(numbers(r, term)['p_value'], 3)}" for d, r in randomized.items()]
     yield f"Randomization p-values of {label(study, panel, term)} in {_words(study, panel, first)}: {'; '.join(found)}."
 
 

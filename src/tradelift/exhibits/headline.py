@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tradelift.designs import Gravity, SpatialRD
+from tradelift.designs import Finding, Gravity, SpatialRD, records
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
 from tradelift.exhibits.labels import direction_label, label, plain, signed
@@ -116,7 +116,7 @@ def _effect(estimate: Estimate, scheme: str) -> Effect | None:
     if term in variant.treatment and is_log(variant):
         row, value = numbers(variant.percent(), term), "percent"
     else:
-        row, value = numbers(variant.tidy(), term), "estimate"
+        row, value = numbers(variant, term), "estimate"
     low, high = row["conf_low"], row["conf_high"]
     if not np.isfinite(high - low):
         low = high = np.nan
@@ -141,10 +141,13 @@ def percent(coefficient: float) -> float:
         return float(100 * np.expm1(coefficient))
 
 
-def numbers(frame: "pd.DataFrame", term: str) -> dict[str, float]:
-    """Take the numbers of one term from a tidy frame."""
-    place = frame["term"].tolist().index(term)
-    return {str(name): float(frame[name].to_numpy()[place]) for name in frame.columns if name != "term"}
+def numbers(about: "Finding | pd.DataFrame", term: str) -> dict[str, float]:
+    """Take the numbers of one term from an estimate, or from a tidy frame."""
+    import pandas as pd
+
+    rows = about.to_dict("records") if isinstance(about, pd.DataFrame) else records(about)
+    row = rows[[row["term"] for row in rows].index(term)]
+    return {str(name): float(value) for name, value in row.items() if name != "term"}
 
 
 def is_log(about: Estimate | Gravity | SpatialRD) -> bool:

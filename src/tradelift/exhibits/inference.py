@@ -192,7 +192,7 @@ def _lines(name: str, model: Model, direction: str, results: Mapping[str, Findin
     for scheme in (RELABEL, SWAP, FREE, WITHIN):
         drawn = results.get(f"{start}, {scheme}")
         if isinstance(drawn, Randomized):
-            row = numbers(drawn.tidy(), estimate.treatment[0])
+            row = numbers(drawn, estimate.treatment[0])
             yield Line(
                 direction=direction,
                 errors=scheme,
@@ -205,7 +205,7 @@ def _lines(name: str, model: Model, direction: str, results: Mapping[str, Findin
 
 
 def _by_errors(scheme: str, estimate: Estimate) -> Line:
-    row = numbers(estimate.tidy(), estimate.treatment[0])
+    row = numbers(estimate, estimate.treatment[0])
     return Line(
         direction=estimate.direction,
         errors=scheme,

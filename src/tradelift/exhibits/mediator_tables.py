@@ -181,7 +181,7 @@ def held_curve(held: Held, mediator: str) -> CurveFigure | None:
 
 def size_of(found: Mediated, term: str) -> Size:
     """One of the numbers under its own errors, in percent where the outcome is in logs."""
-    row = numbers(found.tidy(), term)
+    row = numbers(found, term)
     value, low, high = (_shown(found, row[name]) for name in ("estimate", "conf_low", "conf_high"))
     if not np.isfinite(high - low):
         low = high = np.nan
@@ -193,7 +193,7 @@ def _shown(found: Mediated, coefficient: float) -> float:
 
 
 def _part(found: Mediated, term: str) -> tuple[Value, ...]:
-    row = numbers(found.tidy(), term)
+    row = numbers(found, term)
     return tuple(row[name] for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value"))
 
 

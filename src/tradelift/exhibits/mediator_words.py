@@ -97,7 +97,7 @@ def _changes(held: Held, found: Mapping[str, Mediated]) -> str:
 def _held(held: Held, direction: str, found: Mediated) -> str:
     """From the effect to what is left of it, the difference with its interval, and its share."""
     total, direct = size_of(found, TOTAL), size_of(found, DIRECT)
-    row = numbers(found.tidy(), MEDIATED)
+    row = numbers(found, MEDIATED)
     known = bool(np.isfinite(row["conf_high"] - row["conf_low"]))
     points = f"{signed(row['estimate'], 3)}{' log points' if total.unit else ''}"
     if known:
@@ -147,7 +147,7 @@ def _parts(held: Held, design: str) -> Iterator[str]:
 
 
 def _part(held: Held, found: Mediated, mediator: str) -> str:
-    row = numbers(found.tidy(), f"{MEDIATED}[{mediator}]")
+    row = numbers(found, f"{MEDIATED}[{mediator}]")
     span = "error not known"
     if np.isfinite(row["conf_high"] - row["conf_low"]):
         span = f"{plain(row['conf_low'], 3)} to {plain(row['conf_high'], 3)}"

@@ -166,7 +166,7 @@ def _leading(study: Study, panel: Panel, model: Model, found: Mapping[str, Estim
 def _ppml_values(estimate: Estimate | None) -> tuple[Value, ...]:
     if estimate is None:
         return (None,) * len(PPML_COLUMNS)
-    row = numbers(estimate.tidy(), estimate.treatment[0])
+    row = numbers(estimate, estimate.treatment[0])
     return (row["estimate"], row["std_error"], size_of(estimate).value)
 
 

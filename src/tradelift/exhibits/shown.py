@@ -153,7 +153,7 @@ class RegressionTable:
                     "estimator": head.family,
                 }
                 size: Record = {"se_type": estimate.se_type, "n_obs": estimate.n_obs, "n_pairs": estimate.n_pairs}
-                for row in estimate.tidy().to_dict("records"):
+                for row in estimate.records():
                     term: Record = {str(key): value for key, value in row.items()}
                     yield about | term | size
 

@@ -107,7 +107,7 @@ def estimates_of(results: Mapping[str, Finding]) -> dict[str, Estimate]:
 
 def size_of(estimate: Estimate) -> Size:
     """Take the effect of an estimate under its own errors."""
-    return size_in(numbers(estimate.tidy(), estimate.treatment[0]), in_logs=is_log(estimate))
+    return size_in(numbers(estimate, estimate.treatment[0]), in_logs=is_log(estimate))
 
 
 def size_in(row: Mapping[str, float], *, in_logs: bool) -> Size:
@@ -196,7 +196,7 @@ def effect_values(estimate: Estimate | None) -> tuple[Value, ...]:
     """Fill `EFFECT_COLUMNS`; blank where there is no estimate, percent only of differences in logs."""
     if estimate is None:
         return (None,) * len(EFFECT_COLUMNS)
-    row = numbers(estimate.tidy(), estimate.treatment[0])
+    row = numbers(estimate, estimate.treatment[0])
     size = size_of(estimate)
     percent = size.value if is_log(estimate) else None
     if _fits_whole(row):

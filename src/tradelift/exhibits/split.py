@@ -105,7 +105,7 @@ def of_term(estimate: Estimate, term: str) -> Estimate:
 
 def effects_of(estimate: Estimate) -> dict[str, tuple[Value, ...]]:
     """Fill `EFFECT_COLUMNS` for each effect, in their order."""
-    tidy = {str(row["term"]): row for row in estimate.tidy().to_dict("records")}
+    tidy = {str(row["term"]): row for row in estimate.records()}
     percent = dict.fromkeys(tidy, None)
     if is_log(estimate):
         percent |= {str(row["term"]): row["percent"] for row in estimate.percent().to_dict("records")}
@@ -188,7 +188,7 @@ def sizes(estimate: Estimate) -> dict[str, Size]:
 
 def p_of(estimate: Estimate) -> float:
     """The p-value of the first effect; NaN where it is not known."""
-    return numbers(estimate.tidy(), estimate.treatment[0])["p_value"]
+    return numbers(estimate, estimate.treatment[0])["p_value"]
 
 
 def p_words(p: float) -> str:

@@ -64,13 +64,13 @@ def errors_table(
 
 
 def _by_errors(estimate: Estimate, term: str) -> tuple[Value, ...]:
-    row = numbers(estimate.tidy(), term)
+    row = numbers(estimate, term)
     clusters = " and ".join(f"{n:,}" for n in estimate.diagnostics.clusters) or None
     return (row["estimate"], row["std_error"], row["conf_low"], row["conf_high"], row["p_value"], clusters)
 
 
 def _by_draws(randomized: Randomized, term: str) -> tuple[Value, ...]:
-    row = numbers(randomized.tidy(), term)
+    row = numbers(randomized, term)
     return (row["estimate"], None, row["conf_low"], row["conf_high"], row["p_value"], None)
 
 

@@ -144,12 +144,15 @@ class Mediated:
         """One row a number; the share's interval is Fieller's, and its test that of the difference."""
         import pandas as pd
 
-        table = self.estimate.tidy()
+        return pd.DataFrame(self.records())
+
+    def records(self) -> list[dict[str, Any]]:
+        """One record a number: the rows of `tidy`."""
+        rows = self.estimate.records()
         share, low, high = self.share()
-        difference = table.loc[table["term"] == MEDIATED].iloc[0]
-        own = {"term": SHARE, "estimate": share, "std_error": np.nan, "statistic": difference["statistic"]}
-        row = own | {"p_value": difference["p_value"], "conf_low": low, "conf_high": high}
-        return pd.DataFrame([*table.to_dict("records"), row], columns=list(table.columns))
+        difference = rows[self.estimate.terms.index(MEDIATED)]
+        own = {"term": SHARE, "estimate": share, "std_error": np.nan, "conf_low": low, "conf_high": high}
+        return [*rows, difference | own]
 
     def __str__(self) -> str:
         return as_text(*self._shown())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradelift.designs import Finding
+from tradelift.designs import Finding, records
 from tradelift.display import as_html, as_text
 from tradelift.exhibits import Shown
 from tradelift.panel import Panel
@@ -132,6 +132,6 @@ def finding_rows(exhibit: str, found: Mapping[str, Finding]) -> Iterator[dict[st
             "n_obs": e.n_obs,
             "n_pairs": e.n_pairs,
         }
-        for term in e.tidy().to_dict("records"):
+        for term in records(e):
             row = {"std_error": None} | about | term
             yield {key: row[key] for key in ESTIMATE_COLUMNS}

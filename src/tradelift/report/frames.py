@@ -135,7 +135,7 @@ def _coefficient(estimate: Estimate | None, term: str) -> str:
     """Coefficient, error in parentheses, interval in brackets."""
     if estimate is None or term not in estimate.terms:
         return ""
-    row = estimate.tidy().to_dict("records")[estimate.terms.index(term)]
+    row = estimate.records()[estimate.terms.index(term)]
     b, se, low, high = (number(float(row[k]), DIGITS) for k in ("estimate", "std_error", "conf_low", "conf_high"))
     return f"{b}\n({se})\n[{low}, {high}]"
 
