@@ -53,12 +53,13 @@ def plan(study: Study, panel: Panel) -> dict[str, Task]:
     """Plan every category in both designs by OLS and PPML, and the groups that the study has by PPML on their sums."""
     found = flow_approaches(study, panel)
     out: dict[str, Task] = {}
+    grouped = _groups(panel)
     for direction in panel.directions:
         for a in found:
             design = a.make(study, direction)
             out[a.key(EACH, direction)] = Parted(design=design, by="category")
             if a.model.estimator == PPML:
-                for name, groups in _groups(panel).items():
+                for name, groups in grouped.items():
                     out[a.key(f"by {name}", direction)] = Parted(design=design, by="category", groups=groups)
     return out
 
