@@ -38,7 +38,7 @@ class EstimateCache:
     def __init__(self, folder: Path | None, *, force: bool = False) -> None:
         self._memory = Memory(None if folder is None else private_place(folder), verbose=0)
         self._force = force
-        self._ready: set[str] = set()  # estimated in this run, and kept in the folder
+        self._ready: set[str] = set()  # the folder keeps them, of this run or an earlier one
         self._seen: dict[str, bytes] = {}  # what the folder does not keep
         self._refused: dict[str, DesignError | ConvergenceError] = {}
         self._estimate = self._memory.cache(_made, ignore=["make"])
@@ -98,7 +98,10 @@ class EstimateCache:
     def _knows(self, key: str, panel: Panel) -> bool:
         if key in self._seen or key in self._refused:
             return True
-        return not self._force and self._is_kept(key, panel)
+        if self._force or not self._is_kept(key, panel):
+            return False
+        self._ready.add(key)
+        return True
 
     def _is_kept(self, key: str, panel: Panel) -> bool:
         return bool(self._estimate.check_call_in_cache(panel.digest, key, code_version(), None))
@@ -113,10 +116,11 @@ class EstimateCache:
                 "ignore", CacheWarning
             )  # what a full disk cannot keep is estimated again another time
             made: bytes = self._estimate(*arguments)
-        if self._is_kept(key, panel):
-            self._ready.add(key)
-        else:
-            self._seen[key] = made
+        if key not in self._ready:
+            if self._is_kept(key, panel):
+                self._ready.add(key)
+            else:
+                self._seen[key] = made
         return made
 
 
