@@ -99,12 +99,12 @@ def _within(mass: Floats, codes: list[Ints]) -> Floats:
         return _one_by_one(mass, codes)
     columns = [c + start for c, start in zip(others, np.cumsum(sizes) - sizes, strict=True)]
     count = int(sizes.sum())
-    joint = np.zeros((len(total), count))
-    square = np.zeros((count, count))
-    for a in columns:
-        np.add.at(joint, (first, a), mass)
-        for b in columns:
-            np.add.at(square, (a, b), mass)
+    joint = np.bincount(
+        np.concatenate([first * count + a for a in columns]), np.tile(mass, len(columns)), len(total) * count
+    ).reshape(len(total), count)
+    square = np.bincount(
+        np.concatenate([a * count + b for a in columns for b in columns]), np.tile(mass, len(columns) ** 2), count**2
+    ).reshape(count, count)
     share = joint / total[:, None]
     inverse = inverse_on_range(square - joint.T @ share, np.diag(square))
     spread = share @ inverse

@@ -68,7 +68,8 @@ class Part:
         """The same with fewer observations."""
         if weights is self.weights:
             return self
-        redundant = unit_redundant(self.block, np.asarray((weights > 0).any(axis=0)))
+        before, now = (np.asarray((w > 0).any(axis=0)) for w in (self.weights, weights))
+        redundant = self.redundant if np.array_equal(before, now) else unit_redundant(self.block, now)
         return replace(self, weights=weights, outcome=np.where(weights > 0, self.outcome, 0.0), redundant=redundant)
 
     def of(self, kept: Sequence[int]) -> "Part":
