@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from tradelift.log import read_log
 from tradelift.log.embedded import DuckDB
+from tradelift.log.months import Sorter
 from tradelift.panel.region_frame import read_regions
 from tradelift.pipeline.inputs import read_table
 from tradelift.study import Study, read_study
@@ -29,7 +30,7 @@ SCAN = """
 SELECT bit_xor(hash(paid_at, seller_city, buyer_city, seller_id, buyer_id, order_id, item_id, amount, status))
 FROM read_parquet(?)
 """
-STEPS = {"repeated": "duplicates", "keep": "duplicates", "fetch_all": "reasons and sums"}
+STEPS = ((DuckDB, "repeated", "duplicates"), (DuckDB, "keep", "duplicates"), (Sorter, "period", "reasons and sums"))
 Step = dict[str, float]
 
 
@@ -51,8 +52,8 @@ def scan(study: Study, _memory: str) -> dict[str, Any]:
 def cells(study: Study, memory: str) -> dict[str, Any]:
     """Sum the log as a run does."""
     steps: Step = {}
-    for verb, step in STEPS.items():
-        setattr(DuckDB, verb, _timed(getattr(DuckDB, verb), steps, step))
+    for owner, verb, step in STEPS:
+        setattr(owner, verb, _timed(getattr(owner, verb), steps, step))
     return _summed(study, EngineInput(memory=memory)) | {"steps": steps}
 
 

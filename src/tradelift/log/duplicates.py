@@ -39,16 +39,18 @@ class Duplicates:
 
 
 def row_hash(engine: Engine, rows: Table, columns: Columns) -> Value:
-    """A hash that is equal for duplicates; null where an id is missing, for such rows are none."""
-    if not columns.has_line_ids:
-        total = engine.hash_two(ibis.literal(0), rows[columns.every[0]])
-        for name in columns.every[1:]:
-            total = engine.hash_two(total, rows[name])
-        return total
-    transaction, line = (identifier(rows[columns.names[role]]) for role in ("transaction", "line"))
-    known = transaction.notnull() & line.notnull()
-    hashed = engine.hash_two(transaction, line)
-    return ibis.ifelse(known, hashed, ibis.null(hashed.type()))
+    """A hash that is equal for duplicates."""
+    if columns.has_line_ids:
+        return engine.hash_two(*_line(rows, columns))
+    total = engine.hash_two(ibis.literal(0), rows[columns.every[0]])
+    for name in columns.every[1:]:
+        total = engine.hash_two(total, rows[name])
+    return total
+
+
+def _line(rows: Table, columns: Columns) -> tuple[Value, Value]:
+    """The ids of a row."""
+    return identifier(rows[columns.names["transaction"]]), identifier(rows[columns.names["line"]])
 
 
 def find_duplicates(
@@ -67,8 +69,11 @@ def find_duplicates(
     count
         How many rows there are.
     """
-    hashed = rows.select(**{HASH: row_hash(engine, rows, columns)})
-    hashes = engine.repeated("repeated_hashes", hashed.filter(hashed[HASH].notnull()), count)
+    known = rows
+    if columns.has_line_ids:  # without both ids a row is no copy
+        known = rows.filter(*[value.notnull() for value in _line(rows, columns)])
+    hashed = known.select(**{HASH: row_hash(engine, known, columns)})
+    hashes = engine.repeated("repeated_hashes", hashed, count)
     if hashes is None:
         return Duplicates()
     some = rows.mutate(**{HASH: row_hash(engine, rows, columns)}).semi_join(hashes, HASH)

@@ -32,6 +32,7 @@ from tradelift.study.databases import Database
 
 MEMORY_LIMIT = "1GB"
 COMPACT = "compact"
+GIVEN = "tradelift_given"  # a table of ours, while it is copied
 PART = "tradelift_part"
 SORT, LISTS = "tradelift_in_order", "BIGINT[]"
 BATCH = 1_000_000  # hashes
@@ -179,7 +180,12 @@ class DuckDB:
     def memory(self, name: str, table: pa.Table) -> Table:
         """A small table of ours."""
         with translated():
-            return self.connection.create_table(name, table, temp=True, overwrite=True)
+            self.connection.con.register(GIVEN, table)
+            try:
+                self.connection.con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS FROM {GIVEN}')
+            finally:
+                self.connection.con.unregister(GIVEN)
+            return self._described(name)
 
     def name(self, name: str, rows: Table) -> Table:
         """Give an expression a name, so that plans that read it stay valid when the name gets another one."""
@@ -261,12 +267,16 @@ class DuckDB:
 
     def _view(self, name: str, sql: str) -> Table:
         """A view; Ibis takes longer to make one, and for its types, than a month of few rows takes to be read."""
-        run = self.connection.con.execute
         with translated():
-            run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {sql}')
-            types = tuple((column, kind) for column, kind, *_ in run(f'DESCRIBE "{name}"').fetchall())
-            if types not in self._schemas:
-                self._schemas[types] = self.connection.table(name, database="temp.main").schema()
+            self.connection.con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {sql}')
+            return self._described(name)
+
+    def _described(self, name: str) -> Table:
+        """A temporary table or view, with its types."""
+        found = self.connection.con.execute(f'DESCRIBE "{name}"').fetchall()
+        types = tuple((column, kind) for column, kind, *_ in found)
+        if types not in self._schemas:
+            self._schemas[types] = self.connection.table(name, database="temp.main").schema()
         return ibis.table(self._schemas[types], name=name)
 
     def _sql(self, rows: Table) -> str:

@@ -159,13 +159,12 @@ def own_reason(rows: Table, columns: Columns, keep: Mapping[str, tuple[str, ...]
 
 
 def panel_pair(rows: Table, *, two_sided: bool, domestic: bool) -> Value:
-    """Whether the panel holds a row's pair of regions."""
-    known = rows.o.notnull() & rows.d.notnull()
+    """Whether the panel holds a row's pair of regions; what is unknown is null, and so is a comparison with it."""
     if two_sided:
-        known &= rows.o_side != rows.d_side
-    elif not domestic:
-        known &= rows.o != rows.d
-    return ibis.coalesce(known, False)
+        return ibis.coalesce(rows.o_side != rows.d_side, False)
+    if domestic:
+        return rows.o.notnull() & rows.d.notnull()
+    return ibis.coalesce(rows.o != rows.d, False)
 
 
 def final_reason(rows: Table, *, two_sided: bool) -> Value:

@@ -97,6 +97,7 @@ def sort_pairs(of: Ints, values: Ints) -> tuple[Ints, Ints]:
     if values.min() < 0 or int(of.max()).bit_length() + bits > SIGNED_BITS:
         order = np.lexsort((values, of))
         return of[order], values[order]
-    both = (of << bits) | values  # one integer holds both, the group above the value
+    both = of << bits  # one integer holds both, the group above the value
+    both |= values
     both.sort()
     return both >> bits, both & ((1 << bits) - 1)
