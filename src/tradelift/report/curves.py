@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tradelift.exhibits import CurveFigure
-from tradelift.report.svg import BLUE, CONFIG, INK, MUTED
+from tradelift.report.svg import BLUE, CONFIG, INK, MUTED, inline
 
 WIDTH, HEIGHT = 262, 128
 LETTERS = 18  # of a line beside a panel
@@ -78,16 +78,16 @@ def _panel(figure: CurveFigure, row: str, column: str, *, first: bool, top: bool
         scale=alt.Scale(domain=list(limits(figure)), nice=False, clamp=False),
         axis=alt.Axis(labels=first, ticks=first, tickCount=5, labelBound=True, titleFontWeight="bold"),
     )
-    base = alt.Chart(alt.InlineData(values=points))
+    base = alt.Chart(inline(points))
     layers = [
         base.transform_filter("isValid(datum.low)").mark_area(color=BLUE, opacity=0.16, clip=True).encode(
             x=x, y=alt.Y("low:Q"), y2="high:Q"
         ),
-        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="zero:Q"),
+        alt.Chart(inline([{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="zero:Q"),
     ]  # fmt: skip
     if figure.mark is not None and min(xs) <= figure.mark <= max(xs):
         layers.append(
-            alt.Chart(alt.InlineData(values=[{"mark": figure.mark}]))
+            alt.Chart(inline([{"mark": figure.mark}]))
             .mark_rule(color=INK, strokeWidth=0.8, opacity=0.6)
             .encode(x="mark:Q")
         )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tradelift.exhibits import IntervalFigure
-from tradelift.report.svg import BLUE, CONFIG, GREEN, GREY, MUTED, VERMILION
+from tradelift.report.svg import BLUE, CONFIG, GREEN, GREY, MUTED, VERMILION, inline
 
 WIDTH = 380
 LONGEST = 260  # pixels of a row's label
@@ -25,7 +25,7 @@ def chart(figure: IntervalFigure) -> Any:
 
     rows = list(dict.fromkeys(figure.words.get(i.row, i.row) for i in figure.intervals))
     series = list(dict.fromkeys(i.series for i in figure.intervals))
-    data = alt.InlineData(values=[{**r, "row": figure.words.get(str(r["row"]), r["row"])} for r in figure.records()])
+    data = inline({**r, "row": figure.words.get(str(r["row"]), r["row"])} for r in figure.records())
     colour = alt.Color(
         "series:N", sort=series, title=None, scale=alt.Scale(domain=series, range=list(COLOURS[: len(series)]))
     )
@@ -34,7 +34,7 @@ def chart(figure: IntervalFigure) -> Any:
         "row:N", sort=rows, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=LONGEST, labelPadding=8)
     )
     offset = alt.YOffset("series:N", sort=series, scale=alt.Scale(paddingOuter=0.6))
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="zero:Q")
+    zero = alt.Chart(inline([{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="zero:Q")
     base = alt.Chart(data)
     x = alt.X("low:Q", title=figure.axis, axis=alt.Axis(tickCount=6))
     bars = (

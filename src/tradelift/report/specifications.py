@@ -3,7 +3,7 @@
 from typing import Any
 
 from tradelift.exhibits import SpecificationFigure
-from tradelift.report.svg import BLUE, CONFIG, INK, LINE, MUTED, VERMILION
+from tradelift.report.svg import BLUE, CONFIG, INK, LINE, MUTED, VERMILION, inline
 
 WIDTH, HEIGHT = 760, 240
 ROW = 17
@@ -49,7 +49,7 @@ def _curve(figure: SpecificationFigure, records: list[dict[str, Any]], x: Any) -
     """Points with their intervals; the study's own stands out."""
     import altair as alt
 
-    data = alt.InlineData(values=[{**r, "kind": _kind(r)} for r in records])
+    data = inline({**r, "kind": _kind(r)} for r in records)
     kinds = [k for k in (CLEAR, UNCLEAR) if any(_kind(r) == k for r in records)]
     shades = {CLEAR: BLUE, UNCLEAR: PALE}
     colour = alt.Color(
@@ -64,7 +64,7 @@ def _curve(figure: SpecificationFigure, records: list[dict[str, Any]], x: Any) -
     base = alt.Chart(data)
     thickness = max(1.0, min(2.4, 0.5 * WIDTH / (len(records) + 1)))
     layers = [
-        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="zero:Q"),
+        alt.Chart(inline([{"zero": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="zero:Q"),
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=thickness, opacity=0.55, clip=True)
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
@@ -113,7 +113,7 @@ def _dashboard(figure: SpecificationFigure, records: list[dict[str, Any]], x: An
                 gridColor=LINE,
             ),
         )
-        base = alt.Chart(alt.InlineData(values=marks))
+        base = alt.Chart(inline(marks))
         tick = base.mark_tick(thickness=2, height=ROW - 7, orient="vertical", color=INK).encode(x=x, y=y)
         own = (
             base.transform_filter("datum.is_main == 1")

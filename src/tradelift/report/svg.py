@@ -1,6 +1,7 @@
 """From a chart to an SVG that can stand beside others in one page."""
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -25,6 +26,21 @@ CONFIG: dict[str, Any] = {
     },
     "title": {"color": INK, "fontSize": 15, "anchor": "start", "fontWeight": "bold"},
 }  # fmt: skip
+
+
+def inline(records: Iterable[Mapping[str, Any]]) -> Any:
+    """
+    Put data into a chart.
+
+    Parameters
+    ----------
+    records
+        One a mark. Altair copies lists, and all that stands in them, each time it puts charts together; tuples it
+        leaves alone.
+    """
+    import altair as alt
+
+    return alt.InlineData(values=tuple(records))
 
 
 def render(chart: Any, *, name: str, title: str, description: str) -> str:
