@@ -165,7 +165,8 @@ def test_what_may_be_chosen_next_is_prepared(opened, monkeypatch, design):
     while fresh.prepare(choice):
         count += 1
     known = fresh.session.choices
-    pairs = len(known.models) * len(known.directions)
+    assert len(known.control_types) == 4
+    pairs = len(known.models) * len(known.directions) + 4
     assert count == pairs * (2 if design == GRAVITY else 3)  # each with its course, or at three bandwidths
     monkeypatch.setattr(tl.SpatialRD, "estimate", lambda *_: pytest.fail("estimated again"))
     monkeypatch.setattr(tl.Gravity, "estimate", lambda *_: pytest.fail("estimated again"))
@@ -174,6 +175,10 @@ def test_what_may_be_chosen_next_is_prepared(opened, monkeypatch, design):
         assert "95% interval" in fresh.answer(other)
         assert fresh.is_whole(other)
         assert fresh.curve(other).startswith("<svg")
+    for kinds in ((2, 3, 4), (1, 3, 4), (1, 2, 4), (1, 2, 3)):
+        other = replace(choice, control_types=kinds)
+        assert fresh.is_whole(other)
+        assert "estimated again" not in fresh.answer(other)
 
 
 def test_the_curve_of_gravity_is_its_course_over_time(opened):

@@ -119,11 +119,18 @@ class Session:
         return True
 
     def prepare(self, choice: Choice) -> bool:
-        """Estimate what may be chosen next, an outcome or a direction, with its curve; False where all is known."""
+        """
+        Estimate what may be chosen next, with its curve; False where all is known.
+
+        That is another outcome or direction, which the run may hold, then a kind of control pair more or less.
+        """
         others = [
-            replace(choice, model=model, direction=direction)
-            for model in self.choices.models.values()
-            for direction in self.choices.directions.values()
+            *(
+                replace(choice, model=model, direction=direction)
+                for model in self.choices.models.values()
+                for direction in self.choices.directions.values()
+            ),
+            *(replace(choice, control_types=kinds) for kinds in self._kinds_beside(choice)),
         ]
         tasks: list[Task | None] = [design_of(self.study, other) for other in others]
         tasks += [course_of(self.study, self.panel, o) for o in others] if choice.design == GRAVITY else []
@@ -134,6 +141,11 @@ class Session:
         with suppress(DesignError, ConvergenceError):
             self._recall(task)
         return True
+
+    def _kinds_beside(self, choice: Choice) -> list[tuple[int, ...]]:
+        """Kinds of control pair with one more or one less than those that were chosen, some left."""
+        own = set(choice.control_types)
+        return [tuple(sorted(own ^ {kind})) for kind in self.choices.control_types.values() if own != {kind}]
 
     def _grid(self, choice: Choice) -> list[float]:
         """The bandwidths of a curve, the nearest first."""
