@@ -14,6 +14,12 @@ Ints = NDArray[Any]
 Bools = NDArray[Any]
 
 
+MOVING = (
+    "m", "a", "b", "a_e", "b_w", "p", "q", "groups", "columns", "inverse", "m_a", "m_b", "hub_a", "hub_b", "others",
+)  # fmt: skip
+"""What weights have of each period."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Star:
     """
@@ -138,6 +144,12 @@ class Fitted:
         Sums of the weights, shapes (G, T) and (A + B, T).
     inverse
         One over `groups`, 0 where it is 0.
+    m_a, m_b
+        Factors of groups times those of the hubs' levels, shape (G, T) each.
+    hub_a, hub_b
+        Numbers of the hubs times those, shape (G, T) each.
+    others
+        `q` without the hubs.
     """
 
     star: Star
@@ -152,26 +164,32 @@ class Fitted:
     groups: Floats
     columns: Floats
     inverse: Floats
+    m_a: Floats
+    m_b: Floats
+    hub_a: Floats
+    hub_b: Floats
+    others: Floats
 
     @classmethod
     def of(cls, star: Star, rows: Threads, m: Floats, a: Floats, b: Floats) -> "Fitted":
         """Multiply and sum."""
         a_e, b_w = a[star.e], b[star.w]
-        p, others = rows.right @ b + rows.hub * b_w, rows.left @ a
-        q = others + rows.hub * a_e
+        m_a, m_b, hub_a, hub_b = m * a_e, m * b_w, rows.hub * a_e, rows.hub * b_w
+        p, others = rows.right @ b + hub_b, rows.left @ a
+        q = others + hub_a
         groups = m * (a_e * p + b_w * others)
-        left = star.at_e @ (m * p) + rows.left.T @ (m * b_w)
-        right = star.at_w @ (m * q) + rows.right.T @ (m * a_e)
+        left = star.at_e @ (m * p) + rows.left.T @ m_b
+        right = star.at_w @ (m * q) + rows.right.T @ m_a
         return cls(
             star=star, rows=rows, m=m, a=a, b=b, a_e=a_e, b_w=b_w, p=p, q=q, groups=groups,
             columns=np.concatenate([a * left, b * right]),
             inverse=np.divide(1.0, groups, out=np.zeros_like(groups), where=groups > 0),
+            m_a=m_a, m_b=m_b, hub_a=hub_a, hub_b=hub_b, others=q - hub_a,
         )  # fmt: skip
 
-    def take(self, periods: Bools) -> "Fitted":
+    def take(self, periods: Ints) -> "Fitted":
         """Some of the periods."""
-        names = ("m", "a", "b", "a_e", "b_w", "p", "q", "groups", "columns", "inverse")
-        return replace(self, **{name: getattr(self, name)[:, periods] for name in names})
+        return replace(self, **{name: getattr(self, name).take(periods, axis=1) for name in MOVING})
 
     def sums(self, values: Threads) -> tuple[Floats, Floats]:
         """Sums of the weights times another number of each row, by group (G, T) and column (A + B, T)."""
@@ -191,12 +209,26 @@ class Fitted:
 
     def net(self, columns: Floats) -> Floats:
         """Apply the normal equations of the columns net of the groups to (A + B, T)."""
-        star, rows, m = self.star, self.rows, self.m
-        groups, u, v, x_e, y_w = self._both(columns)
-        mean = groups * self.inverse
-        left = star.at_e @ (m * (u - mean * self.p)) + rows.left.T @ (m * self.b_w * (y_w - mean))
-        right = star.at_w @ (m * (v - mean * self.q)) + rows.right.T @ (m * self.a_e * (x_e - mean))
-        return np.asarray(self.columns * columns + np.concatenate([self.a * left, self.b * right]))
+        star, rows, n = self.star, self.rows, self.star.n_left
+        mean, u, v, x_e, y_w = self._both(columns)
+        mean *= self.inverse
+        u -= mean * self.p
+        u *= self.m
+        v -= mean * self.q
+        v *= self.m
+        y_w -= mean
+        y_w *= self.m_b
+        x_e -= mean
+        x_e *= self.m_a
+        left, right = star.at_e @ u, star.at_w @ v
+        left += rows.left.T @ y_w
+        left *= self.a
+        right += rows.right.T @ x_e
+        right *= self.b
+        out = self.columns * columns
+        out[:n] += left
+        out[n:] += right
+        return np.asarray(out)
 
     def _both(self, columns: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         """Sums of both columns' numbers by group; of j's where i = e, of i's where j = w, with hubs; those of hubs."""
@@ -204,10 +236,17 @@ class Fitted:
         x, y = columns[: star.n_left], columns[star.n_left :]
         x_e, y_w = x[star.e], y[star.w]
         v = rows.left @ (self.a * x)
-        u = rows.right @ (self.b * y) + rows.hub * self.b_w * y_w
-        hub = rows.hub * self.a_e
-        groups = self.m * (self.a_e * (x_e * self.p + u) + self.b_w * (y_w * (self.q - hub) + v))
-        return groups, u, v + hub * x_e, x_e, y_w
+        u = rows.right @ (self.b * y)
+        u += self.hub_b * y_w
+        one, other = x_e * self.p, y_w * self.others
+        one += u
+        one *= self.a_e
+        other += v
+        other *= self.b_w
+        one += other
+        one *= self.m
+        v += self.hub_a * x_e
+        return one, u, v, x_e, y_w
 
     def size(self) -> Floats:
         """The diagonal of what `net` applies, shape (A + B, T)."""

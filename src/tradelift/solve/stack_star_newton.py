@@ -140,24 +140,30 @@ class _State:
         """Turn until little is left in every period, shape (C, T); periods that are done are left out."""
         out, z = np.zeros(left.shape), np.zeros(left.shape)
         here, held = np.arange(left.shape[1]), self.held[:, None]
-        direction = before = np.zeros(0)
-        for turn in range(MOST_TURNS):
-            turned = scale * (self.lead @ (scale * left))
+        direction, before = np.zeros(left.shape), np.ones(len(here))
+        for _ in range(MOST_TURNS):
+            turned = scale * left
+            turned = self.lead @ turned
+            turned *= scale
             now = np.einsum("ct,ct->t", left, turned)
-            going = np.sqrt(np.maximum(now, 0.0)) > allowed
-            if 2 * np.count_nonzero(going) <= len(here):
+            going = np.flatnonzero(np.sqrt(np.maximum(now, 0.0)) > allowed)
+            if 2 * len(going) <= len(here):
                 out[:, here] = z
-                if not going.any():
+                if not len(going):
                     return out
-                here, fitted, allowed, now = here[going], fitted.take(going), allowed[going], now[going]
-                left, scale, z, turned = left[:, going], scale[:, going], z[:, going], turned[:, going]
-                if turn:
-                    direction, before = direction[:, going], before[going]
-            direction = turned + direction * _ratio(now, before) if turn else turned
-            moved = np.where(held, fitted.net(direction), 0.0)
+                here, fitted, allowed, now, before = (
+                    here[going], fitted.take(going), allowed[going], now[going], before[going]
+                )  # fmt: skip
+                # in rows again, so that what follows goes along them
+                left, scale, z, turned, direction = (v.take(going, axis=1) for v in (left, scale, z, turned, direction))
+            direction *= _ratio(now, before)
+            direction += turned
+            moved = fitted.net(direction)
+            moved *= held
             pace = _ratio(now, np.einsum("ct,ct->t", direction, moved))
-            z = z + pace * direction
-            left = left - pace * moved
+            z += pace * direction
+            moved *= pace
+            left = left - moved
             before = now
         return None
 
