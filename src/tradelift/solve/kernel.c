@@ -6,8 +6,8 @@
  */
 #include "loops.h"
 
-/* Goes up when a function, here, in sums.c or in panel/rows.c, or the struct below changes: kernel.py leaves a library
- * of another number alone. */
+/* Goes up when a function, here or in another file of the library, or the struct below changes: kernel.py leaves a
+ * library of another number alone. */
 PUBLIC int tl_interface(void)
 {
     return 5;

@@ -184,7 +184,7 @@ class Fitted:
             star=star, rows=rows, m=m, a=a, b=b, a_e=a_e, b_w=b_w, p=p, q=q, groups=groups,
             columns=np.concatenate([a * left, b * right]),
             inverse=np.divide(1.0, groups, out=np.zeros_like(groups), where=groups > 0),
-            m_a=m_a, m_b=m_b, hub_a=hub_a, hub_b=hub_b, others=q - hub_a,
+            m_a=m_a, m_b=m_b, hub_a=hub_a, hub_b=hub_b, others=others,
         )  # fmt: skip
 
     def take(self, periods: Ints) -> "Fitted":

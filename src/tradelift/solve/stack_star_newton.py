@@ -139,7 +139,7 @@ class _State:
     def _turn(self, fitted: Fitted, left: Floats, scale: Floats, allowed: Floats) -> Floats | None:
         """Turn until little is left in every period, shape (C, T); periods that are done are left out."""
         out, z = np.zeros(left.shape), np.zeros(left.shape)
-        here, held = np.arange(left.shape[1]), self.held[:, None]
+        here = np.arange(left.shape[1])
         direction, before = np.zeros(left.shape), np.ones(len(here))
         for _ in range(MOST_TURNS):
             turned = scale * left
@@ -159,7 +159,7 @@ class _State:
             direction *= _ratio(now, before)
             direction += turned
             moved = fitted.net(direction)
-            moved *= held
+            moved[~self.held] = 0.0
             pace = _ratio(now, np.einsum("ct,ct->t", direction, moved))
             z += pace * direction
             moved *= pace

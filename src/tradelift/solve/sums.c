@@ -4,9 +4,6 @@
  * Letters as in kernel.c. Inside, multipliers and effects have the period last, (I, LANES) or (J, LANES): a cell of the
  * kernel is read once for all of them.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "loops.h"
 
 typedef double Vector __attribute__((vector_size(64), aligned(8), may_alias));
