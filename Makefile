@@ -9,7 +9,7 @@ ENGINES := $(VENV)/.engines
 AUDIT := $(VENV)/.audit
 PEERS := .venv-bench
 AXE := tests/browser/node_modules/axe-core/axe.min.js
-LOOPS := $(addprefix src/tradelift/,solve/kernel.c solve/sums.c solve/loops.h panel/rows.c log/groups.c)
+LOOPS := $(addprefix src/tradelift/,solve/kernel.c solve/sums.c solve/stars.c solve/loops.h panel/rows.c log/groups.c)
 DEMO ?= demo
 
 .DEFAULT_GOAL := help

@@ -14,6 +14,7 @@ FLAGS = [
     "-fno-signed-zeros",
     "-fassociative-math",
 ]
+LOOPS = ("solve/kernel", "solve/sums", "solve/stars", "panel/rows", "log/groups")
 ON_X86 = ["-mprefer-vector-width=512"]
 
 
@@ -36,7 +37,7 @@ setup(
     ext_modules=[
         Extension(
             "tradelift.solve._kernel",
-            [f"src/tradelift/{name}.c" for name in ("solve/kernel", "solve/sums", "panel/rows", "log/groups")],
+            [f"src/tradelift/{name}.c" for name in LOOPS],
             depends=["src/tradelift/solve/loops.h"],
             optional=True,
         )

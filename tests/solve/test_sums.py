@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.solve.problems import dense
@@ -34,6 +34,7 @@ def block(seed, periods, rows, columns, k, mean):
     k=st.integers(0, 3),
     mean=st.sampled_from([0.3, 4.0]),
 )
+@example(seed=1, shape=(9, 5, 1), k=1, mean=4.0)  # one destination: its effects are nothing but rounding
 @settings(max_examples=60, deadline=None)
 def test_compiled_turns_equal_plain_ones(seed, shape, k, mean):
     ours, plain = block(seed, *shape, k, mean), block(seed, *shape, k, mean)

@@ -25,7 +25,7 @@ Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
 
-INTERFACE = 5  # of kernel.c, sums.c, panel/rows.c and log/groups.c
+INTERFACE = 6  # of kernel.c, sums.c, stars.c, panel/rows.c and log/groups.c
 OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
 
 

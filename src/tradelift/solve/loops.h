@@ -21,6 +21,7 @@ double exp(double);
 double log(double);
 #endif
 double fabs(double);
+double sqrt(double);
 
 #if defined(_WIN32)
 #define PUBLIC __declspec(dllexport)

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from tradelift.solve import kernel
 from tradelift.solve.stack_effects import Factor, factorize
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
 from tradelift.solve.stack_squares import rank_of
 from tradelift.solve.stack_star import Fitted, Star, Threads, star_of
+from tradelift.solve.star_loops import StarRows, StarStep, StarSystem, systems
 from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
@@ -47,8 +49,8 @@ class _State:
 
     Parameters
     ----------
-    star, base
-        Its groups, and the weight of each row times exp(offset), shape (m,).
+    star, rows, base
+        Its groups, their rows for the compiled loops, and the weight of each row times exp(offset), shape (m,).
     x
         Regressors by row, and as threads.
     wanted
@@ -67,6 +69,7 @@ class _State:
     """
 
     star: Star
+    rows: StarRows
     base: Floats
     x: Floats
     threads: tuple[Threads, ...]
@@ -82,9 +85,30 @@ class _State:
 
     def fit(self, beta: Floats) -> Fitted:
         """Fitted flows at the effects and coefficients of now."""
+        n, (m, c) = self.star.n_left, self.factors()
+        return Fitted.of(self.star, self.star.weave(self.numbers(beta)), m, c[:n], c[n:])
+
+    def factors(self) -> tuple[Floats, Floats]:
+        """Factors of groups and columns, 0 where a level is not used, shapes (G, T) and (C, T)."""
         m, c = (np.exp(v, out=np.zeros_like(v), where=on) for v, on in zip((self.m, self.c), self.on, strict=True))
-        n = self.star.n_left
-        return Fitted.of(self.star, self.star.weave(self.base * np.exp(beta @ self.x)), m, c[:n], c[n:])
+        return m, c
+
+    def numbers(self, beta: Floats) -> Floats:
+        """What fitted flows of a row are multiples of, shape (m,)."""
+        return np.asarray(self.base * np.exp(beta @ self.x))
+
+    def step(self, beta: Floats) -> StarStep:
+        """The same for the compiled loops."""
+        return StarStep(
+            rows=self.rows,
+            numbers=self.numbers(beta),
+            factors=self.factors(),
+            wanted=self.wanted,
+            total=self.total,
+            held=self.held,
+            lead=self.lead,
+            effects=(self.groups, self.columns),
+        )
 
     def sweep(self, beta: Floats) -> None:
         """Fit the factors in turn, each to its sums."""
@@ -202,8 +226,8 @@ def on_stars(
     side_by_side(lambda state: state.sweep(beta), cells, states)
     effects, regressors = FIRST, ROUGH
     for step in range(1, MOST_STEPS + 1):
-        found = side_by_side(partial(_system, beta=beta, effects=effects, regressors=regressors), cells, states)
-        if any(f is None for f in found):
+        found = _systems(states, beta, effects, regressors, cells)
+        if found is None:
             return None
         cross, score = sum(f.cross for f in found), sum(f.score for f in found)
         if not (np.isfinite(cross).all() and np.isfinite(score).all()):
@@ -245,6 +269,7 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
     shape = (len(part.block.starts), n), (part.block.n_columns, n)
     return _State(
         star=star,
+        rows=StarRows.of(star, part.regressors[:, 0]),
         base=weight * np.exp(part.offset[0]),
         x=part.regressors[:, 0],
         threads=tuple(star.weave(x) for x in part.regressors[:, 0]),
@@ -255,31 +280,30 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
         on=(np.broadcast_to(groups, shape[0]), np.broadcast_to(columns, shape[1])),
         held=held,
         lead=_lead(factor, held),
-        groups=first[1:].reshape(k, *shape[0]),
-        columns=others[1:].reshape(k, *shape[1]),
+        groups=np.ascontiguousarray(first[1:].reshape(k, *shape[0])),
+        columns=np.ascontiguousarray(others[1:].reshape(k, *shape[1])),
     )
 
 
 def _lead(factor: Factor, held: Bools) -> Floats:
     """Inverse of what was factored, scaled, shape (C, C); 0 for columns that are not held."""
     size = np.sqrt((np.tril(factor.root) ** 2).sum(axis=1)) * held
-    return np.asarray(lapack.dpotrs(factor.root, np.diag(size), lower=1)[0] * size[:, None])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _System:
-    """A step's effects, groups (G, T) and columns (C, T); the part's share of cross products and score; the errors."""
-
-    own: Floats
-    others: Floats
-    cross: Floats
-    score: Floats
-    decrement: Floats
-    mass: Floats
+    return np.ascontiguousarray(lapack.dpotrs(factor.root, np.diag(size), lower=1)[0] * size[:, None])
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of a search that is lost, which its size tells
-def _system(state: _State, beta: Floats, effects: Enough, regressors: Enough) -> _System | None:
+def _systems(
+    states: Sequence[_State], beta: Floats, effects: Enough, regressors: Enough, cells: int
+) -> list[StarSystem] | None:
+    """Newton's systems by part; None where they take too many turns."""
+    if kernel.loaded():
+        return systems([state.step(beta) for state in states], (*effects, *regressors), MOST_TURNS, cells)
+    found = side_by_side(partial(_system, beta=beta, effects=effects, regressors=regressors), cells, states)
+    return None if any(f is None for f in found) else found
+
+
+@np.errstate(over="ignore", invalid="ignore")  # of a search that is lost, which its size tells
+def _system(state: _State, beta: Floats, effects: Enough, regressors: Enough) -> StarSystem | None:
     fitted = state.fit(beta)
     error = state.wanted[0] - fitted.groups, state.wanted[1] - fitted.columns
     found = state.solve(fitted, *error, effects)
@@ -294,7 +318,7 @@ def _system(state: _State, beta: Floats, effects: Enough, regressors: Enough) ->
             cross[a, b] = _total(fitted, whole)
             cross[a, b] -= np.vdot(state.groups[b], groups) + np.vdot(state.columns[b], columns)
         score[a] -= groups.sum() + np.vdot(state.groups[a], error[0]) + np.vdot(state.columns[a], error[1])
-    return _System(
+    return StarSystem(
         own=found[0],
         others=found[1],
         cross=(cross + cross.T) / 2,
@@ -322,7 +346,7 @@ def _total(fitted: Fitted, rows: Threads) -> float:
     return float(np.vdot(rows.left, by_left) + np.vdot(rows.right, by_right) + np.vdot(rows.hub[:, 0], hub))
 
 
-def _advance(state: _State, found: _System, move: Floats) -> float:
+def _advance(state: _State, found: StarSystem, move: Floats) -> float:
     """Move the effects; the largest root mean square step of a period."""
     state.m += np.where(state.on[0], found.own - np.tensordot(move, state.groups, 1), 0.0)
     state.c += np.where(state.on[1], found.others - np.tensordot(move, state.columns, 1), 0.0)

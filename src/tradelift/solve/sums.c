@@ -6,6 +6,8 @@
  */
 #include "loops.h"
 
+#define ROUNDING 1e-14 /* as in sums.py */
+
 typedef double Vector __attribute__((vector_size(64), aligned(8), may_alias));
 
 enum { WIDTH = 8, VECTORS = 2, LANES = WIDTH * VECTORS, ROWS = 4 }; /* ROWS: whose sums grow at the same time */
@@ -113,6 +115,9 @@ WIDE PUBLIC int tl_balance(count T, count first, count t, count I, count J, coun
         times(z, column_inverse, m, aim + k * m);
         to_lanes(q + at_column, t, J, Q + k * m);
     }
+    double rounding = 0.0;
+    for (count i = 0; i < K * m; i++) rounding = fabs(aim[i]) > rounding ? fabs(aim[i]) : rounding;
+    rounding *= ROUNDING;
     int moves = !status && K > 0;
     for (count turn = 0; moves && turn < most; turn++) {
         double furthest = 0.0, largest = 0.0;
@@ -131,7 +136,7 @@ WIDE PUBLIC int tl_balance(count T, count first, count t, count I, count J, coun
                 own_q[j] = z[j];
             }
         }
-        moves = !(furthest <= enough * largest);
+        moves = !(furthest <= enough * largest + rounding);
     }
     for (count k = 0; k < K; k++) {
         times(B, Q + k * m, m, w);

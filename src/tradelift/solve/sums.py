@@ -19,6 +19,7 @@ Ints = NDArray[Any]
 
 MAX_SWEEPS = 500
 TIGHT = 1e-12  # relative change of the multipliers in the last sweep
+ROUNDING = 1e-14  # of the regressors' means, by which effects may always move: where there are none they are rounding
 FEW = 8  # periods below which NumPy is as fast as the loops
 MOST_MISSING = 0.2  # share of cells beyond which the tensor is faster
 CANCELS = 1e-6  # of a sum over all cells that must be left when the missing ones are taken out
@@ -390,10 +391,11 @@ def _turns(
     row_inverse, column_inverse = inverse(sums[0]), inverse(sums[1])
     start, aim = target[0] * row_inverse, target[1] * column_inverse
     rows, columns = block.a * row_inverse, block.b * column_inverse
+    rounding = ROUNDING * np.abs(aim).max(initial=0.0)
     for _ in range(MAX_SWEEPS):
         p = start - rows * block.by_row(e, block.b * q)
         new = aim - columns * block.by_column(e, block.a * p)
-        done = np.abs(new - q).max() <= enough * np.abs(new).max()
+        done = np.abs(new - q).max() <= enough * np.abs(new).max() + rounding
         q = new
         if done:
             return start - rows * block.by_row(e, block.b * q), q
