@@ -1,12 +1,13 @@
 """Stacks whose groups are stars: solved without their rows, as rows are, as Newton's method in every period is."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.solve.test_stack import CLOSE, SCORES, as_rows, dummies
-from tradelift.solve import fit, stack_newton, stack_star_newton
+from tradelift.solve import fit, kernel, stack_newton, stack_star_newton
 from tradelift.solve.stack import StackProblem, fit_stack
 from tradelift.solve.stack_blocks import cut_blocks
 from tradelift.solve.stack_effects import Factor
@@ -145,3 +146,55 @@ def test_a_search_that_overflows_is_given_up_in_silence(steps, monkeypatch):
     monkeypatch.setattr(Factor, "effects", lambda *a: tuple(300 * part for part in found(*a)))
     np.testing.assert_allclose(fit_stack(problem).coefficients, want, rtol=1e-9)  # warnings are errors here
     assert len(steps) == 1
+
+
+SHAPES = {
+    **OPTIONS,
+    "one period more than a call": {"t": 9},
+    "calls and some": {"t": 21, "zeros": 0.3},
+    "two left cities": {"cities": (2, 12), "partners": 5},
+    "two right cities": {"cities": (12, 2), "partners": 5},
+    "many cities": {"cities": (40, 30), "partners": 50, "near": 0.2},
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_compiled_steps_equal_plain_ones(name, monkeypatch):
+    """Wherever the search comes by: proportional fitting, and systems that are solved exactly."""
+    compared, sweep, search = [], stack_star_newton._sweep, stack_star_newton._systems
+    exact = stack_star_newton.EXACT
+
+    def twice(function, states, *given):
+        found = []
+        for loaded in (True, False):
+            own = deepcopy(states)
+            with monkeypatch.context() as patch:
+                patch.setattr(kernel, "loaded", lambda loaded=loaded: loaded and kernel._library() is not None)
+                found.append((function(own, *given), own))
+        compared.append(function)
+        return found
+
+    def both_sweeps(states, beta, cells):
+        (_, ours), (_, plain) = twice(sweep, states, beta, cells)
+        for one, two in zip(ours, plain, strict=True):
+            np.testing.assert_allclose(one.m, two.m, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(one.c, two.c, rtol=1e-9, atol=1e-9)
+        sweep(states, beta, cells)
+
+    def both_systems(states, beta, effects, regressors, cells):
+        (ours, after), (plain, expected) = twice(search, states, beta, exact, exact, cells)
+        for one, two in zip(ours, plain, strict=True):
+            mass = two.mass.sum()  # where little is wrong, both are rounding: of an index, and of sums
+            for field, a, b in zip(one._fields, one, two, strict=True):
+                least = 1e-12 if field in {"own", "others"} else 1e-12 * mass
+                np.testing.assert_allclose(a, b, rtol=1e-7, atol=least, err_msg=field)
+        for one, two in zip(after, expected, strict=True):
+            np.testing.assert_allclose(one.groups, two.groups, atol=1e-8)
+            np.testing.assert_allclose(one.columns, two.columns, atol=1e-8)
+        return search(states, beta, effects, regressors, cells)
+
+    monkeypatch.setattr(stack_star_newton, "_sweep", both_sweeps)
+    monkeypatch.setattr(stack_star_newton, "_systems", both_systems)
+    fit_stack(draw(6, **SHAPES[name]))
+    assert compared.count(sweep) == 1
+    assert compared.count(search) > 2

@@ -15,7 +15,7 @@ from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
 from tradelift.solve.stack_squares import rank_of
 from tradelift.solve.stack_star import Fitted, Star, Threads, star_of
-from tradelift.solve.star_loops import StarRows, StarStep, StarSystem, systems
+from tradelift.solve.star_loops import StarRows, StarStep, StarSystem, sweep, systems
 from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
@@ -223,7 +223,7 @@ def on_stars(
             return None
         states.append(state)
     cells = sum(p.outcome.size for p in parts)
-    side_by_side(lambda state: state.sweep(beta), cells, states)
+    _sweep(states, beta, cells)
     effects, regressors = FIRST, ROUGH
     for step in range(1, MOST_STEPS + 1):
         found = _systems(states, beta, effects, regressors, cells)
@@ -289,6 +289,19 @@ def _lead(factor: Factor, held: Bools) -> Floats:
     """Inverse of what was factored, scaled, shape (C, C); 0 for columns that are not held."""
     size = np.sqrt((np.tril(factor.root) ** 2).sum(axis=1)) * held
     return np.ascontiguousarray(lapack.dpotrs(factor.root, np.diag(size), lower=1)[0] * size[:, None])
+
+
+@np.errstate(divide="ignore")  # of factors that are lost, likewise
+def _sweep(states: Sequence[_State], beta: Floats, cells: int) -> None:
+    """Fit the factors of groups and columns in turn, each to its sums."""
+    if not kernel.loaded():
+        side_by_side(lambda state: state.sweep(beta), cells, states)
+        return
+    steps = [state.step(beta) for state in states]
+    sweep(steps, SWEEPS, cells)
+    for state, step in zip(states, steps, strict=True):
+        for factor, on, index in zip(step.factors, state.on, (state.m, state.c), strict=True):
+            np.log(factor, out=index, where=on)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of a search that is lost, which its size tells

@@ -1,7 +1,7 @@
-"""A step of Newton's method on stars by the compiled loops (stars.c), some periods a call, calls in threads."""
+"""Proportional fitting and Newton's systems on stars by the compiled loops of stars.c, in threads by periods."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -118,6 +118,17 @@ class _Stars(ctypes.Structure):
     )
 
 
+def sweep(steps: Sequence[StarStep], sweeps: int, cells: int) -> None:
+    """Fit the factors in turn, each to its sums, in place, so many times; `cells` are gone over in all."""
+    stars = [_stars(step) for step in steps]
+
+    def some(part: _Held, step: StarStep, first: int) -> int:
+        return call("tl_star_sweep", *part.periods(first), ctypes.c_int64(sweeps), *map(at, step.factors))
+
+    calls = [(part, step, first) for part, step in zip(stars, steps, strict=True) for first in part.firsts]
+    _each(some, calls, cells)
+
+
 def systems(steps: Sequence[StarStep], limits: Sequence[float], most: int, cells: int) -> list[StarSystem] | None:
     """
     Make Newton's systems.
@@ -137,56 +148,62 @@ def systems(steps: Sequence[StarStep], limits: Sequence[float], most: int, cells
     -------
     By part; None where more turns are needed.
     """
-    ready = [_ready(step) for step in steps]
+    stars, found = [_stars(step) for step in steps], [_blank(step) for step in steps]
     allowed = np.array(limits, dtype=np.float64)
 
-    def some(part: _Ready, number: int) -> int:
-        first = number * LANES
-        here = ctypes.c_int64(first), ctypes.c_int64(min(LANES, part.stars.T - first))
-        return call(
-            "tl_star_system", ctypes.byref(part.stars), *here, at(allowed), ctypes.c_int64(most), *part.at(number)
-        )
+    def some(part: _Held, out: StarSystem, first: int) -> int:
+        given = *part.periods(first), at(allowed), ctypes.c_int64(most)
+        shares = out.cross[first // LANES], out.score[first // LANES]
+        return call("tl_star_system", *given, *map(at, (out.own, out.others, *shares, out.decrement, out.mass)))
 
-    calls = [(part, number) for part in ready for number in range(len(part.found.cross))]
+    calls = [(part, out, first) for part, out in zip(stars, found, strict=True) for first in part.firsts]
+    if _each(some, calls, cells):
+        return None
+    return [_whole(out, step.total) for out, step in zip(found, steps, strict=True)]
+
+
+def _each(some: Callable[..., int], calls: Sequence[tuple[Any, ...]], cells: int) -> bool:
+    """Make calls in threads; whether one of them came to no end."""
     status = side_by_side(some, cells, *zip(*calls, strict=True)) if calls else [0]
     if max(status) > 1:
         raise NoMemoryError
-    return None if any(status) else [part.whole() for part in ready]
+    return any(status)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Ready:
-    """A part as the loops read it, the arrays that must outlive the calls, and what the calls find, each its share."""
+class _Held(NamedTuple):
+    """A part as the loops read it, and the arrays that must outlive the calls."""
 
     stars: _Stars
-    held: tuple[Floats, ...]
-    total: Floats
-    found: StarSystem
+    arrays: tuple[Floats, ...]
 
-    def at(self, number: int) -> tuple[Any, ...]:
-        """Where a call writes."""
-        found = self.found
-        shares = found.cross[number], found.score[number]
-        return tuple(map(at, (found.own, found.others, *shares, found.decrement, found.mass)))
+    @property
+    def firsts(self) -> range:
+        """With which period each call begins."""
+        return range(0, self.stars.T, LANES)
 
-    def whole(self) -> StarSystem:
-        """Sum the shares."""
-        cross, taken = self.found.cross.sum(axis=0), self.found.score.sum(axis=0)
-        return self.found._replace(cross=(cross + cross.T) / 2, score=self.total - taken)
+    def periods(self, first: int) -> tuple[Any, ...]:
+        """The part, and the periods of a call."""
+        here = min(LANES, self.stars.T - first)
+        return ctypes.byref(self.stars), ctypes.c_int64(first), ctypes.c_int64(here)
 
 
-def _ready(step: StarStep) -> _Ready:
-    (g, t), (c, _), k, a = step.factors[0].shape, step.factors[1].shape, len(step.rows.x), step.rows.n_left
-    numbers = np.ascontiguousarray(step.numbers[step.rows.order])
-    given = *step.rows.places, numbers, step.rows.x, *step.factors, *step.wanted, step.lead, step.held * 1.0
-    calls = -(-t // LANES)
-    found = StarSystem(
-        own=np.empty((g, t)),
-        others=np.empty((c, t)),
-        cross=np.empty((calls, k, k)),
-        score=np.empty((calls, k)),
-        decrement=np.empty(t),
-        mass=np.empty(t),
-    )
-    stars = _Stars(t, g, a, c - a, k, *(at(v).value for v in (*given, *step.effects)))
-    return _Ready(stars=stars, held=given, total=step.total, found=found)
+def _stars(step: StarStep) -> _Held:
+    rows, (t, a, c) = step.rows, (step.factors[0].shape[1], step.rows.n_left, len(step.held))
+    numbers = np.ascontiguousarray(step.numbers[rows.order])
+    arrays = *rows.places, numbers, rows.x, *step.factors, *step.wanted, step.lead, step.held * 1.0, *step.effects
+    return _Held(_Stars(t, len(rows.places[0]), a, c - a, len(rows.x), *(at(v).value for v in arrays)), arrays)
+
+
+def _blank(step: StarStep) -> StarSystem:
+    """Memory for a system, and for the share of each call in what is summed."""
+    k, t = len(step.rows.x), step.factors[0].shape[1]
+    shares = -(-t // LANES)
+    own, others = map(np.empty_like, step.factors)
+    cross, score = np.empty((shares, k, k)), np.empty((shares, k))
+    return StarSystem(own=own, others=others, cross=cross, score=score, decrement=np.empty(t), mass=np.empty(t))
+
+
+def _whole(found: StarSystem, total: Floats) -> StarSystem:
+    """Sum the shares; of the scores they are what is taken off the regressors' sums with the outcome."""
+    cross, taken = found.cross.sum(axis=0), found.score.sum(axis=0)
+    return found._replace(cross=(cross + cross.T) / 2, score=total - taken)

@@ -1,5 +1,5 @@
-/* A step of Newton's method on stars, some periods side by side in the lanes of a register; the plain twin stands in
- * stack_star_newton.py and stack_star.py.
+/* Proportional fitting and Newton's systems on stars, some periods side by side in the lanes of a register; the plain
+ * twins stand in stack_star_newton.py and stack_star.py.
  *
  * Letters as there: each of G groups has a hub (e, w); its other rows share w and have another of A levels (left), or
  * share e and have another of B levels (right). A row's weight is its number times the factors m of its group and c of
@@ -256,6 +256,47 @@ INLINE double total(Vector lanes)
     return sum;
 }
 
+/* Where the periods' arrays begin in new memory, on a line of the cache. */
+INLINE Vector *aligned(void *memory)
+{
+    return (Vector *)(((uintptr_t)memory / sizeof(Vector) + 1) * sizeof(Vector));
+}
+
+INLINE Vector mended(Vector factor, Vector wanted, Vector have)
+{
+    for (int l = 0; l < LANES; l++) factor[l] *= wanted[l] > 0.0 && have[l] > 0.0 ? wanted[l] / have[l] : 1.0;
+    return factor;
+}
+
+/* Fits the factors m and c of t <= LANES periods from the first on to their sums in turn, so many times, in place. 2
+ * where there is no memory. */
+WIDE PUBLIC int tl_star_sweep(const Stars *s, count first, count t, count sweeps, double *m, double *c)
+{
+    const count G = s->G, A = s->A, C = A + s->B;
+    void *memory = malloc((size_t)(1 + 6 * G + 3 * C) * sizeof(Vector));
+    if (!memory) return 2;
+    Vector *next = aligned(memory), *by_group = next + G, *work = by_group + G, *groups = work + 3 * G,
+           *by_level = next + 6 * G + C, *levels = by_level + C;
+    const Weights f = {.m = next, .c = next + 6 * G};
+    to_lanes(m, G, s->T, first, t, f.m);
+    to_lanes(c, C, s->T, first, t, f.c);
+    to_lanes(s->by_group, G, s->T, first, t, by_group);
+    to_lanes(s->by_level, C, s->T, first, t, by_level);
+    for (count turn = 0; turn < 3 * sweeps; turn++) {
+        const count side = turn % 3;
+        add_up(s, s->numbers, &f, work, work + G, work + 2 * G, groups, levels);
+        if (side == 0)
+            for (count g = 0; g < G; g++) f.m[g] = mended(f.m[g], by_group[g], groups[g]);
+        else
+            for (count i = side == 1 ? 0 : A; i < (side == 1 ? A : C); i++)
+                f.c[i] = mended(f.c[i], by_level[i], levels[i]);
+    }
+    from_lanes(f.m, G, s->T, first, t, m);
+    from_lanes(f.c, C, s->T, first, t, c);
+    free(memory);
+    return 0;
+}
+
 /* Newton's system of t <= LANES periods from the first on. `limits` are what may be left: a share of what is wrong and
  * of the regressors, and both anyway. Changes the effects in the regressors in place; gives the effects' step (G, T) and
  * (C, T), the periods' part of cross products (K, K) and of what is taken off the score (K), the decrement (T) and
@@ -266,7 +307,7 @@ WIDE PUBLIC int tl_star_system(const Stars *s, count first, count t, const doubl
     const count G = s->G, C = s->A + s->B, K = s->K, T = s->T, each = G + C, R = s->left_starts[G] + s->right_starts[G] + G;
     void *memory = malloc((size_t)(1 + 10 * each + 2 * (K + 1) * each) * sizeof(Vector) + (size_t)R * sizeof(double));
     if (!memory) return 2;
-    Vector *next = (Vector *)(((uintptr_t)memory / sizeof(Vector) + 1) * sizeof(Vector)); /* whole lines of the cache */
+    Vector *next = aligned(memory);
     const Weights f = {.m = next,
                        .p = next + G,
                        .q = next + 2 * G,
