@@ -152,8 +152,8 @@ SHAPES = {
     **OPTIONS,
     "one period more than a call": {"t": 9},
     "calls and some": {"t": 21, "zeros": 0.3},
-    "two left cities": {"cities": (2, 12), "partners": 5},
-    "two right cities": {"cities": (12, 2), "partners": 5},
+    "two left cities": {"cities": (2, 12), "partners": 18},
+    "two right cities": {"cities": (12, 2), "partners": 18},
     "many cities": {"cities": (40, 30), "partners": 50, "near": 0.2},
 }
 
