@@ -20,13 +20,15 @@ from tradelift.exhibits import (
 )
 from tradelift.exhibits.map_amounts import short
 from tradelift.exhibits.map_figure import Outline
-from tradelift.report import figure_svg
-from tradelift.report.curves import limits
-from tradelift.report.figures import chart, figure_notes
+from tradelift.report import figure_svg, intervals
+from tradelift.report.curves import limits, page_charts
+from tradelift.report.figures import chart, figure_notes, page_svg
 from tradelift.report.map import LINKS, TINTS
 from tradelift.report.map_layout import INSET, lay_out
 from tradelift.report.paths import arc, number, outline
 from tradelift.report.svg import isolate
+
+PHONE = 440  # pixels that a phone shows at four fifths of their size
 
 
 def map_of(panel):
@@ -84,6 +86,33 @@ def test_a_figure_is_well_formed_named_and_the_same_each_time(figure):
 def test_each_kind_of_chart_is_what_vega_lite_allows(figure):
     """A run does not ask: it takes a tenth of the time of a report."""
     assert chart(figure).to_dict(validate=True)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
+
+
+def test_each_kind_of_chart_of_the_page_is_what_vega_lite_allows():
+    assert "title" not in intervals.chart(INTERVALS, on_page=True).to_dict(validate=True)  # the page writes it
+    assert [name for name, drawn in page_charts(CURVES) if drawn.to_dict(validate=True)] == ["none", "a term in d"]
+
+
+def test_the_page_has_an_image_for_each_column_of_curves():
+    parts = [ET.fromstring(part + "</svg>") for part in page_svg(CURVES, "").split("</svg>")[:-1]]
+    assert [part.find("title").text for part in parts] == [f"{HOSTILE}, none", f"{HOSTILE}, a term in d"]
+    ids = [element.get("id") for part in parts for element in part.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    points = [[len(group) for group in part.iter("g") if group.get("class") == "points"] for part in parts]
+    assert points == [[2, 1], [1]]  # in the order that the page's data gives as places
+    for part in parts:
+        texts = [element.text for element in part.iter("text")]
+        assert {"Both directions", "west->east", "km"} <= set(texts)
+
+
+def test_rows_of_intervals_have_their_labels_above_them_on_the_page():
+    named = replace(
+        INTERVALS, words={"both": "Both directions", "west->east": "A much longer name of a row, in two parts"}
+    )
+    root = ET.fromstring(page_svg(named, ""))
+    assert float(root.get("width")) < PHONE
+    assert "A much longer name of a row, in two parts" in [element.text for element in root.iter("text")]
+    assert float(ET.fromstring(figure_svg(named)).get("width")) > PHONE  # its file has them beside the rows
 
 
 def test_hostile_text_stays_text():

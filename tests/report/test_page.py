@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 SIZES = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 SECONDS = 3.0  # the promise is for the page of a whole study; this one is smaller
 MARKS = "circle, path[d], rect[width]"
+LETTERS = 10.0  # pixels on the screen
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +66,33 @@ def test_every_figure_has_marks(browser, report, size):
         figures = found.page.locator("figure")
         assert figures.count() == len(list((report / "figures").glob("*.svg")))
         for i in range(figures.count()):
-            svg = figures.nth(i).locator("svg[role=img]")
-            box = svg.bounding_box()
-            assert box["width"] > 0.8 * min(size[0], 380), svg.get_attribute("aria-labelledby")
-            assert box["height"] > 80
-            assert (
-                svg.evaluate(
-                    f"s => [...s.querySelectorAll('{MARKS}')].filter(m => m.getBBox().width + m.getBBox().height > 2).length"
+            for svg in figures.nth(i).locator("svg[role=img]").all():
+                box = svg.bounding_box()
+                assert box["width"] > 0.7 * min(size[0], 380), svg.get_attribute("aria-labelledby")
+                assert box["height"] > 80
+                assert (
+                    svg.evaluate(
+                        f"s => [...s.querySelectorAll('{MARKS}')].filter(m => m.getBBox().width + m.getBBox().height > 2).length"
+                    )
+                    > 3
                 )
-                > 3
-            )
-            assert len(svg.locator("title").first.text_content()) > 3
+                assert len(svg.locator("title").first.text_content()) > 3
+
+
+@SIZES
+def test_figures_fit_the_screen_with_letters_that_can_be_read(browser, report, size):
+    with opened(browser, report / "report.html", size) as found:
+        seen = found.page.locator(".panels svg").evaluate_all(
+            "all => all.map(s => [s.getAttribute('aria-labelledby'), s.getBoundingClientRect().right,"
+            "Math.min(...[...s.querySelectorAll('text')].map(t => "
+            "parseFloat(getComputedStyle(t).fontSize) * s.getBoundingClientRect().width / s.viewBox.baseVal.width))])"
+        )
+        assert len(seen) > 20
+        for name, right, letters in seen:
+            assert right <= size[0], name
+            assert letters >= LETTERS, name
+        wide = found.page.locator("figure .scroll").evaluate_all("all => all.map(b => b.querySelector('svg').id)")
+        assert len(wide) == 3  # specification curves
 
 
 @SIZES

@@ -110,6 +110,7 @@ def test_data_of_curves_stand_by_panel():
         points=(
             CurvePoint(row="a", column="k", x=1.0, value=1.0, low=None, high=None, facts=(("Difference", "+1%"),)),
             CurvePoint(row="a", column="k", x=2.0, value=1.0, low=None, high=None),
+            CurvePoint(row="a", column="l", x=1.0, value=1.0, low=None, high=None),
             CurvePoint(row="b", column="k", x=1.0, value=1.0, low=None, high=None),
         ),
         mark=2.0,
@@ -118,7 +119,12 @@ def test_data_of_curves_stand_by_panel():
         words={"a": "Both"},
     )
     data = curve_data(figure)
-    assert [(p["row"], p["column"], len(p["points"])) for p in data["panels"]] == [("Both", "k", 2), ("b", "k", 1)]
+    assert [(p["row"], p["column"], len(p["points"])) for p in data["panels"]] == [
+        ("Both", "k", 2),
+        ("Both", "l", 1),
+        ("b", "k", 1),
+    ]
+    assert [p["place"] for p in data["panels"]] == [0, 2, 1]  # the page draws a column after the other
     assert data["panels"][0]["points"][0] == [1.0, [["Difference", "+1%"]]]
     assert (data["choice"], data["unit"], data["start"]) == ("Bandwidth", "km", 2.0)
 

@@ -31,7 +31,7 @@ def map_data(figure: MapFigure) -> Data:
 
 def curve_data(figure: CurveFigure) -> Data:
     """
-    Give each panel of a figure its points, and what is said of each.
+    Give each panel of a figure its place among those that are drawn, its points, and what is said of each.
 
     Parameters
     ----------
@@ -41,13 +41,20 @@ def curve_data(figure: CurveFigure) -> Data:
     panels: dict[tuple[str, str], list[list[Any]]] = {}
     for point in figure.points:
         panels.setdefault((point.row, point.column), []).append([point.x, [list(fact) for fact in point.facts]])
+    columns = list(dict.fromkeys(column for _, column in panels))
+    drawn = sorted(panels, key=lambda panel: columns.index(panel[1]))  # a column after the other
     return {
         "kind": "curve",
         "choice": figure.choice,
         "unit": figure.unit,
         "start": figure.mark,
         "panels": [
-            {"row": figure.words.get(row, row), "column": figure.words.get(column, column), "points": points}
+            {
+                "row": figure.words.get(row, row),
+                "column": figure.words.get(column, column),
+                "place": drawn.index((row, column)),
+                "points": points,
+            }
             for (row, column), points in panels.items()
         ],
     }

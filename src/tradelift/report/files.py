@@ -9,7 +9,7 @@ from pathlib import Path
 from tradelift.exhibits import DataTable, Figure, RegressionTable, Shown, Table
 from tradelift.exhibits.shown import Record
 from tradelift.processes import in_processes
-from tradelift.report.figures import figure_svg
+from tradelift.report.figures import figure_svg, page_svg
 from tradelift.report.html import page, style
 from tradelift.report.images import pdf, png
 from tradelift.report.latex import table_latex
@@ -75,8 +75,8 @@ def _write(item: Table | Figure, folder: Path) -> tuple[str, list[Path]]:
     if isinstance(item, DataTable | RegressionTable):
         markup = table_html(item)
         return markup, _write_table(folder / "tables", item, markup)
-    markup = figure_svg(item)
-    return markup, _write_figure(folder / "figures", item, markup)
+    svg = figure_svg(item)
+    return page_svg(item, svg), _write_figure(folder / "figures", item, svg)
 
 
 def write_text(path: Path, text: str) -> Path:

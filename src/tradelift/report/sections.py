@@ -5,17 +5,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from tradelift.exhibits import EXHIBITS, CurveFigure, Figure, Headline, IntervalFigure, MapFigure, Shown, Table
+from tradelift.exhibits import (
+    EXHIBITS,
+    CurveFigure,
+    Figure,
+    Headline,
+    IntervalFigure,
+    MapFigure,
+    Shown,
+    SpecificationFigure,
+    Table,
+)
 from tradelift.report.chapters import DOUBTS, chapter_of
-from tradelift.report.compact import compact_svg, compact_table
+from tradelift.report.compact import compact_table
 from tradelift.report.explore import Data, curve_data, map_data
 from tradelift.report.figures import figure_notes
-from tradelift.report.map import Entry, legend, map_svg
+from tradelift.report.map import Entry, legend
 
 OPEN_ROWS = 16  # a table with more rows is folded where a figure stands before it
 PRINTED_ROWS = 90
 FIRST_SENTENCES = 4  # of a section stand open; more are folded
-PAGE_LETTERS = 15  # the page shows the map at two thirds of its width
 ROW = re.compile(r"<tr\b")
 
 
@@ -28,8 +37,8 @@ class Drawn:
     ----------
     name, title, html, notes
         Of the table or figure.
-    is_wide
-        Whether a figure needs the width of the page.
+    is_wide, scrolls
+        Whether a figure needs the width of the page, and whether a small screen shows a part of it at a time.
     rows
         Of a table.
     is_folded, is_long
@@ -45,6 +54,7 @@ class Drawn:
     html: str
     notes: tuple[str, ...]
     is_wide: bool = True
+    scrolls: bool = False
     rows: int = 0
     is_folded: bool = False
     is_long: bool = False
@@ -96,7 +106,7 @@ def chapters(
     answer
         The headline that stands at the top; another is the first sentence of its section.
     tables, figures
-        Markup by name, as their files have it.
+        Markup by name: of tables as their files have it, of figures as the page has them.
     """
     sections = [_section(n, name, x, answer, tables, figures) for n, (name, x) in enumerate(shown.items(), 1)]
     return tuple(
@@ -136,15 +146,14 @@ def _section(
     )
 
 
-def _figure(figure: Figure, svg: str) -> Drawn:
+def _figure(figure: Figure, html: str) -> Drawn:
     return Drawn(
         name=figure.name,
         title=figure.title,
-        html=map_svg(figure, has_legend=False, letters=PAGE_LETTERS)
-        if isinstance(figure, MapFigure)
-        else compact_svg(svg),
+        html=html,
         notes=figure_notes(figure),
         is_wide=not isinstance(figure, IntervalFigure),
+        scrolls=isinstance(figure, SpecificationFigure),
         data=_data(figure),
         legend=tuple(legend(figure)) if isinstance(figure, MapFigure) else (),
     )

@@ -174,9 +174,10 @@
 
   /* Curves along a choice: the slider marks a point in every panel, and says that of the curve that is chosen. */
   function curve(figure, data) {
-    const groups = [...figure.querySelectorAll("svg .points")];
+    const drawn = figure.querySelectorAll("svg .points");
+    const groups = data.panels.map((panel) => drawn[panel.place]);
     const fits = (panel, p) => groups[p].children.length === panel.points.length;
-    if (groups.length !== data.panels.length || !data.panels.every(fits)) return;
+    if (drawn.length !== data.panels.length || !data.panels.every(fits)) return;
     const box = figure.querySelector(".explore");
     const range = box.querySelector("input");
     const output = box.querySelector("output");
