@@ -117,6 +117,11 @@ def test_the_map_answers_a_click(browser, report, figure):
         partners = {k.second: k.amounts for k in figure.links if k.first == link.first}
         rows = [row.locator("th, td").all_inner_texts() for row in about.locator("tbody tr").all()]
         assert rows == [[place_of(figure, other), *amounts] for other, amounts in partners.items()]
+        tops = (
+            "row => [...row.querySelectorAll('th button, td')].map(e => {"
+            "const r = document.createRange(); r.selectNodeContents(e); return r.getBoundingClientRect().top})"
+        )
+        assert len(set(about.locator("tbody tr").first.evaluate(tops))) == 1  # names and numbers on one line
         lines = page.locator(".arcs path")
         on = [i for i in range(lines.count()) if "on" in (lines.nth(i).get_attribute("class") or "")]
         assert on == [i for i, k in enumerate(figure.links) if k.first == link.first]

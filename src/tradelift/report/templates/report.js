@@ -113,7 +113,7 @@
     function partners(own) {
       const table = add(add(about, "div", "", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Partners" }), "table");
       const head = add(add(table, "thead"), "tr");
-      for (const text of own[0].to ? ["Partner", "sells to", "buys from"] : ["Partner"]) add(head, "th", text, { scope: "col" });
+      for (const text of own[0].to ? ["Partner", "sold to it", "bought from it"] : ["Partner"]) add(head, "th", text, { scope: "col" });
       const body = add(table, "tbody");
       for (const tie of own) {
         const row = add(body, "tr");
