@@ -75,7 +75,7 @@ BAD = {
     ),
     "text flows": (
         lambda f: (f / "flows.csv").write_text("origin,destination,trade\ne0,w0,much\n"),
-        "'trade' is text",
+        "'trade' of the flows file flows.csv must hold numbers; found text such as 'much'",
     ),
 }
 

@@ -1,7 +1,7 @@
 """What was read, what was kept, and why the rest was not: nothing vanishes silently."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradelift.errors import DataError
@@ -20,11 +20,19 @@ class Exclusion:
         How many input rows.
     amount
         Their money in integer minor units; None where the input has no money or it cannot be read.
+    examples
+        A few of the values at fault, for who looks for the mistake; empty where they may not be shown.
     """
 
     reason: str
     rows: int
     amount: int | None = None
+    examples: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def shown(self) -> str:
+        """The reason, with the examples that there are."""
+        return f"{self.reason} ({', '.join(self.examples)})" if self.examples else self.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

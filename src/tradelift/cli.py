@@ -129,7 +129,7 @@ def check(
         for stage in panel.account.stages:
             say(f"{stage.name}: {stage.read_rows:,} rows read, {stage.kept_rows:,} kept")
             for e in stage.exclusions:
-                say(f"  {e.reason}: {e.rows:,} rows")
+                say(f"  {e.shown}: {e.rows:,} rows")
         say(f"panel: {panel.n_cells:,} cells, {len(panel.pairs):,} directed pairs, {len(panel.periods)} periods")
         for note in checked.notes:
             say(f"note: {note}")

@@ -106,6 +106,10 @@ class Programme:
         """Tell whether every partnership covers all periods, so that there is no period before it."""
         return bool(np.all(self.start == 0) and np.all(self.end == n_periods - 1))
 
+    def never_on(self, n_periods: int) -> bool:
+        """Tell whether no partnership covers a period."""
+        return bool(np.all(np.maximum(self.start, 0) > np.minimum(self.end, n_periods - 1)))
+
     def treatment(self, partnership: Ints, period: Ints) -> Floats:
         """
         Treatment of cells: the dose from start up to and including end, else 0.

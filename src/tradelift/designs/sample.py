@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from tradelift.errors import DesignError
 from tradelift.panel import Panel
-from tradelift.panel.frames import period_position
+from tradelift.panel.period_order import period_position
 
 Bools = NDArray[Any]
+WINDOW = "where: period"
 
 
 def select(panel: Panel, direction: str, control_types: Sequence[int], where: Mapping[str, Any] | None) -> Bools:
@@ -74,10 +75,10 @@ def _window(panel: Panel, name: str, wanted: Mapping[str, Any]) -> Bools:
         msg = f"where: only `period` takes {{'from': ..., 'to': ...}}; found {name} with {', '.join(map(str, wanted))}."
         raise DesignError(msg)
     period = panel.cells.column("period")
-    first = period_position(str(wanted["from"]), panel.periods, end=False) if "from" in wanted else 0
+    first = period_position(str(wanted["from"]), panel.periods, end=False, what=WINDOW) if "from" in wanted else 0
     last = len(panel.periods) - 1
     if "to" in wanted:
-        last = period_position(str(wanted["to"]), panel.periods, end=True)
+        last = period_position(str(wanted["to"]), panel.periods, end=True, what=WINDOW)
     return np.asarray((period >= first) & (period <= last))
 
 

@@ -10,8 +10,8 @@ from tradelift.estimate import Estimate
 from tradelift.inference.joint import joint
 from tradelift.panel import Panel
 from tradelift.panel.cutting import cut_category, cut_periods
-from tradelift.panel.frames import period_position
 from tradelift.panel.goods import goods_panel
+from tradelift.panel.period_order import period_position
 
 PARTS = ("period", "quarter", "year", "category", "direction", "break")
 BEFORE, AFTER = "before", "from"
@@ -197,7 +197,7 @@ def periods_by(labels: tuple[str, ...], by: str, at: str | None = None) -> Mappi
         If the labels do not tell the quarter or year, or there are no periods on one side of the break.
     """
     if by == "break":
-        start = period_position(str(at), labels, end=False)
+        start = period_position(str(at), labels, end=False, what="The break")
         if not 0 < start < len(labels):
             msg = (
                 f"There is nothing to compare: no period lies {'before' if start <= 0 else 'from'} {at}"

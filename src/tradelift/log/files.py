@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -142,6 +143,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder stands there."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _matches(pattern: str, folder: Path) -> list[Path]:
     try:
         return _found(pattern, folder)
@@ -219,13 +228,18 @@ def _csv(path: Path, folders: Mapping[str, str]) -> LogFile:
     if not header.strip():
         msg = f"The log file {path} is empty: it has no header line."
         raise DataError(msg)
-    delimiter = max(DELIMITERS, key=header.count)
+    delimiter = delimiter_of(header)
     names = next(csv.reader([header.rstrip("\r\n")], delimiter=delimiter))
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         msg = f"The log file {path} has two columns named '{repeated[0]}'; rename one."
         raise DataError(msg)
     return LogFile(path=path, columns=dict.fromkeys(names, "text"), folders=folders, delimiter=delimiter)
+
+
+def delimiter_of(header: str) -> str:
+    """What parts the fields of a CSV file, by its header outside of quotes."""
+    return max(DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)
 
 
 def _parquet(path: Path, folders: Mapping[str, str], time: str) -> LogFile:

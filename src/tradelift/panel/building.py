@@ -1,13 +1,14 @@
 """From frames to a panel: code the ids, account for every row, complete the grid, attach what is known of pairs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tradelift.account import Account
+from tradelift.account import Account, Stage
 from tradelift.errors import DataError
 from tradelift.panel.arrangement import Arrangement, arrange
 from tradelift.panel.block_codes import Columns
@@ -21,22 +22,24 @@ from tradelift.panel.frames import (
     encode_periods,
     need,
     numbers_or_text,
-    order_periods,
     recode,
     to_arrow,
 )
 from tradelift.panel.pair_frame import PairFrame, match
 from tradelift.panel.panel import Panel
 from tradelift.panel.partner_frame import read_partners, region_columns
+from tradelift.panel.period_order import order_periods
 from tradelift.panel.region_frame import read_regions, regions_named
 from tradelift.panel.regions import Regions
 from tradelift.panel.row_codes import RowCodes
-from tradelift.panel.screening import screen
+from tradelift.panel.screening import UNKNOWN_REGION, screen
 from tradelift.programme import Programme
 from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
+
+N_EXAMPLES = 3  # ids of unknown regions that an account names
 
 
 def build(
@@ -95,6 +98,7 @@ def build(
     kept, stage = screen(
         _row_codes(found, known, labels, categories), known, len(categories or ("",)), domestic=domestic
     )
+    stage = _with_examples(stage, found, known)
     columns = {
         name: numbers_or_text(table[name], name, "The flows table")
         for name in table.column_names
@@ -133,6 +137,18 @@ def _periods(table: pa.Table, period: str | None, window: Sequence[str] | None) 
     coded = encode_periods(table[period])
     named = dict.fromkeys(text for text in coded.texts if text is not None)
     return tuple(order_periods(list(named)) if window is None else window), coded
+
+
+def _with_examples(stage: Stage, found: Mapping[str, Coded], regions: Regions) -> Stage:
+    """The account of the flows, with a few ids that are of no region."""
+    if not any(e.reason == UNKNOWN_REGION for e in stage.exclusions):
+        return stage
+    ids = set(map(str, regions.ids))
+    named = {text for role in ("origin", "destination") for text in found[role].texts if text is not None}
+    unknown = sorted(named - ids)
+    shown = (*unknown[:N_EXAMPLES], *(("...",) if len(unknown) > N_EXAMPLES else ()))
+    exclusions = (replace(e, examples=shown) if e.reason == UNKNOWN_REGION else e for e in stage.exclusions)
+    return replace(stage, exclusions=tuple(exclusions))
 
 
 def _row_codes(

@@ -265,25 +265,3 @@ def encode_periods(column: pa.ChunkedArray) -> Coded:
     codes, days, null = encode(column.cast(pa.date32()).cast(pa.int32()))
     dates = pa.array([None if day is None else int(day) for day in days], pa.int32()).cast(pa.date32())
     return Coded(codes, period_labels(pa.chunked_array([dates])).to_pylist(), null)
-
-
-def order_periods(labels: Sequence[str]) -> list[str]:
-    """Sort period labels: as integers where all are, else as text."""
-    if all(label.lstrip("-").isdigit() for label in labels):
-        return sorted(labels, key=int)
-    return sorted(labels)
-
-
-def period_position(label: str, periods: Sequence[str], *, end: bool) -> int:
-    """
-    Position of the first period at or after a start, or of the last at or before an end.
-
-    A start after the data is T, an end before them -1.
-    """
-    numeric = all(p.lstrip("-").isdigit() for p in (*periods, label))
-    keys: list[Any] = [int(p) for p in periods] if numeric else list(periods)
-    key: Any = int(label) if numeric else label
-    if end:
-        # text: an end "2019" covers "2019-12"
-        return sum(1 for k in keys if k <= key or (not numeric and k.startswith(label))) - 1
-    return sum(1 for k in keys if k < key)

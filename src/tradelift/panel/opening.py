@@ -16,10 +16,11 @@ from tradelift.panel.building import neighbour_codes, pair_frames
 from tradelift.panel.cells import PAIR, Array, Ints
 from tradelift.panel.digest import Fingerprint
 from tradelift.panel.directed import computed_columns, directed_pairs
-from tradelift.panel.frames import order_periods, recode, to_arrow
+from tradelift.panel.frames import recode, to_arrow
 from tradelift.panel.pair_frame import PairFrame, match
 from tradelift.panel.panel import Panel
 from tradelift.panel.partner_frame import read_partners
+from tradelift.panel.period_order import order_periods
 from tradelift.panel.region_frame import read_regions, regions_named
 from tradelift.panel.regions import Regions
 from tradelift.panel.row_groups import (

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from tradelift.errors import DataError
-from tradelift.panel.frames import as_text, numbers_or_text, period_labels, period_position
+from tradelift.panel.frames import as_text, numbers_or_text, period_labels
+from tradelift.panel.period_order import period_position
 from tradelift.panel.regions import Regions
 from tradelift.programme import Programme
 
@@ -119,5 +120,8 @@ def _positions(
         labels = period_labels(table[name]).to_pylist()
     end = name == "end"
     free = len(periods) - 1 if end else 0
-    known = {label: free if label is None else period_position(label, periods, end=end) for label in set(labels)}
+    what = f"The {name} of a partnership,"
+    known = {
+        label: free if label is None else period_position(label, periods, end=end, what=what) for label in set(labels)
+    }
     return np.array([known[label] for label in labels], dtype=np.int64)

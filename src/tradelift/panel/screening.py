@@ -16,7 +16,8 @@ from tradelift.solve import kernel
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-REASONS = ("null key", "unknown region", "outside the window", "not between the two sides", "domestic")
+UNKNOWN_REGION = "unknown region"
+REASONS = ("null key", UNKNOWN_REGION, "outside the window", "not between the two sides", "domestic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +116,7 @@ def _against(codes: Mapping[str, Ints], regions: Regions, *, domestic: bool) -> 
     masks: dict[str, Mask] = {}
     if min(values.min() for values in codes.values()) < 0:
         masks["null key"] = np.logical_or.reduce([values == -1 for values in codes.values()])
-        masks["unknown region"] = (origin < 0) | (destination < 0)
+        masks[UNKNOWN_REGION] = (origin < 0) | (destination < 0)
         masks["outside the window"] = codes["period"] < 0
     if regions.side is not None:
         masks["not between the two sides"] = regions.side[origin] == regions.side[destination]

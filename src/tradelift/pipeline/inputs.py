@@ -1,6 +1,5 @@
 """From the files that a study names to its panel."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from tradelift.account import Account
 from tradelift.designs import is_polygons, shared_borders
@@ -18,26 +15,21 @@ from tradelift.log.files import find_files, is_file
 from tradelift.memory import release
 from tradelift.panel import Panel
 from tradelift.panel.building import build
-from tradelift.panel.frames import need, order_periods, period_labels, period_position
+from tradelift.panel.frames import need, period_labels
 from tradelift.panel.goods import with_goods
 from tradelift.panel.pair_frame import PairFrame
+from tradelift.panel.period_order import order_periods, period_position
 from tradelift.panel.region_frame import read_regions
 from tradelift.panel.regions import Regions
 from tradelift.pipeline.cache import code_version
 from tradelift.pipeline.manifest import FileHashes, hashes
+from tradelift.pipeline.tables import read_table, refuse_text
 from tradelift.study import MINOR_DIGITS, Study
 
 if TYPE_CHECKING:
     from tradelift.log.store import PeriodStore
 
 Progress = Callable[[str, int, int], None]
-
-NUMBERS = frozenset({"longitude", "latitude", "area_km2", "dose"})
-TEXTS = frozenset({
-    "region", "side", "group", "name", "origin", "destination", "period", "category", "start", "end",
-    "region_1", "region_2",
-})  # fmt: skip
-"""Roles that stay text when a CSV file is read, so that "007" is not 7."""
 
 SINGLE_PERIOD = "all"  # what a panel calls its period where flows name none
 
@@ -169,11 +161,37 @@ def _build(study: Study, flows: "_Flows", regions: Regions | None, pairs: Sequen
         end=study.partners.end if study.partners else None,
         account=flows.account,
     )
+    _refuse_labels(study, panel)
     source = study.transactions or study.flows
     if source is None or source.currency is None:
         return panel
     currency = source.currency
     return replace(panel, account=replace(panel.account, currency=currency, digits=MINOR_DIGITS[currency]))
+
+
+def _refuse_labels(study: Study, panel: Panel) -> None:
+    """Refuse a programme, breaks and samples that by their labels lie outside of the periods."""
+    periods = panel.periods
+    window = f"{periods[0]} to {periods[-1]}"
+    if panel.programme is not None and panel.programme.never_on(len(periods)):
+        msg = (
+            f"No partnership covers a period: the periods are {window}, and every partnership starts after them or "
+            "ends before them. Correct start and end of the partners, or leave `partners` out."
+        )
+        raise DataError(msg)
+    for name, label in study.breaks.items():
+        if not 0 < period_position(label, periods, end=False, what=f"breaks.{name}:") < len(periods):
+            msg = f"breaks.{name}: {label} parts nothing: periods must lie before it and from it on; they are {window}."
+            raise DataError(msg)
+    for name, sample in study.samples.items():
+        first, last = 0, len(periods) - 1
+        if sample.from_ is not None:
+            first = period_position(sample.from_, periods, end=False, what=f"samples.{name}:")
+        if sample.to is not None:
+            last = period_position(sample.to, periods, end=True, what=f"samples.{name}:")
+        if first > last:
+            msg = f"samples.{name}: no period lies in it; they are {window}."
+            raise DataError(msg)
 
 
 def _is_domestic(study: Study, regions: Regions | None) -> bool:
@@ -255,6 +273,10 @@ def _summed_flows(study: Study) -> _Flows:
     columns = {role: name for role, name in source.columns.items() if role != "category" or not source.by_category}
     table = read_table(study.resolve(source.file), columns, "flows")
     need(table, ["origin", "destination", "trade"], f"The flows file {source.file}")
+    if not table.num_rows:
+        msg = f"The flows file {source.file} has no rows below its header."
+        raise DataError(msg)
+    refuse_text(table, source.file)
     by_category = None
     if "category" in table.column_names and not source.by_category:
         by_category = _with_periods(table)
@@ -262,8 +284,8 @@ def _summed_flows(study: Study) -> _Flows:
     if "period" not in table.column_names:
         return _Flows(cells=table, periods=None, by_category=by_category)
     found = order_periods([p for p in pc.unique(period_labels(table["period"])).to_pylist() if p is not None])
-    first = 0 if source.from_ is None else period_position(source.from_, found, end=False)
-    last = len(found) - 1 if source.to is None else period_position(source.to, found, end=True)
+    first = 0 if source.from_ is None else period_position(source.from_, found, end=False, what="flows.from:")
+    last = len(found) - 1 if source.to is None else period_position(source.to, found, end=True, what="flows.to:")
     labels = tuple(found[first : last + 1])
     if not labels:
         window = f"{source.from_ or 'the first'} to {source.to or 'the last'}"
@@ -280,6 +302,7 @@ def _by_category(study: Study, columns: Sequence[str]) -> pa.Table | None:
     table = read_table(study.resolve(source.by_category), source.columns, "flows by category")
     wanted = ["origin", "destination", "category", "trade", *(["period"] if "period" in columns else [])]
     need(table, wanted, f"The file of flows by category {source.by_category}")
+    refuse_text(table, source.by_category)
     return _with_periods(table)
 
 
@@ -320,77 +343,6 @@ def sum_over_categories(table: pa.Table, file: str) -> pa.Table:
     any_missing = pc.ScalarAggregateOptions(skip_nulls=False)
     summed = table.group_by(keys).aggregate([(name, "sum", any_missing) for name in sums])
     return summed.rename_columns([name.removesuffix("_sum") for name in summed.column_names])
-
-
-def read_table(
-    path: Path,
-    columns: Mapping[Any, str],
-    what: str,
-    *,
-    text: tuple[str, ...] = (),
-    all_text: bool = False,
-) -> pa.Table:
-    """
-    Read a small Parquet or CSV file, with its columns called by their roles.
-
-    Parameters
-    ----------
-    path
-        The file; a name that ends in .parquet is Parquet, all else CSV.
-    columns
-        Role to column name; a role takes the place of another column of that name.
-    what
-        How messages call the file.
-    text
-        Further columns that hold ids.
-    all_text
-        Whether every column without a number's role is text.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, unreadable, or lacks a column that `columns` names.
-    """
-    if not is_file(path):
-        msg = f"The {what} file does not exist: {path}."
-        raise DataError(msg)
-    try:
-        table = _parquet(path) if path.suffix == ".parquet" else _csv(path, columns, text, all_text=all_text)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
-        msg = f"The {what} file cannot be read: {path}: {first}"
-        raise DataError(msg) from None
-    need(table, list(columns.values()), f"The {what} file {path.name}")
-    for name, count in Counter(table.column_names).items():
-        if count > 1:
-            msg = f"The {what} file {path} has {count} columns '{name}'; rename or remove all but one."
-            raise DataError(msg)
-    taken = {role: table[name] for role, name in columns.items()}
-    rest = {n: table[n] for n in table.column_names if n not in taken and n not in columns.values()}
-    return pa.table(taken | rest)
-
-
-def _parquet(path: Path) -> pa.Table:
-    table = pq.read_table(path, page_checksum_verification=True)
-    table.validate(full=True)  # else text that is no UTF-8 is found out where somebody reads it
-    return table
-
-
-def _csv(path: Path, columns: Mapping[Any, str], text: tuple[str, ...], *, all_text: bool) -> pa.Table:
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline().rstrip("\r\n")
-    if not header:
-        msg = "the file is empty"
-        raise pa.ArrowInvalid(msg)
-    role = {name: role for role, name in columns.items()}
-    names = pa_csv.read_csv(pa.BufferReader(header.encode() + b"\n")).column_names
-    kinds = {
-        name: pa.string()
-        for name in names
-        if role.get(name, name) in TEXTS or name in text or (all_text and role.get(name, name) not in NUMBERS)
-    }
-    options = pa_csv.ConvertOptions(column_types=kinds, strings_can_be_null=True)
-    return pa_csv.read_csv(path, convert_options=options)
 
 
 def input_files(study: Study) -> tuple[Path, ...]:

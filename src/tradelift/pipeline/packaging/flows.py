@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from tradelift.log.disclosure_report import DisclosureReport
 from tradelift.pipeline.exporting import disclosed
 from tradelift.pipeline.finished import FinishedRun
-from tradelift.pipeline.inputs import read_table
+from tradelift.pipeline.tables import read_table
 
 
 def write_flows(run: FinishedRun, path: Path, *, public: bool) -> DisclosureReport:
