@@ -11,7 +11,7 @@ import pytest
 
 import tradelift as tl
 from tests.pipeline.studies import STUDY, write_study
-from tradelift.pipeline.packaging import package, replicate, requirements
+from tradelift.pipeline.packaging import package, replicate, replication, requirements
 from tradelift.pipeline.packaging.readme import _minutes
 from tradelift.study import write_template
 
@@ -73,8 +73,8 @@ def test_what_is_in_it(of_a_log, tmp_path):
     assert "../" not in (here / "manifest.json").read_text()
     pins = dict(line.split("==") for line in (here / "requirements.txt").read_text().split())
     assert pins["numpy"] == manifest["packages"]["numpy"]
-    assert {"tradelift", "sqlglot", "pydantic-core", "vl-convert-python"} <= set(pins)
-    assert "pytest" not in pins
+    assert {"sqlglot", "pydantic-core", "vl-convert-python"} <= set(pins)
+    assert not {"pytest", "tradelift"} & set(pins)  # pip installs the whole list or nothing, and tradelift is in `code`
 
 
 def test_the_readme_follows_the_template(of_a_log, tmp_path):
@@ -106,6 +106,29 @@ def test_from_a_masked_panel_it_says_so_and_from_the_log_it_is_exact(of_a_log, t
     assert (found.status, found.different, found.source) == (0, {}, "inputs/study.yaml")
     assert {"estimates.csv", "panel/2017-01.parquet"} <= set(found.equal)
     assert "6 others were left out of the package or written anew" in "".join(found.lines())
+
+
+def test_estimates_are_counted_once_each_and_missing_ones_are_equal(tmp_path):
+    head = "exhibit,column,outcome,direction,sample,term,se_type,estimate,std_error\n"
+    rows = ["{},0.5,0.1", "{},,", "{},1.0,0.2", "{},2.0,0.1", "{},3.0,"]
+    again = ["{},0.5,0.1", "{},,", "{},1.1,0.2", "{},2.2,0.1", "{},3.1,"]
+    for name, lines in (("then", [*rows, "{},4,1"]), ("now", again)):
+        text = "".join(line.format(f"gravity,{n},trade,both,all,x,pair") + "\n" for n, line in enumerate(lines))
+        (tmp_path / name).write_text(head + text)
+    assert replication._estimates(tmp_path / "then", tmp_path / "now") == (
+        "Of 6 published estimates 5 were made again: 2 are equal, 1 differ by at most one published standard error, and "
+        "2 by more or have no error."
+    )
+
+
+def test_without_what_it_needs_the_master_command_says_what_to_install(of_flows, tmp_path):
+    here = unpacked(package(of_flows / "out", tmp_path / "package.zip", public=True).file, tmp_path)
+    bare = [sys.executable, "-I", "-S", "replicate.py"]  # no packages
+    done = subprocess.run(bare, cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "No module named 'numpy'. Install what the code needs first: pip install -r requirements.txt\n"
+    )
 
 
 def test_public_flows_are_packed_and_reproduced(of_flows, tmp_path):

@@ -30,7 +30,7 @@ from tradelift.pipeline.packaging.layout import (
 )
 from tradelift.pipeline.packaging.outputs import Outputs, judge_outputs, without_amounts
 from tradelift.pipeline.packaging.readme import readme
-from tradelift.pipeline.packaging.requirements import requirements
+from tradelift.pipeline.packaging.requirements import NAME, requirements
 from tradelift.pipeline.workspace import MANIFEST
 from tradelift.study.databases import is_database, read_address
 
@@ -203,7 +203,8 @@ def _copies(contents: Contents, made: Mapping[str, Path]) -> Iterator[tuple[str,
 def _texts(contents: Contents, text: str) -> Iterator[tuple[str, str | bytes]]:
     """Files that are written for the package."""
     yield "README.md", text
-    yield "requirements.txt", "".join(f"{name}=={version}\n" for name, version in contents.requirements.items())
+    pins = {name: version for name, version in contents.requirements.items() if name != NAME}  # itself is in `code`
+    yield "requirements.txt", "".join(f"{name}=={version}\n" for name, version in pins.items())
     yield "replicate.py", files("tradelift.pipeline.packaging").joinpath("master.py").read_text(encoding="utf-8")
     yield MANIFEST, _json(_manifest(contents))
     if contents.outputs is not None:

@@ -8,23 +8,21 @@ they cannot be, because some cells of the panel are masked and the raw inputs ar
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-try:
-    import tradelift
-except ModuleNotFoundError:
+if not find_spec("tradelift"):
     # the sources as they were at the run; NumPy takes the place of their compiled kernel
     sys.path.insert(0, str(HERE / "code"))
-    try:
-        import tradelift
-    except ModuleNotFoundError as error:
-        sys.exit(f"{error}. Install what the code needs first: pip install -r requirements.txt")
 
 if __name__ == "__main__":
-    from tradelift.pipeline.packaging import replicate
-
+    try:
+        import tradelift
+        from tradelift.pipeline.packaging import replicate
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}. Install what the code needs first: pip install -r requirements.txt")
     try:
         found = replicate(HERE)
     except (tradelift.StudyError, tradelift.DataError, tradelift.DesignError) as mistake:

@@ -58,9 +58,9 @@ def _reach(contents: Contents) -> str:
         return "The panel in this package is complete, so the estimates can be reproduced from it."
     masked = contents.disclosure.masked_cells
     return (
-        f"{masked:,} of {contents.disclosure.total.cells:,} cells of the panel are masked to protect sellers and "
-        "buyers, and so are some of its ratios: the published numbers can be reproduced from the raw inputs alone. "
-        "From the panel in this package the command makes others, and says so."
+        f"To protect sellers and buyers {masked:,} of {contents.disclosure.total.cells:,} cells of the panel are "
+        "masked, and ratios or columns are left out: the published numbers can be reproduced from the raw inputs "
+        "alone. From the panel in this package the command makes others, and says so."
     )
 
 

@@ -162,9 +162,11 @@ def _estimates(published: Path, made: Path) -> str:
         frame = pd.read_csv(path)[[*KEY, "estimate", "std_error"]]
         frames.append(frame.assign(nth=frame.groupby(KEY, dropna=False).cumcount()))
     both = frames[0].merge(frames[1], on=[*KEY, "nth"], suffixes=("", "_made"))
-    same = int((both["estimate"] == both["estimate_made"]).sum())
-    near = int(((both["estimate"] - both["estimate_made"]).abs() <= both["std_error"]).sum())
+    then, now = both["estimate"], both["estimate_made"]
+    same = (then == now) | (then.isna() & now.isna())
+    near = ~same & ((then - now).abs() <= both["std_error"])
+    others = int((~same & ~near).sum())
     return (
-        f"Of {len(frames[0]):,} published estimates {len(both):,} were made again: {same:,} are equal, {near:,} lie "
-        "within one published standard error."
+        f"Of {len(frames[0]):,} published estimates {len(both):,} were made again: {int(same.sum()):,} are equal, "
+        f"{int(near.sum()):,} differ by at most one published standard error, and {others:,} by more or have no error."
     )
