@@ -15,6 +15,7 @@ from tradelift.display import as_html, as_text
 from tradelift.exhibits import Shown
 from tradelift.inference import Mediation
 from tradelift.pipeline import ExhibitResult, Results
+from tradelift.pipeline.results import finding_rows
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,9 @@ def panel():
 def results(panel, tmp_path_factory):
     """One of every kind of result that a user holds in the hand."""
     estimate = tl.Gravity(vcov="pair").estimate(panel)
-    found = ExhibitResult(estimates={"main": estimate}, rows=(), refused={}, shown=Shown(finding="It <rises> by 5%"))
+    estimates = {"main": estimate}
+    rows = tuple(finding_rows("gravity", estimates))
+    found = ExhibitResult(estimates=estimates, rows=rows, refused={}, shown=Shown(finding="It <rises> by 5%"))
     out = tmp_path_factory.mktemp("a & b")
     return {
         "estimate": estimate,
@@ -35,11 +38,12 @@ def results(panel, tmp_path_factory):
         "mediated": Mediation(design=tl.Gravity(vcov="pair"), mediators=("shock",)).estimate(panel),
         "correlogram": tl.residual_correlogram(panel, bandwidth_km=500),
         "panel": panel,
+        "exhibit": found,
         "results": Results(out=out, panel=panel, exhibits={"gravity": found}, absent={"map": "give <coordinates>"}),
     }
 
 
-KINDS = ("estimate", "spatial", "randomized", "mediated", "correlogram", "panel", "results")
+KINDS = ("estimate", "spatial", "randomized", "mediated", "correlogram", "panel", "exhibit", "results")
 
 
 @pytest.mark.parametrize("kind", KINDS)

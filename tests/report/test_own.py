@@ -61,6 +61,11 @@ def test_panels_stand_below_each_other(every):
     assert "textit" not in tl.table(every).latex()
 
 
+def test_one_estimate_needs_no_list(every):
+    assert tl.table(every[0]).latex() == tl.table([every[0]]).latex()
+    assert tl.table({"Both": every[0]}).latex() == tl.table({"Both": [every[0]]}).latex()
+
+
 def test_labels_order_terms_and_name_outcomes(every):
     text = tl.table(every, labels={"shock": "Shock (%)", "trade": "Trade", "partner": "Partners"}).latex()
     assert text.index(r"Shock (\%)") < text.index("Partners") < text.index(r"log(distance\_km)")

@@ -17,6 +17,7 @@ ESTIMATE_COLUMNS = (
     "exhibit", "column", "design", "outcome", "direction", "sample", "term", "estimate", "std_error", "se_type",
     "statistic", "p_value", "conf_low", "conf_high", "n_obs", "n_pairs",
 )  # fmt: skip
+BRIEF_COLUMNS = ("column", "term", "estimate", "std_error", "p_value", "conf_low", "conf_high", "n_obs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +41,23 @@ class ExhibitResult:
     rows: tuple[Mapping[str, Any], ...]
     refused: Mapping[str, str]
     shown: Shown
+
+    def __str__(self) -> str:
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
+        """What was found, every term of every estimate, and what the exhibit says of them."""
+        import pandas as pd
+
+        table = pd.DataFrame(list(self.rows), columns=list(BRIEF_COLUMNS))
+        before = [self.shown.finding] if self.shown.finding else []
+        return before, table, list(self.shown.sentences)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from tradelift.errors import DesignError
 from tradelift.estimate import Estimate
@@ -62,7 +63,7 @@ class PaperTable:
 
 
 def table(
-    estimates: Sequence[Estimate] | Panels,
+    estimates: Estimate | Sequence[Estimate] | Panels,
     *,
     title: str = "Estimates",
     name: str = "estimates",
@@ -75,7 +76,8 @@ def table(
     Parameters
     ----------
     estimates
-        One a column; or panels of rows, each under its title with one estimate a column, None where there is none.
+        One, or one a column; or panels of rows, each under its title with one estimate a column, None where it has
+        none.
     title, name
         The caption, and the name that LaTeX refers to: `tab:estimates`.
     labels
@@ -122,10 +124,10 @@ def table(
     return PaperTable(content=content)
 
 
-def _panels(estimates: Sequence[Estimate] | Panels) -> dict[str, tuple[Estimate | None, ...]]:
+def _panels(estimates: Estimate | Sequence[Estimate] | Panels) -> dict[str, tuple[Estimate | None, ...]]:
     """Rows of estimates by the title of their panel; one without a title where there are no panels."""
-    given = estimates if isinstance(estimates, Mapping) else {"": estimates}
-    panels = {str(title): tuple(row) for title, row in given.items()}
+    given: Mapping[str, Any] = estimates if isinstance(estimates, Mapping) else {"": estimates}
+    panels = {str(title): (row,) if isinstance(row, Estimate) else tuple(row) for title, row in given.items()}
     for e in (e for row in panels.values() for e in row):
         if e is not None and not isinstance(e, Estimate):
             msg = f"A table holds estimates; found {type(e).__name__}. Give what a design's estimate(panel) returns."
