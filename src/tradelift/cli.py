@@ -120,6 +120,7 @@ def check(
     """Read and validate the study and all that it names; estimate nothing."""
     from tradelift.pipeline import check as check_study
     from tradelift.pipeline.summary import checked as summary
+    from tradelift.pipeline.summary import notes
     from tradelift.study import read_study
 
     checked = read_study(study)
@@ -131,7 +132,7 @@ def check(
             for e in stage.exclusions:
                 say(f"  {e.shown}: {e.rows:,} rows")
         say(f"panel: {panel.n_cells:,} cells, {len(panel.pairs):,} directed pairs, {len(panel.periods)} periods")
-        for note in checked.notes:
+        for note in notes(checked, panel):
             say(f"note: {note}")
         for name, why in absent.items():
             say(f"{name}: {why}")

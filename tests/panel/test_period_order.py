@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tradelift as tl
 from tests.panel.test_from_frame import flows, regions
 from tradelift.errors import DataError
-from tradelift.panel.period_order import order_periods, period_position
+from tradelift.panel.period_order import gaps, order_periods, period_position
 
 MONTHS = ["2019-01", "2019-02", "2019-04"]  # without March
 
@@ -34,6 +34,13 @@ def test_labels_that_are_no_dates():
     assert order_periods(["before", "after"]) == ["after", "before"]
     assert order_periods(["wave 2020", "wave 2019"]) == ["wave 2019", "wave 2020"]
     assert order_periods(["12/2019", "2/2019"]) == ["2/2019", "12/2019"]  # of one year
+
+
+def test_gaps_are_months_quarters_and_years_that_are_no_period():
+    assert gaps(["2018-11", "2019-02"]) == ["2018-12", "2019-01"]
+    assert gaps(["2018-Q4", "2019-Q3"]) == ["2019-Q1", "2019-Q2"]
+    assert gaps(["2001", "2004", "2005"]) == ["2002", "2003"]
+    assert gaps(["2018-01", "2018-02"]) == gaps(["a", "c"]) == gaps(["2018-01", "2018-Q3"]) == gaps([]) == []
 
 
 @pytest.mark.parametrize(

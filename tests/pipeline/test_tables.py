@@ -7,6 +7,7 @@ import tradelift as tl
 from tests.pipeline.studies import STUDY, write_study
 from tradelift.errors import DataError
 from tradelift.pipeline import check
+from tradelift.pipeline.summary import notes
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -77,6 +78,21 @@ def test_a_programme_outside_of_the_periods_is_refused(tmp_path, dates):
     text = STUDY.replace("partners: partners.csv", f"partners: {{file: partners.csv, {dates}}}")
     with pytest.raises(DataError, match=r"No partnership covers a period: the periods are 2017-01 to 2017-03"):
         check(tl.read_study(write_study(tmp_path, text)))
+
+
+def test_a_check_notes_what_one_may_not_expect(tmp_path):
+    study = tl.read_study(write_study(tmp_path))
+    assert list(notes(study, check(study)[0])) == []
+    flows, regions = pd.read_csv(tmp_path / "flows.csv"), pd.read_csv(tmp_path / "regions.csv")
+    flows = flows[flows["period"] != "2017-02"]
+    flows.loc[flows.index[3], "trade"] = -1
+    flows.to_csv(tmp_path / "flows.csv", index=False)
+    regions.loc[[1, 2], "latitude"] = None
+    regions.to_csv(tmp_path / "regions.csv", index=False)
+    gap, place, negative = notes(study, check(study)[0])
+    assert gap.startswith("flows: no row is of 2017-02: no period of the panel")
+    assert place.startswith("regions: longitude or latitude is missing of e1, e2: ")
+    assert negative.startswith("flows: trade is negative in 1 cells; PPML refuses")
 
 
 def test_unknown_regions_are_named(tmp_path):

@@ -14,6 +14,11 @@ MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
+CALENDAR = (
+    (re.compile(r"(\d{4})-(0[1-9]|1[0-2])"), 12, "{}-{:02d}"),
+    (re.compile(r"(\d{4})-Q([1-4])"), 4, "{}-Q{}"),
+    (re.compile(r"(\d{4})"), 1, "{}"),
+)
 Shape = tuple[str, ...]
 Key = tuple[Any, ...]
 
@@ -80,6 +85,24 @@ def period_position(label: str, periods: Sequence[str], *, end: bool, what: str)
     while shape is not None and len(key) > len(keys[0]) and key[-1] == 1:  # the first month or day begins the period
         key = key[:-1]
     return sum(k < key for k in keys)
+
+
+def gaps(periods: Sequence[str]) -> list[str]:
+    """
+    Months, quarters or years between the first and the last period that are no period themselves.
+
+    Parameters
+    ----------
+    periods
+        In order; labels that are not written as 2017-01, 2017-Q1 or 2017 have no gaps.
+    """
+    for form, per_year, write in CALENDAR:
+        found = [form.fullmatch(label) for label in periods]
+        if all(found):
+            places = [int(m[1]) * per_year + (int(m[2]) - 1 if per_year > 1 else 0) for m in found if m is not None]
+            between = sorted({*range(places[0], places[-1])} - {*places}) if places else []
+            return [write.format(place // per_year, place % per_year + 1) for place in between]
+    return []
 
 
 def _shape(label: str) -> Shape:

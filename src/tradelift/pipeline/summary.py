@@ -1,18 +1,23 @@
 """What commands did, as machines read it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tradelift.errors import mistakes
 from tradelift.panel import Panel
+from tradelift.panel.period_order import gaps
 from tradelift.pipeline.repetition import Repetition
 from tradelift.pipeline.results import Results
 from tradelift.pipeline.workspace import MANIFEST
 from tradelift.report.document import headline_of
 from tradelift.study import Study
+
+N_NAMED = 5  # names in a note
 
 
 def refused(error: Exception) -> dict[str, Any]:
@@ -40,9 +45,32 @@ def checked(study: Study, panel: Panel, absent: Mapping[str, str]) -> dict[str, 
             }
             for stage in panel.account.stages
         ],
-        "notes": list(study.notes),
+        "notes": list(notes(study, panel)),
         "absent": dict(absent),
     }
+
+
+def notes(study: Study, panel: Panel) -> Iterator[str]:
+    """What a reader of the inputs may not expect."""
+    yield from study.notes
+    lost = gaps(panel.periods)
+    if lost:
+        yield f"flows: no row is of {_few(lost)}: no period of the panel; where nothing was traded give rows of 0"
+    longitude, latitude = panel.regions.longitude, panel.regions.latitude
+    if longitude is not None and latitude is not None:
+        nowhere = np.isnan(longitude) | np.isnan(latitude)
+        if nowhere.any() and not nowhere.all():
+            yield f"regions: longitude or latitude is missing of {_few(panel.regions.ids[nowhere])}: no distances there"
+    negative = int(np.count_nonzero(panel.cells.column("trade") < 0))
+    if negative:
+        yield f"flows: trade is negative in {negative:,} cells: PPML refuses samples that hold one, logs leave it out"
+
+
+def _few(names: Iterable[str]) -> str:
+    """A few names, and how many more."""
+    every = list(map(str, names))
+    more = f" and {len(every) - N_NAMED:,} more" if len(every) > N_NAMED else ""
+    return f"{', '.join(every[:N_NAMED])}{more}"
 
 
 def ran(results: Results) -> dict[str, Any]:
