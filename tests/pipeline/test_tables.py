@@ -92,7 +92,7 @@ def test_a_check_notes_what_one_may_not_expect(tmp_path):
     gap, place, negative = notes(study, check(study)[0])
     assert gap.startswith("flows: no row is of 2017-02: no period of the panel")
     assert place.startswith("regions: longitude or latitude is missing of e1, e2: ")
-    assert negative.startswith("flows: trade is negative in 1 cells; PPML refuses")
+    assert negative.startswith("flows: trade is negative in 1 cells: PPML refuses")
 
 
 def test_unknown_regions_are_named(tmp_path):
