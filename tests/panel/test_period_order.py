@@ -75,6 +75,13 @@ def test_an_order_that_is_not_that_of_time_is_refused(labels):
         ("9", ["8", "9", "10"], 1, 1),
         ("-1", ["-2", "-1", "0"], 1, 1),
         ("b", ["a", "c"], 1, 0),
+        ("2019-04", ["2019-Q1", "2019-Q2", "2019-Q3"], 1, 1),  # the first month of a quarter begins it
+        ("2019-02", ["2019-Q1", "2019-Q2", "2019-Q3"], 1, 0),
+        ("2019-06", ["2019-Q1", "2019-Q2", "2019-Q3"], 2, 1),
+        ("2019-05", ["2019-Q1", "2019-Q2", "2019-Q3"], 2, 1),
+        ("2019-Q2", ["2019-03", "2019-04", "2019-06", "2019-07"], 1, 2),
+        ("2019-Q2", ["2018", "2019"], 2, 1),
+        ("2019-Q1", ["2018", "2019"], 1, 1),
     ],
 )
 def test_the_place_of_a_start_and_of_an_end(label, periods, first, last):
@@ -86,7 +93,6 @@ def test_the_place_of_a_start_and_of_an_end(label, periods, first, last):
     ("label", "periods"),
     [
         ("January 2019", MONTHS),
-        ("2019-Q1", MONTHS),
         ("02/2019", MONTHS),
         ("2019-02", ["201901", "201902"]),
         ("2019", ["t1", "t2"]),

@@ -64,7 +64,7 @@ def test_flows_that_cannot_be_read_are_refused_at_the_check(tmp_path, spoil, mes
         ("breaks: {early: 2017-01}", r"breaks.early: 2017-01 parts nothing"),
         ("breaks: {odd: January 2017}", r"breaks.odd: 'January 2017' is not written as the periods are"),
         ("samples: {late: {from: 2018-01}}", r"samples.late: no period lies in it; they are 2017-01 to 2017-03"),
-        ("samples: {odd: {to: 2017-Q1}}", r"samples.odd: '2017-Q1' is not written as the periods are"),
+        ("samples: {odd: {to: 01/2017}}", r"samples.odd: '01/2017' is not written as the periods are"),
     ],
 )
 def test_labels_of_no_period_are_refused_at_the_check(tmp_path, more, message):

@@ -53,7 +53,7 @@ def period_position(label: str, periods: Sequence[str], *, end: bool, what: str)
     ----------
     label
         Written as the periods are, or shorter, or longer: an end 2019 covers 2019-12, and a start 2019-01 is that of
-        2019 and of 2019-01-01.
+        2019 and of 2019-01-01. Of quarters also a month, and the reverse.
     periods
         In order.
     end
@@ -71,6 +71,9 @@ def period_position(label: str, periods: Sequence[str], *, end: bool, what: str)
     if shape is None:
         keys: list[Key] = [(p,) for p in periods]
         key, covers = (label,), [p.startswith(label) for p in periods]
+    elif (inside_other := _of_other_calendar(label, periods, end=end)) is not None:
+        keys, key = [_numbers(p) for p in periods], inside_other
+        covers = [k == key for k in keys]
     else:
         if not _is_like(label, periods[0], shape):
             msg = (
@@ -119,6 +122,18 @@ def _common_shape(labels: Sequence[str]) -> Shape | None:
 
 def _numbers(label: str) -> Key:
     return (int(label),) if INTEGER.fullmatch(label) else tuple(map(int, DIGITS.findall(label)))
+
+
+def _of_other_calendar(label: str, periods: Sequence[str], *, end: bool) -> Key | None:
+    """Numbers of a month among quarters, or of a quarter among months; None where it is neither."""
+    (month, *_), (quarter, *_), _ = CALENDAR
+    if all(quarter.fullmatch(p) for p in periods) and (found := month.fullmatch(label)):
+        before, within = divmod(int(found[2]) - 1, 3)
+        own = (int(found[1]), before + 1)
+        return own if end or not within else (*own, within + 1)  # after the quarter has begun
+    if all(month.fullmatch(p) for p in periods) and (found := quarter.fullmatch(label)):
+        return int(found[1]), 3 * int(found[2]) - (0 if end else 2)
+    return None
 
 
 def _is_like(label: str, period: str, shape: Shape) -> bool:
