@@ -165,6 +165,8 @@ BAD = {
     "other currency": (_currencies("USD"), CURRENCY, "another currency than the study's CNY: USD in 1 rows"),
     "all rejected": (lambda f: split(plain_log([{"state": "void"}, {"money": 0.0, "order": 2}]), f, 1), {},
                      "None of the 2 rows of the log is usable \\(status: 1; zero amount: 1\\)"),
+    "decimal commas": (_csv((HEADER + ROW).replace(",", ";").replace("5.00", "5,00")), {"files": "log.csv"},
+                       "unparsable: 1.* and amounts that are not as 1234.56"),
     "outside": (lambda f: split(plain_log([{}]), f, 1), {"from": "2019-01", "to": "2019-02"}, "None of the 1 rows .*outside the window: 1"),
     "no time": (_csv(HEADER + ROW.replace("2017-01-05", "soon")), {"files": "log.csv", "from": None, "to": None}, "No time of the log can be read"),
     "too large": (lambda f: split(plain_log([{"money": 9e13, "order": k} for k in range(1100)]), f, 1), {}, "too large: a sum exceeds 9.2e18"),

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tradelift.account import Exclusion, Stage
 from tradelift.errors import DataError
-from tradelift.log.contract import REASONS, check_roles
+from tradelift.log.contract import REASONS, UNPARSABLE, check_roles
 from tradelift.log.files import LogFile, find_database, find_files, inspect
 from tradelift.panel.regions import Regions
 from tradelift.study.currency import MINOR_DIGITS
@@ -174,5 +174,7 @@ def _stage(sums: "Sums") -> Stage:
             f"None of the {stage.read_rows:,} rows of the log is usable ({found}). "
             "Check the columns, the window, `keep` and the ids against the regions."
         )
+        if account.get(UNPARSABLE, (0, 0))[0]:
+            msg += " Unparsable are times that are not as 2017-01-05 10:30:00, and amounts that are not as 1234.56."
         raise DataError(msg)
     return stage
