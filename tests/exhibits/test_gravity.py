@@ -8,7 +8,7 @@ from tradelift.designs import Gravity
 from tradelift.estimate import Estimate
 from tradelift.exhibits import EXHIBITS, IntervalFigure, RegressionTable
 from tradelift.exhibits.headline import cautious, numbers
-from tradelift.exhibits.labels import direction_label
+from tradelift.exhibits.labels import direction_label, plain, signed
 from tradelift.inference import Randomization, randomize
 from tradelift.report.frames import frame
 
@@ -76,6 +76,14 @@ def test_the_notes_say_which_interval_the_headline_takes():
     p_values = [results[f"trade, PPML, {d}, randomization"].p_value for d in panel.directions]
     said = next(note for note in regressions.notes if note.startswith("Randomization p-values of Partner"))
     assert [f"{p:.3f}" for p in p_values] == re.findall(r"\d\.\d{3}", said)
+
+
+def test_the_other_estimator_of_the_same_flow_is_said(panel, results):
+    ols = results["log(trade), OLS, both"].percent().loc[0]
+    said = f"By OLS on logs it is {signed(ols['percent'])}% (95% interval {plain(ols['conf_low'])} to "
+    assert any(sentence.startswith(said) for sentence in GRAVITY.show(study(), panel, results).sentences)
+    alone = {key: x for key, x in results.items() if "OLS" not in key}
+    assert not any("By OLS" in sentence for sentence in GRAVITY.show(study(), panel, alone).sentences)
 
 
 def test_without_randomization_the_tables_say_so_and_stand(panel, results):

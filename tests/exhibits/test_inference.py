@@ -56,7 +56,11 @@ def test_each_row_is_the_design_estimated_with_that_error(panel, shown, scheme):
 def test_sentences_count_intervals_that_leave_out_zero(shown):
     rows = [r for r in shown.tables[0].records() if r["direction"] == "both" and r["conf_low"] is not None]
     assert len(rows) == 11  # of 13: by swaps and free draws there is a p-value alone
-    assert "By swap and free there is a p-value alone." in shown.tables[0].notes
+    notes, others = (table.notes for table in shown.tables)
+    assert "By swap and free there is a p-value alone." in notes
+    assert "For both directions alone, since each asks for many estimates: jackknife, swap, free." in notes
+    assert not any(note.startswith("For both directions alone") for note in others)
+    assert "Corrections: full, but the jackknife, with a correction of its kind." in others
     clear = sum(not r["conf_low"] <= 0 <= r["conf_high"] for r in rows)
     assert f"zero lies outside of {clear} of {len(rows)} intervals; randomization: relabel p = " in shown.sentences[0]
     widest = max((r for r in rows if r["std_error"]), key=lambda r: r["std_error"])
@@ -103,11 +107,11 @@ def test_the_top_of_the_report_names_the_widest_interval_and_randomization(panel
         assert f"under {widest['errors']} the effect is not bounded." in shown.doubt
     else:
         low, high = (plain(percent(widest[end])) for end in ("conf_low", "conf_high"))
-        assert f"95% intervals is {low} to {high}%, under {widest['errors']}." in shown.doubt
+        assert f"intervals at 95% is {low} to {high}%, under {widest['errors']}." in shown.doubt
     drawn = next(r for r in rows if r["errors"] == "within-group")
     assert f"By randomization, within-group p = {plain(drawn['p_value'], 3)}." in shown.doubt
     assert shown.doubt.startswith("Spatial RD both ways: ")
     assert shown.doubt.endswith(f"{clear} of the {len(rows)} intervals leave out 0.")
     bounded = {k: f for k, f in found.items() if not isinstance(f, Randomized)}
-    assert "95% intervals is " in INFERENCE.show(study(), panel, bounded).doubt
+    assert "intervals at 95% is " in INFERENCE.show(study(), panel, bounded).doubt
     assert INFERENCE.show(study(), panel, {}).doubt == ""

@@ -74,6 +74,24 @@ def test_units_are_as_large_as_the_amounts_allow(largest, name):
     assert unit_for([largest], None).name.endswith("units of trade")
 
 
+@pytest.mark.parametrize(
+    ("largest", "size", "name"),
+    [(3e9, 1e6, "million CNY"), (2e6, 1e3, "thousand CNY"), (1500, 1, "CNY"), (12, 1, "CNY")],
+)
+def test_tables_count_in_a_unit_a_thousandth_as_large(largest, size, name):
+    finer = unit_for([largest], "CNY").finer
+    assert (finer.size, finer.name) == (size, name)
+
+
+def test_the_title_names_the_unit_that_columns_are_divided_by(shown):
+    unit = unit_for([r["conf_high"] for t in shown.tables for r in t.records() if "OLS" in r.get("method", "")], "CNY")
+    for table in shown.tables:
+        assert f"money, {unit.finer.name}" in table.title.replace(" by year", "")
+        amounts = [c for c in table.columns if c.name in ("base", "estimate", "std_error", "conf_low", "conf_high")]
+        assert {c.scale for c in amounts} == {unit.finer.size}
+        assert len(amounts) == 5
+
+
 def test_an_unknown_error_is_said():
     amount = Amount(horizon="2017", periods=1, base=5.0, value=2.0, std_error=np.nan, conf_low=np.nan, conf_high=np.nan)
     assert unit_for([2.0], "CNY").said(amount) == "+2.0 CNY (its error is not known)"

@@ -67,7 +67,7 @@ def test_sentences_say_what_undoes_the_estimate(found, shown):
     own = next(x for key, x in found.items() if key.startswith("Spatial RD") and key.endswith("both"))
     assert f"must explain {100 * own.robustness_value:.2f}% of what is left" in shown.sentences[0]
     least = min((c for c in own.confounders if c.times == 1), key=lambda c: c.estimate * np.sign(own.estimate))
-    assert f"explains {100 * least.r2_treatment:.3f}% of partnership" in shown.sentences[1]
+    assert f"explains {100 * least.r2_treatment:.2f}% of partnership" in shown.sentences[1]
     sure = replace(own, interval_value=0.0)
     key = next(key for key in found if key.startswith("Spatial RD") and key.endswith("both"))
     said = SENSITIVITY.show(study(), large_provinces(), {key: sure}).sentences[0]

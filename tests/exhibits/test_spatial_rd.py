@@ -168,7 +168,7 @@ def test_the_headline_leads_with_near_pairs_and_has_gravity_beside_it(shown, res
     assert "the data cannot exclude" in text
     assert "biased" not in text
     assert len(shown.headline.facts) == 5
-    assert shown.headline.facts[3].label.startswith("by gravity on all pairs, both directions")
+    assert shown.headline.facts[3].label.startswith("by gravity on all pairs (OLS), both directions")
     effective = results[LEAD].diagnostics.identification.effective_partners
     assert shown.headline.facts[4].value == f"{effective:.0f}"
 

@@ -70,4 +70,9 @@ def test_the_notes_speak_of_what_is_there():
     assert "partner pairs" in notes(two_sides(), from_log)
     assert "where 10% of the ranked sellers or buyers is less than one" in notes(two_sides(), from_log)
     assert notes(two_sides(), ceil).endswith("Ratios are undefined in cells without trade.")
+    gaps = flows()
+    gaps.loc[gaps.query("trade > 0").index[:7], "seller_concentration"] = np.nan
+    assert notes(tl.Panel.from_frame(gaps), study()).endswith(
+        "Ratios are undefined in cells without trade, and not given in up to 7 cells with trade."
+    )
     assert notes(one_side(), study()) == "Observations are cells of directed pair and period."

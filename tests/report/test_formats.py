@@ -169,6 +169,20 @@ def test_word_files_are_read_by_word_processors():
     assert table_docx(table()) == table_docx(table())
 
 
+@pytest.mark.parametrize(
+    ("columns", "size", "turned"),
+    [(8, 10.0, False), (11, 8.0, False), (12, 7.5, False), (13, 10.0, True), (15, 9.0, True)],
+)
+def test_word_tables_stand_upright_as_long_as_their_letters_can_be_read(columns, size, turned):
+    many = tuple(Column(name=f"c{i}", label=f"{i}", kind="number", digits=3) for i in range(columns))
+    rows = (("a", *[1234.567] * columns),)
+    wide = DataTable(name="t", title="t", columns=(Column(name="who", label=""), *many), rows=rows, label="who")
+    document = docx.Document(BytesIO(table_docx(wide)))
+    section, run = document.sections[0], document.tables[0].cell(1, 1).paragraphs[0].runs[0]
+    assert (section.page_width > section.page_height) == turned
+    assert run.font.size.pt == size
+
+
 @pytest.mark.latex
 @pytest.mark.parametrize("letters", SIZES)
 def test_every_table_compiles_as_it_is(tables, letters, tmp_path):

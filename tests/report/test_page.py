@@ -221,7 +221,7 @@ def test_every_outcome_has_a_slider_with_its_own_numbers(browser, report):
             said = dict(zip(box.locator("dt").all_inner_texts(), box.locator("dd").all_inner_texts(), strict=True))
             value, digits, unit = (row["percent"], 1, "%") if row["percent"] else (row["estimate"], 3, "")
             assert said["Difference"].removeprefix("+") == number(float(value), digits) + unit
-            assert said["Partner pairs with near pairs"].split(",")[0] == row["groups"]
+            assert said["Directed partner pairs with near pairs"].split(",")[0] == row["groups"]
 
 
 @SIZES
@@ -246,7 +246,7 @@ def test_the_slider_says_what_the_table_of_bandwidths_has(browser, report, size)
                 facts["Difference"]
                 == ("+" if float(row["percent"]) > 0 else "") + number(float(row["percent"]), 1) + "%"
             )
-            assert facts["Partner pairs with near pairs"].split(",")[0] == row["groups"]
+            assert facts["Directed partner pairs with near pairs"].split(",")[0] == row["groups"]
             assert box.locator(".points .chosen").count() == 1
             assert slider.get_attribute("aria-valuetext") == output.inner_text()
             assert facts["Difference"] in box.locator("[role=status]").text_content()

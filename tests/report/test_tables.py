@@ -37,7 +37,10 @@ def texts(html):
     ("value", "column", "expected"),
     [
         (None, Column(name="c", label="", kind="number"), ""),
-        (1234567.891, Column(name="c", label="", kind="number"), "1,234,567.89"),
+        (12345.678, Column(name="c", label="", kind="number"), "12,345.68"),
+        (1234567.891, Column(name="c", label="", kind="number"), "1,234,568"),
+        (5614512520.4, Column(name="c", label="", kind="number", significant=4, scale=1e6), "5,615"),
+        (-581725875.0, Column(name="c", label="", kind="number", significant=4, scale=1e6), "\N{MINUS SIGN}581.7"),
         (0.0134, Column(name="c", label="", kind="number"), "0.013"),
         (0.0, Column(name="c", label="", kind="number"), "0.00"),
         (8984.46, Column(name="c", label="", kind="number", significant=4), "8,984"),

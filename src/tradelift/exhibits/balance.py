@@ -130,6 +130,11 @@ def _notes(study: Study, panel: Panel, found: Mapping[str, Balanced]) -> Iterato
         f"Errors: {first.se_type}. Each pair counts once, whatever it trades. In fixest, for each covariate, on the "
         f"rows of the stack with their weights: feols({first.estimate.formula})."
     )
+    if any(c.missing for b in found.values() for c in b.covariates):
+        yield (
+            "Unknown: rows of the stack without the covariate, or whose partner pair has none. The line of the "
+            "covariate leaves them out."
+        )
     if any(c.absorbed for b in found.values() for c in b.covariates):
         yield "Blank: region effects explain what is known of a region alone, so that it cannot differ."
     constant = dict.fromkeys(_name(study, panel, n) for b in found.values() for n in b.constant)

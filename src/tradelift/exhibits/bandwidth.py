@@ -266,7 +266,9 @@ def _lost(study: Study, panel: Panel, lead: Model, found: Mapping[str, Estimate]
     for km, about in (known[0], known[-1]):
         lost = sum(about.lost_groups.values())
         groups = (
-            f"{lost:,} partner pairs have no group, and the others" if lost else "all partner pairs have a group, and"
+            f"{lost:,} of {lost + about.groups:,} directed partner pairs have no group, and the others"
+            if lost
+            else "all have a group, and"
         )
         said.append(f"at {km:g} km {groups} count as {plain(about.effective_partners)} of equal weight")
     yield (

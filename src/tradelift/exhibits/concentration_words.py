@@ -89,9 +89,10 @@ def _verdict(p: float | None, margin: float, unit: str) -> str:
 def _limits(bound: float, detectable: float, unit: str) -> str:
     if not np.isfinite(bound):
         return ""
+    digits = 1 if unit == "%" else 2
     return (
-        f" Effects beyond \N{PLUS-MINUS SIGN}{plain(bound, 2)}{unit} are excluded at 5%; one of "
-        f"{plain(detectable, 2)}{unit} would have been found four times in five."
+        f" Effects beyond \N{PLUS-MINUS SIGN}{plain(bound, digits)}{unit} are excluded at 5%; one of "
+        f"{plain(detectable, digits)}{unit} would have been found four times in five."
     )
 
 

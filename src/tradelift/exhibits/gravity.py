@@ -106,7 +106,8 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
     if not leading:
         return Shown(sentences=tuple(sentences))
     headline = association(study, panel, leading, randomized)
-    first = next(iter(leading.values()))
+    direction, first = next(iter(leading.items()))
+    sentences += _by_other(found, direction, first, estimates)
     more = (
         *_p_values(study, panel, leading, randomized),
         about_column(panel, first, _words(study, panel, first), first.formula, first.dropped),
@@ -157,6 +158,20 @@ def _leading(
             drawn = {d: results.get(model.randomized_key(d)) for d in leading}
             return leading, {d: r for d, r in drawn.items() if isinstance(r, Randomized)}
     return {}, {}
+
+
+def _by_other(found: list[Model], direction: str, lead: Estimate, estimates: Mapping[str, Estimate]) -> Iterator[str]:
+    """What the other estimator of the same flow finds, which other sections may lead with."""
+    column = lead.outcome.removeprefix("log(").removesuffix(")")
+    for model in found:
+        other = estimates.get(model.key(direction))
+        if model.column != column or model.outcome == lead.outcome or other is None or main_term(other) is None:
+            continue
+        row = numbers(other.percent(), str(main_term(other)))
+        if is_log(other) and np.isfinite(row["conf_high"]):
+            said = f"{plain(row['conf_low'])} to {plain(row['conf_high'])} by {other.se_type} errors"
+            by = f"{OLS} on logs" if model.estimator == OLS else PPML
+            yield f"By {by} it is {signed(row['percent'])}% (95% interval {said})."
 
 
 def _words(study: Study, panel: Panel, estimate: Estimate) -> str:

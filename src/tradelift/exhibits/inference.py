@@ -170,7 +170,9 @@ def _widest(line: Line, first: Estimate, count: int) -> str:
     if np.isinf(line.high - line.low):
         return f"under {line.errors} the effect is not bounded."
     low, high = (plain(_shown(first, end)) for end in (line.low, line.high))
-    return f"the widest of {count} 95% intervals is {low} to {high}{'%' if is_log(first) else ''}, under {line.errors}."
+    return (
+        f"the widest of {count} intervals at 95% is {low} to {high}{'%' if is_log(first) else ''}, under {line.errors}."
+    )
 
 
 def _lines(name: str, model: Model, direction: str, results: Mapping[str, Finding]) -> Iterator[Line]:
@@ -281,7 +283,12 @@ def _notes(
     drawn = "; ".join(ABOUT[e] for e in shown if e in (RELABEL, SWAP, FREE, WITHIN))
     if drawn:
         yield f"Randomization, which has no standard error: {drawn}."
-    yield f"Corrections: {first.correction}, but the jackknife and weidner-zylkin, which have their own."
+    own = " and ".join(f"the {e}" if e == JACKKNIFE else e for e in (JACKKNIFE, CORRECTED) if e in shown)
+    yield f"Corrections: {first.correction}{f', but {own}, with a correction of its kind' if own else ''}."
+    lead = panel.directions[0]
+    alone = [e for e in shown if {x.direction for x in lines if x.errors == e} == {lead}]
+    if alone and len(panel.directions) > 1:
+        yield f"For {direction_label(panel, lead)} alone, since each asks for many estimates: {', '.join(alone)}."
     if any(x.is_drawn and not x.is_known for x in lines):
         yield f"By {SWAP} and {FREE} there is a p-value alone."
     start = f"{name}, {model.key(panel.directions[0])}"

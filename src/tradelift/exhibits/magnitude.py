@@ -11,7 +11,7 @@ from tradelift.exhibits.exhibit import Exhibit
 from tradelift.exhibits.finding import fitting, way
 from tradelift.exhibits.gravity import OLS, PPML, Model, gravity_design
 from tradelift.exhibits.labels import direction_label, panel_title, plain, signed
-from tradelift.exhibits.money import Unit, unit_for
+from tradelift.exhibits.money import Unit, amount_columns, unit_for
 from tradelift.exhibits.shown import Column, DataTable, Interval, IntervalFigure, Shown, Value
 from tradelift.exhibits.spatial import direction_words, model_label, rd_design
 from tradelift.inference.magnitude import A_YEAR, ALL_YEARS, Amount, Magnitude, Money
@@ -27,15 +27,8 @@ SPATIAL, GRAVITY = "Spatial RD", "Gravity"
 METHODS = (f"{SPATIAL}, {OLS}", f"{SPATIAL}, {PPML}", f"{GRAVITY}, {PPML}", f"{GRAVITY}, {OLS}")
 """Ways to the coefficient; the first that could be estimated leads."""
 
-COLUMNS = (
-    Column(name="base", label="Trade of partners", kind="number", significant=4),
-    Column(name="share", label="Share, %", kind="number", digits=1),
-    Column(name="estimate", label="Effect", kind="number", significant=4),
-    Column(name="std_error", label="Std. error", kind="number", significant=4),
-    Column(name="conf_low", label="95% from", kind="number", significant=4),
-    Column(name="conf_high", label="to", kind="number", significant=4),
-    Column(name="p_value", label="p", kind="number", digits=3, least=0.001),
-)
+SHARE = Column(name="share", label="Share, %", kind="number", digits=1)
+P_VALUE = Column(name="p_value", label="p", kind="number", digits=3, least=0.001)
 NOTES = (
     "Effect: trade of partner pairs, y, less what it would have been without it, y exp(-b); share: of that trade.",
     "Partial: what partners may have traded less with others is not taken off.",
@@ -73,9 +66,9 @@ def show(study: Study, panel: Panel, results: Mapping[str, Finding]) -> Shown:
         return Shown()
     lead = next(iter(found))
     unit = unit_for([a.conf_high for x in found[lead].values() for a in x.amounts], panel.account.currency)
-    years = _years(panel, lead, found[lead])
+    years = _years(panel, lead, found[lead], unit.finer)
     return Shown(
-        tables=(_table(study, panel, found), *([years] if years.rows else [])),
+        tables=(_table(study, panel, found, unit.finer), *([years] if years.rows else [])),
         figures=(_figure(panel, found, unit), *_by_year(panel, lead, found[lead], unit)),
         sentences=tuple(_sentences(panel, found, unit)),
         finding=_finding(panel, found, unit),
@@ -96,7 +89,7 @@ def _values(money: Money, amount: Amount) -> tuple[Value, ...]:
     )  # fmt: skip
 
 
-def _table(study: Study, panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> DataTable:
+def _table(study: Study, panel: Panel, found: Mapping[str, Mapping[str, Money]], unit: Unit) -> DataTable:
     rows: list[tuple[Value, ...]] = []
     for direction in panel.directions:
         for method, by_direction in found.items():
@@ -107,12 +100,12 @@ def _table(study: Study, panel: Panel, found: Mapping[str, Mapping[str, Money]])
                     rows.append((direction, method, horizon, *_values(money, amount)))
     return DataTable(
         name="magnitude",
-        title=f"The effect in money{_in(panel)}",
+        title=f"The effect in money, {unit.name}",
         columns=(
             Column(name="direction", label="", words=direction_words(panel)),
             Column(name="method", label=""),
             Column(name="horizon", label="Horizon"),
-            *COLUMNS,
+            *_columns(unit),
         ),
         rows=tuple(rows),
         label="method",
@@ -130,8 +123,8 @@ def _leading(study: Study, panel: Panel, found: Mapping[str, Mapping[str, Money]
     yield about_column(panel, own, model_label(study, panel, model), make(study, model, own.direction).formula)
 
 
-def _in(panel: Panel) -> str:
-    return f", {panel.account.currency}" if panel.account.currency else ", in the units of trade"
+def _columns(unit: Unit) -> tuple[Column, ...]:
+    return (*amount_columns(unit, "Trade of partners", SHARE), P_VALUE)
 
 
 def _about(panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> Iterator[str]:
@@ -153,7 +146,7 @@ def _about(panel: Panel, found: Mapping[str, Mapping[str, Money]]) -> Iterator[s
         yield f"{unknown:,} flows of partner pairs are missing and add nothing."
 
 
-def _years(panel: Panel, lead: str, found: Mapping[str, Money]) -> DataTable:
+def _years(panel: Panel, lead: str, found: Mapping[str, Money], unit: Unit) -> DataTable:
     rows = [
         (direction, amount.horizon, *_values(money, amount))
         for direction, money in found.items()
@@ -162,11 +155,11 @@ def _years(panel: Panel, lead: str, found: Mapping[str, Money]) -> DataTable:
     ]
     return DataTable(
         name="magnitude_years",
-        title=f"The effect in money by year{_in(panel)}: {lead}",
+        title=f"The effect in money by year, {unit.name}: {lead}",
         columns=(
             Column(name="direction", label="", words=direction_words(panel)),
             Column(name="year", label=""),
-            *COLUMNS,
+            *_columns(unit),
         ),
         rows=tuple(rows),
         label="year",

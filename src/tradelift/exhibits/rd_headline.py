@@ -3,6 +3,7 @@
 import numpy as np
 
 from tradelift.estimate import Estimate
+from tradelift.exhibits.gravity import OLS, PPML
 from tradelift.exhibits.headline import is_log
 from tradelift.exhibits.labels import direction_label, label, plain, signed
 from tradelift.exhibits.shown import Fact, Headline
@@ -44,7 +45,7 @@ def comparison(found: Compared) -> Headline | None:
     said = [f"{size_of(gravity).brief} on all pairs"] if gravity is not None else []
     said += [f"{size_of(here).brief} on these flows"] if here is not None else []
     if said:
-        beside.append(f"Gravity by the same estimator says {' and '.join(said)}.")
+        beside.append(f"Gravity by the same estimator, {_estimator(first)}, says {' and '.join(said)}.")
     is_rough = found.residuals is not None and found.residuals.warns
     return Headline(
         answer=_main(found, direction, first, sizes[direction]),
@@ -66,6 +67,10 @@ def _main(found: Compared, direction: str, first: Estimate, size: Size) -> str:
     name = label(found.study, found.panel, first.outcome)
     than = "partner pairs less near pairs that are no partners"
     return f"{name}, {than}{where}: {signed(size.value, 2)} ({interval}{clear})."
+
+
+def _estimator(estimate: Estimate) -> str:
+    return PPML if estimate.family == "poisson" else OLS
 
 
 def _interval(size: Size, digits: int = 1) -> str:
@@ -90,7 +95,8 @@ def _facts(
         facts.append(
             Fact(
                 value=f"{signed(size.value)}{size.unit}",
-                label=f"by gravity on all pairs, {direction_label(panel, next(iter(leading)))}: an association, {said}",
+                label=f"by gravity on all pairs ({_estimator(gravity)}), "
+                f"{direction_label(panel, next(iter(leading)))}: an association, {said}",
             )
         )
     about = next(iter(leading.values())).diagnostics.identification

@@ -253,8 +253,8 @@ def _sentences(study: Study, panel: Panel, lead: Model, found: Mapping[str, Mapp
             least = min(once, key=lambda c: c.estimate * np.sign(x.estimate))
             yield (
                 f"{where}: the observed covariate that could take most is {label(study, panel, least.name)}: one as "
-                f"strong explains {plain(_share(least.r2_treatment), 3)}% of partnership and "
-                f"{plain(_share(least.r2_outcome), 3)}% of the outcome, and would leave "
+                f"strong explains {plain(_share(least.r2_treatment), 2)}% of partnership and "
+                f"{plain(_share(least.r2_outcome), 2)}% of the outcome, and would leave "
                 f"{_as_shown(lead, least.estimate)} of {_as_shown(lead, x.estimate)}. What nobody observed may be "
                 f"stronger."
             )

@@ -29,10 +29,12 @@ class Column:
     kind
         "text"; "count", an integer; "number"; "money", an exact decimal that is kept as text.
     digits
-        Decimals of a number in the report; the CSV file has all. None: two, and three below one.
+        Decimals of a number in the report; the CSV file has all. None: two, three below one, and none from 100,000 on.
     significant
         Digits that count, in place of decimals, where the sizes of a column's numbers are far apart; whole numbers
         have all of theirs.
+    scale
+        The report divides numbers by it, as by 1e6 where its title says million; the CSV file has them as they are.
     least
         The smallest number that the report writes; "<0.001" stands for those below it. None: all are written.
     words
@@ -44,6 +46,7 @@ class Column:
     kind: Kind = "text"
     digits: int | None = None
     significant: int | None = None
+    scale: float = 1.0
     least: float | None = None
     words: Mapping[str, str] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ def facts(estimate: Estimate) -> Iterator[tuple[str, str]]:
     about = estimate.diagnostics.identification
     if about is not None:
         lost = sum(about.lost_groups.values())
-        yield "Partner pairs with near pairs", f"{about.groups:,}{f', {lost:,} without' if lost else ''}"
+        yield "Directed partner pairs with near pairs", f"{about.groups:,}{f', {lost:,} without' if lost else ''}"
         yield "Near pairs for each, on average", plain(about.controls)
         yield "They say as much as so many of equal weight", plain(about.effective_partners)
 

@@ -127,10 +127,15 @@ def departures(study: Study, panel: Panel, choices: Choices) -> list[str]:
     """What differs from the design's own, but for errors, in words: "PPML", "periods: first half"."""
     options = alternatives(study, panel, choices["design"])
     return [
-        LONG.get((d, v), WORDS.get(v, study.label(v)))
+        LONG.get((d, v), WORDS.get(v, called(study, v)))
         for d, v in choices.items()
         if d != "errors" and v != options[d][0]
     ]
+
+
+def called(study: Study, name: str) -> str:
+    """A name that the study gives, in words."""
+    return study.labels.get(name, name.replace("_", " "))
 
 
 def task_of(study: Study, panel: Panel, choices: Choices, direction: str) -> Task:

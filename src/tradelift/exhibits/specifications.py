@@ -33,6 +33,7 @@ from tradelift.exhibits.specification_choices import (
     WORDS,
     Choices,
     alternatives,
+    called,
     choose,
     departures,
     designs_of,
@@ -118,7 +119,7 @@ def _table(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -
             Column(name="direction", label="", words=direction_words(panel)),
             Column(name="design", label="", words=WORDS),
             Column(name="differs", label="What differs"),
-            Column(name="errors", label="Errors", words=WORDS),
+            Column(name="errors", label="Errors", words=WORDS | {OWN: "own"}),
             *EFFECT_COLUMNS,
             Column(name="n_obs", label="Observations", kind="count"),
             Column(name="n_pairs", label="Directed pairs", kind="count"),
@@ -128,6 +129,7 @@ def _table(study: Study, panel: Panel, found: Mapping[str, tuple[Found, ...]]) -
         group="direction",
         notes=(
             f"Every combination of choices that differs from its design's own in at most {COUNTS[AWAY]}.",
+            "Own: the errors that a design takes unless told otherwise.",
             "Of the spatial designs other than spatial RD only the errors differ.",
             "Specifications share data, and are no independent findings; the files of the figures hold every choice.",
             *_leading(study, panel, found),
@@ -177,7 +179,7 @@ def _figure(study: Study, panel: Panel, direction: str, own: tuple[Found, ...]) 
             for x in own
         ),
         decisions=names,
-        words=WORDS | {name: _called(study, name) for name in study.samples},
+        words=WORDS | {name: called(study, name) for name in study.samples},
         notes=("Diamond: the study's own. Lines: 95% intervals; those that leave the panel go on beyond it.",),
     )
 
@@ -248,12 +250,7 @@ def _moves_most(study: Study, own: list[Found]) -> str | None:
 
 def _alternative(study: Study, decision: str, chosen: str) -> str:
     """An alternative in a sentence: "a term in |d|"."""
-    return LONG.get((decision, chosen), WORDS.get(chosen, _called(study, chosen)))
-
-
-def _called(study: Study, name: str) -> str:
-    """A name that the study gives, in words."""
-    return study.labels.get(name, name.replace("_", " "))
+    return LONG.get((decision, chosen), WORDS.get(chosen, called(study, chosen)))
 
 
 def explain(_study: Study, panel: Panel, shown: Shown, refused: Mapping[str, str]) -> Shown:

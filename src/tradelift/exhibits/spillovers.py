@@ -12,7 +12,7 @@ from tradelift.exhibits.finding import fitting, more, span
 from tradelift.exhibits.gravity import PPML, Model, gravity_design, models
 from tradelift.exhibits.headline import is_log, percent
 from tradelift.exhibits.labels import direction_label, label, plain, signed
-from tradelift.exhibits.money import unit_for
+from tradelift.exhibits.money import amount_columns, unit_for
 from tradelift.exhibits.shown import Column, DataTable, IntervalFigure, Shown, Value
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import NEEDS, direction_words, leading, leading_flow, model_label, rd_design
@@ -280,23 +280,21 @@ def _priced(study: Study, panel: Panel, results: Mapping[str, Finding]) -> dict[
 
 def _money(study: Study, panel: Panel, results: Mapping[str, Finding]) -> DataTable:
     rows: list[tuple[Value, ...]] = []
+    amounts: list[float] = []
     for direction, x in _priced(study, panel, results).items():
         for name, terms in _parts(study, x):
             base = sum(x.bases[t] for t in terms)
             total = x.money(*terms)
+            amounts.append(total.conf_high)
             rows.append((direction, name, base, total.value, total.std_error, total.conf_low, total.conf_high))
-    currency = panel.account.currency
+    unit = unit_for(amounts, panel.account.currency).finer
     return DataTable(
         name="spillovers_money",
-        title=f"If what parts near pairs from others were spillover: money{f', {currency}' if currency else ''}",
+        title=f"If what parts near pairs from others were spillover: money, {unit.name}",
         columns=(
             Column(name="direction", label="", words=direction_words(panel)),
             Column(name="part", label=""),
-            Column(name="base", label="Trade", kind="number", significant=4),
-            Column(name="estimate", label="Effect", kind="number", significant=4),
-            Column(name="std_error", label="Std. error", kind="number", significant=4),
-            Column(name="conf_low", label="95% from", kind="number", significant=4),
-            Column(name="conf_high", label="to", kind="number", significant=4),
+            *amount_columns(unit, "Trade"),
         ),
         rows=tuple(rows),
         label="part",

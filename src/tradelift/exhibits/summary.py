@@ -78,13 +78,22 @@ def _notes(study: Study, panel: Panel, variables: Mapping[str, str]) -> Iterator
         return
     log = study.transactions
     if log is None or log.concentration.rounding != "floor":
-        yield "Ratios are undefined in cells without trade."
+        yield f"Ratios are undefined in cells without trade{_without_ratio(panel, variables)}."
         return
     share = f"{100 * log.concentration.share:g}%"
     yield (
         f"Ratios are undefined in cells without trade, and where {share} of the ranked sellers or buyers is less than "
         f"one of them."
     )
+
+
+def _without_ratio(panel: Panel, variables: Mapping[str, str]) -> str:
+    """How many cells have trade and no ratio, where the flows come summed and do not say why."""
+    if "trade" not in panel.names:
+        return ""
+    traded = np.nan_to_num(panel.outcome("trade")) > 0
+    counts = [int((traded & np.isnan(panel.outcome(n))).sum()) for n in variables if n.startswith(RATIOS)]
+    return f", and not given in up to {max(counts):,} cells with trade" if max(counts) else ""
 
 
 def _panels(panel: Panel, outcomes: list[str]) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:

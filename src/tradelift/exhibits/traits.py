@@ -150,7 +150,9 @@ def _notes(study: Study, results: Mapping[str, Finding]) -> Iterator[str]:
         for note in x.diagnostics.notes
         if " is parted at " in note
     )
-    yield from cuts
+    for note in cuts:
+        trait, _, rest = note.partition(" ")
+        yield f"{study.labels.get(trait, trait)} {rest}"
 
 
 def _highs(

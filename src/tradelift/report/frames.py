@@ -6,7 +6,7 @@ import numpy as np
 
 from tradelift.estimate import NO_PARTNER, REASONS, ZERO_WEIGHT, Estimate
 from tradelift.exhibits import Column, DataTable, RegressionTable, Table
-from tradelift.report.numbers import number, written
+from tradelift.report.numbers import decimals, number, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def _regression_frame(table: RegressionTable) -> "pd.DataFrame":
 def _mean(estimate: Estimate | None) -> str:
     """Mean of the outcome, blank where it is not known."""
     mean = np.nan if estimate is None else estimate.diagnostics.outcome_mean
-    return "" if np.isnan(mean) else number(mean, 2)
+    return "" if np.isnan(mean) else number(mean, decimals(mean))
 
 
 def _errors(column: tuple[Estimate | None, ...]) -> str:

@@ -8,6 +8,7 @@ from tradelift.exhibits import Column
 UNKNOWN = "n/a"
 MINUS = "\N{MINUS SIGN}"
 INFINITY = "\N{INFINITY}"
+WHOLE = 100_000.0
 
 Value = str | int | float | None
 
@@ -34,12 +35,17 @@ def written(value: Value, column: Column) -> str:
     if column.least is not None and 0 <= float(value) < column.least:
         return f"<{column.least:g}"
     digits = column.digits
-    size = abs(float(value))
+    value = float(value) / column.scale
+    size = abs(value)
     if column.significant is not None and isfinite(size) and size > 0:
         digits = max(column.significant - 1 - floor(log10(size)), 0)
-    if digits is None:
-        digits = 3 if 0 < size < 1 else 2
-    return number(float(value), digits)
+    return number(value, decimals(value) if digits is None else digits)
+
+
+def decimals(value: float) -> int:
+    """How many decimals a number has that no column speaks of: two, three below one, and none where they are noise."""
+    size = abs(value)
+    return 3 if 0 < size < 1 else 2 if size < WHOLE else 0
 
 
 def number(value: float, digits: int) -> str:

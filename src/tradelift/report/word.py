@@ -20,9 +20,9 @@ PARTS = {
     "word/styles.xml": "styles.xml.j2",
     "word/document.xml": "document.xml.j2",
 }
-WIDTH, HEIGHT = 451, 697  # points of an A4 page between margins of an inch
+WIDTH, HEIGHT = 481, 728  # points of an A4 page between margins of 2 cm
 LARGEST, SMALLEST = 10.0, 6.0  # points of letters
-UPRIGHT = 7.5  # points of letters down to which a table stands upright
+UPRIGHT = (7.5, 7.0)  # points of letters down to which a table stands upright: the smaller where it else would not
 ROOM = 0.6  # em beside what a column needs: the letters of Word are not those of LaTeX
 POINT = 0.25  # em of a decimal point
 MARGIN = 60  # twentieths of a point at either side of a cell, as the template has it
@@ -81,9 +81,12 @@ def _content(table: Table) -> dict[str, Any]:
     cells = frame(table)
     lines = list(rows(cells))
     natural = columns(table, cells, lines)
-    every, lines = narrowed(natural, lines, WIDTH / UPRIGHT - ROOM * len(natural))
-    width = table_width(every) + ROOM * len(every)
-    turned = WIDTH / width < UPRIGHT
+    spare = ROOM * len(natural)
+    fits = (narrowed(natural, lines, WIDTH / p - spare) for p in UPRIGHT)
+    upright = next((x for x, p in zip(fits, UPRIGHT, strict=True) if table_width(x[0]) + spare <= WIDTH / p), None)
+    every, lines = upright or (natural, lines)
+    turned = upright is None
+    width = table_width(every) + spare
     size = max(SMALLEST, min(LARGEST, (HEIGHT if turned else WIDTH) / width))
     centred = any(column.centred or column.kind == "mark" for column in every)
     widths = [round((column.width + GAP + ROOM) * size * TWENTIETHS) for column in every]
