@@ -77,6 +77,9 @@ def test_a_choice_changes_what_follows(address):
         answer, curve = _places(page)
         assert answer["y"] + answer["height"] <= curve["y"]  # below, where there is no room beside it
         assert max(place["x"] + place["width"] for place in (answer, curve)) <= 390
+        kinds = [box.bounding_box() for box in page.get_by_role("checkbox").all()]
+        assert len(kinds) == 4
+        assert max(box["x"] + box["width"] for box in kinds) <= 390
         page.set_viewport_size({"width": 1280, "height": 1400})
 
         page.get_by_role("slider").press("End")
@@ -85,6 +88,8 @@ def test_a_choice_changes_what_follows(address):
         answers.append(_next(page, answers))
         page.get_by_label("Direction").select_option(index=1)
         answers.append(_next(page, answers))
+        page.get_by_role("checkbox", name="2: only the first side's").click()
+        answers.append(_next(page, answers))
         page.get_by_label("Errors").select_option("pair")
         answers.append(_next(page, answers))
         page.get_by_label("Design").select_option("Gravity")
@@ -92,7 +97,7 @@ def test_a_choice_changes_what_follows(address):
         page.get_by_text("by month").first.wait_for(state="attached")
         shown = page.content()
         browser.close()
-    assert len(set(answers)) == 6
+    assert len(set(answers)) == 7
     assert {urlsplit(url).hostname for url in requests if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
     assert complaints == []
     assert "tradelift.explore.page" not in shown  # the code stays in the house

@@ -35,26 +35,30 @@ def _(choices, mo, page):
         debounce=True,
         show_value=True,
     )
-    types = mo.ui.multiselect(options=choices.control_types, value=list(choices.control_types), label="Control pairs")
+    types = mo.ui.dictionary({words: mo.ui.checkbox(value=True, label=words) for words in choices.control_types})
     errors = mo.ui.dropdown(options=list(choices.errors), value=page.first_errors, label="Errors")
     return bandwidth, design, direction, errors, outcome, types
 
 
 @app.cell
-def _(bandwidth, design, direction, errors, mo, outcome, page, types):
-    controls = [design, outcome, direction, *([bandwidth] if page.has_bandwidth(design.value) else []), types, errors]
-    mo.vstack([mo.md(f"## {page.title}"), mo.hstack(controls, wrap=True, justify="start", align="end", gap=1.5)])
+def _(bandwidth, choices, design, direction, errors, mo, outcome, page, types):
+    def row(*what: object) -> object:
+        return mo.hstack(what, wrap=True, justify="start", align="end", gap=1.5)
+
+    controls = [design, outcome, direction, *([bandwidth] if page.has_bandwidth(design.value) else []), errors]
+    kinds = [row("Control pairs", *types.values())] if choices.control_types else []
+    mo.vstack([mo.md(f"## {page.title}"), row(*controls), *kinds])
     return
 
 
 @app.cell
-def _(bandwidth, design, direction, errors, outcome, page, types):
+def _(bandwidth, choices, design, direction, errors, outcome, page, types):
     choice = page.choice(
         design=design.value,
         model=outcome.value,
         direction=direction.value,
         bandwidth_km=bandwidth.value,
-        control_types=types.value,
+        control_types=[choices.control_types[words] for words, chosen in types.value.items() if chosen],
         vcov=errors.value,
     )
     return (choice,)
@@ -76,6 +80,7 @@ def _(choice, mo, page, time):
             if time.monotonic() - shown > 0.5 or page.is_whole(choice):
                 show()
                 shown = time.monotonic()
+        page.begin_beside()
         while not mo.current_thread().should_exit and page.prepare(choice):
             pass  # while the user looks at this choice, the next ones are estimated
 

@@ -101,6 +101,7 @@ class Page:
     def answer(self, choice: Choice) -> str:
         """The effect, its table and its sample; or why there is none."""
         start = time.perf_counter()
+        self.session.begin(choice)
         try:
             found = self.session.estimate(choice)
             body = (
@@ -141,8 +142,12 @@ class Page:
         """Whether the curve has all its points."""
         return not self.session.left(choice)
 
+    def begin_beside(self) -> None:
+        """Start processes that estimate, too, once the first view is there."""
+        self.session.begin_beside()
+
     def extend(self, choice: Choice) -> bool:
-        """Estimate one more point of the curve; False where none is left."""
+        """Estimate one more point of the curve, or more; False where none is left."""
         return self.session.extend(choice)
 
     def prepare(self, choice: Choice) -> bool:

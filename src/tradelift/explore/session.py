@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 
 from tradelift.designs import Task, task_json
 from tradelift.errors import ConvergenceError, DesignError
@@ -14,6 +13,7 @@ from tradelift.estimate import Estimate
 from tradelift.exhibits.size import Size
 from tradelift.exhibits.spatial import size_of
 from tradelift.explore.choices import GRAVITY, Choice, Choices, choices, columns_read, course_of, design_of
+from tradelift.explore.findings import Findings
 from tradelift.explore.reported import is_of_today, reported
 from tradelift.panel import Panel
 from tradelift.pipeline.cache import KEPT, KeptFindings
@@ -46,8 +46,7 @@ class Session:
     ) -> None:
         self.study, self.panel, self._known, self._kept = study, panel, dict(known or {}), kept
         self.choices: Choices = choices(study, panel)
-        self._found: dict[str, Estimate | DesignError | ConvergenceError] = {}
-        self._estimating: dict[str, Lock] = {}
+        self._findings = Findings(panel, kept)
 
     @classmethod
     def open(cls, run: FinishedRun) -> "Session":
@@ -59,7 +58,8 @@ class Session:
     def hand_over(self, place: Path) -> None:
         """Write the session where another process looks for it."""
         part = place.with_suffix(".part")
-        part.write_bytes(pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL))
+        own = self.study, self.panel, self._known, self._kept
+        part.write_bytes(pickle.dumps(own, protocol=pickle.HIGHEST_PROTOCOL))
         part.rename(place)
 
     @classmethod
@@ -67,9 +67,9 @@ class Session:
         """Wait for a session that another process opens."""
         while not place.exists():
             time.sleep(0.02)
-        found = pickle.loads(place.read_bytes())  # noqa: S301 - of our own command, in a folder that only its user reads
-        assert isinstance(found, cls), "it is one"
-        return found
+        own = pickle.loads(place.read_bytes())  # noqa: S301 - of our own command, in a folder that only its user reads
+        study, panel, known, kept = own
+        return cls(study, panel, known=known, kept=kept)
 
     def estimate(self, choice: Choice) -> Estimate:
         """
@@ -80,7 +80,7 @@ class Session:
         DesignError, ConvergenceError
             As the design does.
         """
-        return self._recall(design_of(self.study, choice)).with_vcov(choice.vcov)
+        return self._findings.find(design_of(self.study, choice)).with_vcov(choice.vcov)
 
     def course(self, choice: Choice) -> Estimate | None:
         """
@@ -92,7 +92,7 @@ class Session:
             As the design does.
         """
         task = course_of(self.study, self.panel, choice) if choice.design == GRAVITY else None
-        return None if task is None else self._recall(task).with_vcov(choice.vcov)
+        return None if task is None else self._findings.find(task).with_vcov(choice.vcov)
 
     def curve(self, choice: Choice) -> dict[float, Size]:
         """
@@ -109,14 +109,14 @@ class Session:
         """The bandwidths of the curve that are to be estimated, the nearest first."""
         return tuple(km for km in self._grid(choice) if not self._knows(choice.at(km)))
 
+    def begin(self, choice: Choice) -> None:
+        """Begin the curve where processes can, while the choice itself is estimated here."""
+        others = [km for km in self.left(choice) if km != choice.bandwidth_km]
+        self._findings.hand_out(design_of(self.study, choice.at(km)) for km in others)
+
     def extend(self, choice: Choice) -> bool:
-        """Estimate the next bandwidth of the curve; False where none is left."""
-        km = next(iter(self.left(choice)), None)
-        if km is None:
-            return False
-        with suppress(DesignError, ConvergenceError):
-            self.estimate(choice.at(km))
-        return True
+        """Estimate the next bandwidth of the curve, or more; False where none is left."""
+        return self._findings.find_next(design_of(self.study, choice.at(km)) for km in self.left(choice))
 
     def prepare(self, choice: Choice) -> bool:
         """
@@ -135,12 +135,15 @@ class Session:
         tasks: list[Task | None] = [design_of(self.study, other) for other in others]
         tasks += [course_of(self.study, self.panel, o) for o in others] if choice.design == GRAVITY else []
         tasks += [design_of(self.study, other.at(km)) for other in others for km in self.left(other)]
-        task = next((task for task in tasks if task is not None and task_json(task) not in self._found), None)
-        if task is None:
-            return False
-        with suppress(DesignError, ConvergenceError):
-            self._recall(task)
-        return True
+        return self._findings.find_next((task for task in tasks if task is not None), spare=1)
+
+    def begin_beside(self) -> None:
+        """Start processes that estimate, too."""
+        self._findings.begin_beside()
+
+    def close(self) -> None:
+        """End them."""
+        self._findings.close()
 
     def _kinds_beside(self, choice: Choice) -> list[tuple[int, ...]]:
         """Kinds of control pair with one more or one less than those that were chosen, some left."""
@@ -155,7 +158,7 @@ class Session:
         return sorted(grid, key=lambda km: (abs(km - choice.bandwidth_km), km))
 
     def _knows(self, choice: Choice) -> bool:
-        return task_json(design_of(self.study, choice)) in self._found or self._key(choice) in self._known
+        return self._findings.knows(design_of(self.study, choice)) or self._key(choice) in self._known
 
     def _size(self, choice: Choice) -> Size | None:
         """The effect of what is known, as the run has it, else as it was estimated here; None where there is none."""
@@ -169,25 +172,3 @@ class Session:
     def _key(self, choice: Choice) -> str:
         """A design with the errors that were chosen, as canonical JSON."""
         return task_json(replace(design_of(self.study, choice), vcov=choice.vcov))
-
-    def _recall(self, task: Task) -> Estimate:
-        key = task_json(task)
-        if key not in self._found:
-            with self._estimating.setdefault(key, Lock()):  # what is being prepared is waited for, not estimated twice
-                if key not in self._found:
-                    self._found[key] = self._find(task)
-            self._estimating.pop(key, None)
-        known = self._found[key]
-        if isinstance(known, Exception):
-            raise known
-        return known
-
-    def _find(self, task: Task) -> Estimate | DesignError | ConvergenceError:
-        """Take what the run kept, else estimate."""
-        try:
-            kept = None if self._kept is None else self._kept.recall(task)
-            found = task.estimate(self.panel) if kept is None else kept
-        except (DesignError, ConvergenceError) as error:
-            return error
-        assert isinstance(found, Estimate), "every choice gives one"
-        return found
