@@ -35,6 +35,22 @@ def refused(frame, message, outcome=PPML, error=tl.DesignError, **options):
     return found.value
 
 
+# panels
+
+
+@pytest.mark.parametrize("design", [tl.Gravity(), tl.SpatialRD(), tl.Matching()])
+def test_a_frame_is_no_panel(frame, design):
+    with pytest.raises(tl.DesignError, match=r"found DataFrame\. Make one: tl\.Panel\.from_frame\(flows\)"):
+        design.estimate(frame)
+    with pytest.raises(tl.DesignError, match="estimated on a panel; found NoneType"):
+        design.estimate(None)
+
+
+@pytest.mark.parametrize("end", ["from", "to"])
+def test_a_window_is_written_as_the_periods_are(frame, end):
+    refused(frame, "where: period '2017/Q1' is not written as the periods are", where={"period": {end: "2017/Q1"}})
+
+
 # outcomes
 
 

@@ -167,6 +167,7 @@ def test_contradictions_are_refused(options, message):
         ({"by": "category"}, "needs flows by category"),
         ({"by": "break", "at": "2017-01"}, "no period lies before 2017-01"),
         ({"by": "break", "at": "2021-01"}, "no period lies from 2021-01 on"),
+        ({"by": "break", "at": "January 2017"}, "The break 'January 2017' is not written as the periods are"),
     ],
 )
 def test_parts_that_are_not_there_are_refused(panel, options, message):

@@ -13,7 +13,7 @@ from tradelift.designs.levels import spelled, split_by_levels
 from tradelift.designs.named import check_errors, check_names, make_tuples
 from tradelift.designs.prediction import Prediction, predict
 from tradelift.designs.sample import describe, select, select_pairs
-from tradelift.designs.stored import estimate_parts, refuse_stored
+from tradelift.designs.stored import estimate_parts, in_files, refuse_stored
 from tradelift.designs.terms import (
     choose_family,
     default_controls,
@@ -228,7 +228,7 @@ class Gravity:
         ConvergenceError
             If PPML does not converge.
         """
-        if panel.stored:
+        if in_files(panel):
             return estimate_parts(panel, self)
         with one_blas_thread():
             return conclude(self.compare(panel), self)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.errors import DesignError
+from tradelift.errors import DataError, DesignError
 from tradelift.panel import Panel
 from tradelift.panel.period_order import period_position
 
@@ -75,10 +75,14 @@ def _window(panel: Panel, name: str, wanted: Mapping[str, Any]) -> Bools:
         msg = f"where: only `period` takes {{'from': ..., 'to': ...}}; found {name} with {', '.join(map(str, wanted))}."
         raise DesignError(msg)
     period = panel.cells.column("period")
-    first = period_position(str(wanted["from"]), panel.periods, end=False, what=WINDOW) if "from" in wanted else 0
-    last = len(panel.periods) - 1
-    if "to" in wanted:
-        last = period_position(str(wanted["to"]), panel.periods, end=True, what=WINDOW)
+    first, last = 0, len(panel.periods) - 1
+    try:
+        if "from" in wanted:
+            first = period_position(str(wanted["from"]), panel.periods, end=False, what=WINDOW)
+        if "to" in wanted:
+            last = period_position(str(wanted["to"]), panel.periods, end=True, what=WINDOW)
+    except DataError as error:
+        raise DesignError(str(error)) from None
     return np.asarray((period >= first) & (period <= last))
 
 

@@ -78,9 +78,24 @@ def refuse_refits(design: Comparing) -> None:
 
 
 def refuse_stored(panel: Panel, wish: str) -> None:
-    """Refuse what needs all cells at once where they stay in files."""
-    if panel.stored:
+    """Refuse what needs all cells at once where they stay in files, and what is no panel."""
+    if in_files(panel):
         raise DesignError(_needs_memory(wish))
+
+
+def in_files(panel: Panel) -> bool:
+    """
+    Whether the cells of a panel stay in files.
+
+    Raises
+    ------
+    DesignError
+        If it is no panel: frames become one first.
+    """
+    if not isinstance(panel, Panel):
+        msg = f"A design is estimated on a panel; found {type(panel).__name__}. Make one: tl.Panel.from_frame(flows)."
+        raise DesignError(msg)
+    return panel.stored
 
 
 def _needs_memory(wish: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-from tradelift.errors import DesignError
+from tradelift.errors import DataError, DesignError
 from tradelift.estimate import Estimate
 from tradelift.inference.joint import joint
 from tradelift.panel import Panel
@@ -194,10 +194,13 @@ def periods_by(labels: tuple[str, ...], by: str, at: str | None = None) -> Mappi
     Raises
     ------
     DesignError
-        If the labels do not tell the quarter or year, or there are no periods on one side of the break.
+        If the labels do not tell the quarter, the year or the place of the break, or no periods are on one side of it.
     """
     if by == "break":
-        start = period_position(str(at), labels, end=False, what="The break")
+        try:
+            start = period_position(str(at), labels, end=False, what="The break")
+        except DataError as error:
+            raise DesignError(str(error)) from None
         if not 0 < start < len(labels):
             msg = (
                 f"There is nothing to compare: no period lies {'before' if start <= 0 else 'from'} {at}"
