@@ -243,6 +243,14 @@ def test_a_second_design_fills_an_exhibit(tmp_path, monkeypatch):
     assert tl.run(study, tmp_path / "out").estimates["estimate"].item() == row["estimate"].item()
 
 
+def test_a_study_may_be_given_by_its_file(tmp_path):
+    path = write_study(tmp_path)
+    found = tl.run(str(path), out=tmp_path / "out", only=["summary"])
+    assert list(found.exhibits) == ["summary"]
+    with pytest.raises(tl.StudyError, match="there is no such study file"):
+        tl.run(tmp_path / "other.yaml", out=tmp_path / "out")
+
+
 def test_only_some_exhibits(tmp_path):
     study = tl.read_study(write_study(tmp_path))
     results = tl.run(study, tmp_path / "out", only=["summary"])

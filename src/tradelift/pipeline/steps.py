@@ -37,7 +37,7 @@ def silent(_stage: str, _done: int, _total: int) -> None:
 
 
 def run(
-    study: Study,
+    study: Study | str | Path,
     out: str | Path = "out",
     *,
     only: Sequence[str] = (),
@@ -51,7 +51,7 @@ def run(
     Parameters
     ----------
     study
-        From `read_study`.
+        From `read_study`, or the file that it reads.
     out
         Folder to write; replaced as a whole when the run ends well, untouched when it does not.
     only
@@ -68,7 +68,7 @@ def run(
     StudyError, DataError
         If the inputs are wrong.
     """
-    study = with_engine(study, engine)
+    study = with_engine(study if isinstance(study, Study) else read_study(study), engine)
     name = study.engine.name
     chosen = choose(study, only, engine or name)
     _refuse_inputs_in(Path(out), study)
