@@ -80,7 +80,7 @@ def test_the_notes_say_which_interval_the_headline_takes():
 
 def test_the_other_estimator_of_the_same_flow_is_said(panel, results):
     ols = results["log(trade), OLS, both"].percent().loc[0]
-    said = f"By OLS on logs it is {signed(ols['percent'])}% (95% interval {plain(ols['conf_low'])} to "
+    said = f"By OLS on logs the difference is {signed(ols['percent'])}% (95% interval {plain(ols['conf_low'])} to "
     assert any(sentence.startswith(said) for sentence in GRAVITY.show(study(), panel, results).sentences)
     alone = {key: x for key, x in results.items() if "OLS" not in key}
     assert not any("By OLS" in sentence for sentence in GRAVITY.show(study(), panel, alone).sentences)

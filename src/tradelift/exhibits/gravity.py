@@ -171,7 +171,7 @@ def _by_other(found: list[Model], direction: str, lead: Estimate, estimates: Map
         if is_log(other) and np.isfinite(row["conf_high"]):
             said = f"{plain(row['conf_low'])} to {plain(row['conf_high'])} by {other.se_type} errors"
             by = f"{OLS} on logs" if model.estimator == OLS else PPML
-            yield f"By {by} it is {signed(row['percent'])}% (95% interval {said})."
+            yield f"By {by} the difference is {signed(row['percent'])}% (95% interval {said})."
 
 
 def _words(study: Study, panel: Panel, estimate: Estimate) -> str:
