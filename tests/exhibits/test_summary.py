@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +35,18 @@ def test_missing_values_do_not_count():
     both = {r["variable"]: r for r in rows(two_sides()) if r["panel"] == "both"}
     assert both["trade"]["observations"] == 180
     assert both["seller_concentration"]["observations"] == 179
+
+
+@pytest.mark.parametrize("blank", [np.nan, 0.0])
+def test_what_is_missing_is_not_without_trade(blank):
+    frame = pd.DataFrame(
+        [(a, b, float(n)) for n, (a, b) in enumerate(permutations("abcd", 2))],
+        columns=["origin", "destination", "trade"],
+    )
+    frame.loc[[5, 6, 7], "trade"] = blank
+    shown = EXHIBITS["summary"].show(study(), tl.Panel.from_frame(frame), {})
+    wanted = "11.1% of 9" if np.isnan(blank) else "33.3% of 12"
+    assert shown.finding == f"{wanted} observations have no trade"
 
 
 def test_statistics_that_do_not_exist_are_blank():

@@ -58,13 +58,15 @@ def _finding(panel: Panel) -> str:
     """How large trade is one way beside the other; without two ways, how often there is none."""
     if "trade" not in panel.names:
         return ""
-    trade, pair = np.nan_to_num(panel.outcome("trade")), panel.pair_of_cell
-    ways = [(d, float(trade[panel.pair_direction(d)[pair]].sum())) for d in panel.directions if d != "both"]
+    trade, pair = panel.outcome("trade"), panel.pair_of_cell
+    ways = [(d, float(np.nansum(trade[panel.pair_direction(d)[pair]]))) for d in panel.directions if d != "both"]
     if len(ways) == 2 and all(money > 0 for _, money in ways):
         (large, most), (small, least) = sorted(ways, key=lambda x: -x[1])
         return fitting(f"Trade {way(panel, large)} is {plain(most / least)} times trade {way(panel, small)}")
-    empty = 100 * float(np.mean(trade == 0))
-    return fitting(f"{plain(empty)}% of {len(trade):,} observations have no trade")
+    known = trade[np.isfinite(trade)]
+    if not len(known):
+        return ""
+    return fitting(f"{plain(100 * float(np.mean(known == 0)))}% of {len(known):,} observations have no trade")
 
 
 def _notes(study: Study, panel: Panel, variables: Mapping[str, str]) -> Iterator[str]:

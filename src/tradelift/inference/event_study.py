@@ -24,8 +24,9 @@ Bools = NDArray[Any]
 
 PAIR_EFFECT = "origin^destination"
 NO_PERIOD_BEFORE = (
-    "Every partnership covers all periods, so there is no period before it: pair effects, difference-in-differences "
-    "and event studies are not identified. Give flows of earlier periods, or `start` of the partners."
+    "No partnership starts after the first period and within the data, so there is no period before it to compare "
+    "with: pair effects, difference-in-differences and event studies are not identified. Give flows of earlier "
+    "periods, or `start` of the partners."
 )
 
 
