@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -68,6 +67,7 @@ class Beside:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | large_pages() | {LIMIT: "1"},  # the others have the other processors
+            start_new_session=True,  # Ctrl-C is for the command; with it the input ends
         )
         self._opened.callback(_end, process)
         self._own.process = process
@@ -110,20 +110,27 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def main() -> None:
     """Take what is given, then answer tasks until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, and with it the input
     if hasattr(os, "nice"):
         os.nice(NICE)
     with (
-        suppress(BrokenPipeError),  # who asked has ended
+        suppress(BrokenPipeError, EOFError),  # who asked has ended, or asks no more
         os.fdopen(os.dup(INPUT), "rb") as asked,
         os.fdopen(os.dup(OUTPUT), "wb") as answers,
     ):
         os.dup2(ERRORS, OUTPUT)  # what a library may print is no answer
-        given: Given = pickle.load(asked).value()  # noqa: S301 - from the process that started this one
+        given = _taken(asked)
         _answer(None, answers)
-        with suppress(EOFError):
-            while True:
-                _answer(found_of(pickle.load(asked), given), answers)  # noqa: S301 - as above
+        while True:
+            _answer(found_of(pickle.load(asked), given), answers)  # noqa: S301 - from the process that started this one
+
+
+def _taken(asked: BinaryIO) -> Given:
+    """Take what is given; it is gone where the one that gave it has ended meanwhile."""
+    try:
+        given: Given = pickle.load(asked).value()  # noqa: S301 - likewise
+    except FileNotFoundError:
+        raise EOFError from None
+    return given
 
 
 def _answer(found: object, answers: BinaryIO) -> None:

@@ -106,6 +106,7 @@ def _start(place: Path, port: int, token: str) -> subprocess.Popen[str]:
         env=os.environ | QUIET,
         cwd=place,
         text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which then ends the server in peace
     )
     assert server.stdin is not None, "it was asked for"
     server.stdin.write(f"{token}\n")  # not an argument: those are seen by every user of the machine
