@@ -1,6 +1,7 @@
 """The explorer in a real browser, driven as a user drives it."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -138,6 +139,17 @@ def test_the_server_ends_with_the_command_however_that_ends(folder, tmp_path):
         time.sleep(0.1)
     assert not _listens(port)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.browser
+def test_ctrl_c_ends_it_without_a_word(folder):
+    command = [TRADELIFT, "explore", str(folder / "out"), "--no-browser"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as stopped:
+        assert _listens(urlsplit(stopped.stdout.readline().strip()).port)
+        os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does
+        assert stopped.wait(timeout=60) == 0
+        assert stopped.stderr.read() == ""
 
 
 def _listens(port):
