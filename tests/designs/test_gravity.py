@@ -201,6 +201,27 @@ def test_by_gives_each_level_an_effect():
     assert tl.Gravity(by="period").estimate(panel).terms[0] == "partner[2017-01]"
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_levels_in_which_nothing_is_treated_have_no_effect_and_are_named(fixed):
+    panel, frame, chosen = two_sided()
+    kinds = {frozenset(pair): "b" if n < 4 else "a" for n, pair in enumerate(chosen)}
+    kind = [kinds.get(frozenset(ends), "c") for ends in zip(frame["origin"], frame["destination"], strict=True)]
+    about = {"regions": panel.regions, "partners": pd.DataFrame(chosen, columns=["east", "west"])}
+    pairs = frame[["origin", "destination"]].assign(kind=kind).drop_duplicates()
+    panel = tl.Panel.from_frame(frame if fixed else frame.assign(kind=kind), pairs=pairs if fixed else None, **about)
+    assert panel.is_fixed("kind") == fixed
+    got = tl.Gravity(by="kind", vcov="pair").estimate(panel)
+    assert got.treatment == ("partner[a]", "partner[b]")
+    assert got.diagnostics.notes == ("No effect of 'partner' by 'kind' in c: nothing is treated there.",)
+    # what is left out has no level either
+    few = tl.Gravity(by="kind", where={"kind": ["a", "c"]}, vcov="pair").estimate(panel)
+    plain = tl.Gravity(where={"kind": ["a", "c"]}, vcov="pair").estimate(panel)
+    assert few.treatment == ("partner[a]",)
+    np.testing.assert_allclose(few.coefficients, plain.coefficients, rtol=1e-8)
+    with pytest.raises(tl.DesignError, match=r"absorb all variation in 'partner\[c\]'"):
+        tl.Gravity(by="kind", where={"kind": "c"}).estimate(panel)
+
+
 def test_where():
     panel, frame, _ = two_sided()
     got = tl.Gravity(where={"period": {"from": "2017-02", "to": "2017-03"}}).estimate(panel)

@@ -192,14 +192,15 @@ class Gravity:
         controls = default_controls(panel) if self.controls is None else self.controls
         regressors = [] if treatment is None else read_controls(panel, [treatment])
         sample = select(panel, self.direction, self.control_types, self.where)
+        untreated: tuple[str, ...] = ()
         if self.by is not None:
             if treatment is None:
                 msg = f"by='{self.by}' splits the treatment, and this design has none; name one, or leave out by."
                 raise DesignError(msg)
             pairs = select_pairs(panel, self.direction, self.control_types)
-            regressors = [
-                level for column in regressors for level in split_by_levels(panel, column, self.by, pairs, sample)
-            ]
+            if set(self.where or ()) - {"period"}:
+                pairs = pairs & (np.bincount(panel.pair_of_cell[sample], minlength=len(pairs)) > 0)
+            regressors, untreated = split_by_levels(panel, regressors[0], self.by, pairs, sample)
         return compare(
             panel,
             outcome=self.outcome,
@@ -214,7 +215,7 @@ class Gravity:
             direction=self.direction,
             about=describe(panel, self.control_types, self.where),
             hint=self._hint(panel, treatment),
-            notes=self._notes(panel, treatment),
+            notes=(*self._notes(panel, treatment), *untreated),
         )
 
     def estimate(self, panel: Panel) -> Estimate:

@@ -202,9 +202,11 @@ class SpatialRD:
         controls = default_controls(panel) if self.controls is None else self.controls
         cells = None if self.where is None else select(panel, "both", CONTROL_TYPES, self.where)
         stack = stack_panel(panel, near, self.near)
+        untreated: tuple[str, ...] = ()
         if self.by is not None:
             used = stack.cells_used(panel.n_cells)
-            treatment = split_by_levels(panel, treatment[0], self.by, stack.pairs_used(len(panel.pairs)), used)
+            pairs = stack.pairs_used(len(panel.pairs))
+            treatment, untreated = split_by_levels(panel, treatment[0], self.by, pairs, used)
         return compare_stack(
             panel,
             stack,
@@ -222,7 +224,7 @@ class SpatialRD:
                 cells=cells,
                 about=", ".join([self.near.describe(), *_conditions(panel, self.where)]),
                 hint=self._hint(near),
-                notes=self._notes(),
+                notes=(*self._notes(), *untreated),
             ),
         )
 
