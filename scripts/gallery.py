@@ -72,7 +72,7 @@ def report(camera: Camera, run: Path) -> None:
     page = camera.page(address, *WIDE)
     camera.shoot("report-front", page)
     exhibit = _exhibit(page, "gravity")
-    camera.element("exhibit-figure", exhibit, until=exhibit.locator("figure").nth(1))
+    camera.element("exhibit-figure", exhibit, until=exhibit.locator("details.table").first)
     slider = _exhibit(page, "bandwidth").locator("figure").first
     handle = slider.locator("input[type=range]")
     handle.focus()

@@ -167,7 +167,7 @@ def test_the_map_is_read_by_keyboard_alone(browser, report, figure):
             if page.evaluate("document.activeElement.id") == "choose-map":
                 break
         page.keyboard.press("ArrowDown")
-        page.wait_for_function("document.querySelector('.about').textContent !== ''")
+        page.locator(".about .name").wait_for()
         chosen = int(page.locator("#choose-map").input_value())
         assert place_of(figure, chosen) in page.locator(".map [role=status]").inner_text()
         assert figure.places[chosen].kind == 0
@@ -288,7 +288,7 @@ def test_contents_lead_to_every_section(browser, report):
         ids = page.locator("section.exhibit h3").evaluate_all("heads => heads.map(h => h.id)")
         assert set(targets) == set(ids) - {"sec-absent"}
         page.locator("nav.wide-only a", has_text="How near is near").click()
-        page.wait_for_function("document.querySelector('nav [aria-current]')?.hash === '#sec-bandwidth'")
+        page.locator("nav [aria-current][href='#sec-bandwidth']").wait_for()
         assert abs(page.locator("#sec-bandwidth").bounding_box()["y"]) < 120
 
 

@@ -61,7 +61,7 @@ def _labels(row: int, on_page: bool) -> dict[str, Any]:  # noqa: FBT001 - one of
     """Where the labels of rows stand: left of the axis, or in the middle between two rows, over all lines."""
     if not on_page:
         return {"labelLimit": LONGEST, "labelPadding": 8}
-    above = {"labelAlign": "left", "labelPadding": 0, "labelOffset": 2 - row / 2, "zindex": 1}
+    above = {"labelAlign": "left", "labelPadding": -4, "labelOffset": 2 - row / 2, "zindex": 1}
     return {"labelLimit": WIDTH, **above}
 
 
