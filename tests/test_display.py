@@ -37,13 +37,14 @@ def results(panel, tmp_path_factory):
         "randomized": tl.randomize(tl.Gravity(), panel, draws=19),
         "mediated": Mediation(design=tl.Gravity(vcov="pair"), mediators=("shock",)).estimate(panel),
         "correlogram": tl.residual_correlogram(panel, bandwidth_km=500),
+        "predicted": tl.Gravity(vcov="pair").predict(panel),
         "panel": panel,
         "exhibit": found,
         "results": Results(out=out, panel=panel, exhibits={"gravity": found}, absent={"map": "give <coordinates>"}),
     }
 
 
-KINDS = ("estimate", "spatial", "randomized", "mediated", "correlogram", "panel", "exhibit", "results")
+KINDS = ("estimate", "spatial", "randomized", "mediated", "correlogram", "panel", "exhibit", "results", "predicted")
 
 
 @pytest.mark.parametrize("kind", KINDS)

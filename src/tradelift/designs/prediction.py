@@ -11,6 +11,7 @@ from tradelift.designs.assembly import by_cell
 from tradelift.designs.comparison import Comparison, Design, fitted, settle
 from tradelift.designs.effects import effect_codes
 from tradelift.designs.terms import parse_outcome, transform
+from tradelift.display import as_html, as_text
 from tradelift.errors import ConvergenceError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
@@ -27,6 +28,7 @@ Bools = NDArray[Any]
 
 ADDS_UP = 1e-9  # by how much the effects of a cell may miss their sum, relative to the largest
 ROUNDS = 5  # of least squares on what is left
+SHOWN = 10  # cells that a print has
 CONSTANT = "constant"  # the effect of a design that has none
 
 
@@ -82,15 +84,33 @@ class Prediction:
         """Outcome less fitted outcome, shape (N,); NaN where the cell is not used."""
         return np.asarray(self.outcome - self.fitted)
 
+    def __str__(self) -> str:
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+    def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
+        """What was fitted, the first cells, and how many there are."""
+        n, used = len(self.fitted), int(np.count_nonzero(np.isfinite(self.fitted)))
+        more = [f"The first {SHOWN} of {n:,} cells."] if n > SHOWN else []
+        return [f"Prediction: {self.estimate.formula}"], self._frame(slice(SHOWN)), [*more, f"{used:,} cells are used."]
+
     def frame(self) -> "pd.DataFrame":
         """One row a cell: origin, destination, period, category (if any), outcome, fitted, residual, dropped."""
+        return self._frame(slice(None))
+
+    def _frame(self, rows: slice) -> "pd.DataFrame":
         import pandas as pd
 
         panel = self.panel
         keys = ["origin", "destination", "period", *(["category"] if panel.categories is not None else [])]
-        columns: dict[str, Array] = {name: _labels(panel, name)[panel.cells.column(name)] for name in keys}
-        numbers = {"outcome": self.outcome, "fitted": self.fitted, "residual": self.residuals}
-        return pd.DataFrame(columns | numbers | {"dropped": self.dropped})
+        columns: dict[str, Array] = {name: _labels(panel, name)[panel.cells.column(name)[rows]] for name in keys}
+        numbers = {"outcome": self.outcome[rows], "fitted": self.fitted[rows], "residual": self.residuals[rows]}
+        return pd.DataFrame(columns | numbers | {"dropped": self.dropped[rows]})
 
     def effects(self) -> "pd.DataFrame":
         """
