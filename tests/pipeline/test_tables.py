@@ -84,13 +84,14 @@ def test_a_check_notes_what_one_may_not_expect(tmp_path):
     study = tl.read_study(write_study(tmp_path))
     assert list(notes(study, check(study)[0])) == []
     flows, regions = pd.read_csv(tmp_path / "flows.csv"), pd.read_csv(tmp_path / "regions.csv")
-    flows = flows[flows["period"] != "2017-02"]
+    flows = flows[flows["period"] != "2017-02"].iloc[7:]
     flows.loc[flows.index[3], "trade"] = -1
     flows.to_csv(tmp_path / "flows.csv", index=False)
     regions.loc[[1, 2], "latitude"] = None
     regions.to_csv(tmp_path / "regions.csv", index=False)
-    gap, place, negative = notes(study, check(study)[0])
+    gap, empty, place, negative = notes(study, check(study)[0])
     assert gap.startswith("flows: no row is of 2017-02: no period of the panel")
+    assert empty == "flows: 7 of 100 cells have no row: they are flows of 0"
     assert place.startswith("regions: longitude or latitude is missing of e1, e2: ")
     assert negative.startswith("flows: trade is negative in 1 cells: PPML refuses")
 

@@ -18,6 +18,7 @@ from tradelift.report.document import headline_of
 from tradelift.study import Study
 
 N_NAMED = 5  # names in a note
+FLOWS = "flows"  # the stage that counts rows of flows
 
 
 def refused(error: Exception) -> dict[str, Any]:
@@ -56,6 +57,9 @@ def notes(study: Study, panel: Panel) -> Iterator[str]:
     lost = gaps(panel.periods)
     if lost:
         yield f"flows: no row is of {_few(lost)}: no period of the panel; where nothing was traded give rows of 0"
+    listed = sum(stage.kept_rows for stage in panel.account.stages if stage.name == FLOWS)
+    if study.flows is not None and listed < panel.n_cells:
+        yield f"flows: {panel.n_cells - listed:,} of {panel.n_cells:,} cells have no row: they are flows of 0"
     longitude, latitude = panel.regions.longitude, panel.regions.latitude
     if longitude is not None and latitude is not None:
         nowhere = np.isnan(longitude) | np.isnan(latitude)
