@@ -10,7 +10,7 @@ import pytest
 import tradelift as tl
 from tradelift.errors import DataError
 from tradelift.panel.frames import as_text, encode, encode_periods, numbers_or_text, period_labels, to_arrow
-from tradelift.solve import kernel
+from tradelift.solve import library
 
 RNG = np.random.default_rng(1)
 DAYS = [dt.date(2017, 1, 1), dt.date(2019, 12, 1), None, dt.date(2017, 1, 1)]
@@ -53,8 +53,8 @@ def pieces(array):
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("name", COLUMNS)
 def test_each_row_has_the_code_of_its_text(name, compiled, monkeypatch):
-    there = compiled and kernel.loaded()
-    monkeypatch.setattr(kernel, "loaded", lambda: there)
+    there = compiled and library.loaded()
+    monkeypatch.setattr(library, "loaded", lambda: there)
     for column in pieces(COLUMNS[name]):
         codes, texts, null = encode(column)
         assert codes.dtype == np.int64

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tradelift.solve import kernel
+from tradelift.solve import library
 
-LOOPS = ["compiled", "plain"] if kernel.loaded() else ["plain"]
+LOOPS = ["compiled", "plain"] if library.loaded() else ["plain"]
 
 
 @pytest.fixture(autouse=True, params=LOOPS)
 def loops(request, monkeypatch):
     if request.param == "plain":
-        monkeypatch.setattr(kernel, "loaded", lambda: False)
+        monkeypatch.setattr(library, "loaded", lambda: False)
     return request.param

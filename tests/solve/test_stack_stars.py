@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.solve.test_stack import CLOSE, SCORES, as_rows, dummies
-from tradelift.solve import fit, kernel, stack_newton, stack_star_newton
+from tradelift.solve import fit, library, stack_newton, stack_star_newton
 from tradelift.solve.stack import StackProblem, fit_stack
 from tradelift.solve.stack_blocks import cut_blocks
 from tradelift.solve.stack_effects import Factor
@@ -169,7 +169,7 @@ def test_compiled_steps_equal_plain_ones(name, monkeypatch):
         for loaded in (True, False):
             own = deepcopy(states)
             with monkeypatch.context() as patch:
-                patch.setattr(kernel, "loaded", lambda loaded=loaded: loaded and kernel._library() is not None)
+                patch.setattr(library, "loaded", lambda loaded=loaded: loaded and library._library() is not None)
                 found.append((function(own, *given), own))
         compared.append(function)
         return found

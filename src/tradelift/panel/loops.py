@@ -1,7 +1,7 @@
 """
 The compiled loops over rows of a frame (rows.c), in the library of the solvers' loops.
 
-Where `kernel.loaded()` says that they are not there, the plain code beside each caller does the same.
+Where `library.loaded()` says that they are not there, the plain code beside each caller does the same.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel
+from tradelift.solve import library
 from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
@@ -25,8 +25,8 @@ ROLES = ("origin", "destination", "period", "category")
 def present(codes: Ints, size: int) -> Mask | None:
     """Tell which of 0, 1, ... are among codes, shape (size,); None where a code is none of these."""
     seen = np.zeros(size, dtype=bool)
-    arguments = *map(ctypes.c_int64, (len(codes), size)), kernel.at(codes), kernel.at(seen)
-    return seen if kernel.call("tl_present", *arguments) else None
+    arguments = *map(ctypes.c_int64, (len(codes), size)), library.at(codes), library.at(seen)
+    return seen if library.call("tl_present", *arguments) else None
 
 
 def mark(codes: Mapping[str, Ints], tables: Mapping[str, Ints], kept: Mask | None, size: int) -> Mask:
@@ -46,11 +46,11 @@ def mark(codes: Mapping[str, Ints], tables: Mapping[str, Ints], kept: Mask | Non
     """
     seen = np.zeros(size, dtype=bool)
     columns, own = [_whole(codes[role]) for role in tables], list(map(_whole, tables.values()))
-    where, at = kernel.pointers(columns), kernel.pointers(own)
+    where, at = library.pointers(columns), library.pointers(own)
 
     def stretch(start: int, stop: int) -> None:
         bounds = map(ctypes.c_int64, (start, stop, len(columns)))
-        kernel.call("tl_mark", *bounds, *map(kernel.at, (where, at, kept, seen)))
+        library.call("tl_mark", *bounds, *map(library.at, (where, at, kept, seen)))
 
     _each(stretch, len(columns[0]))
     return seen
@@ -87,17 +87,17 @@ def place(
     own = {role: _whole(tables[role]) for role in columns}
     held, out = [np.ascontiguousarray(column) for column in values], [np.empty(size, c.dtype) for c in values]
     lists = [_by_role(columns), _by_role(own)]
-    ends = kernel.pointers(held), kernel.pointers(out)
+    ends = library.pointers(held), library.pointers(out)
 
     def stretch(start: int, stop: int) -> None:
-        kernel.call(
+        library.call(
             "tl_place",
             *map(ctypes.c_int64, (start, stop)),
-            *map(kernel.at, lists),
+            *map(library.at, lists),
             ctypes.c_int64(n_regions),
-            *map(kernel.at, (*grid, kept)),
+            *map(library.at, (*grid, kept)),
             ctypes.c_int64(len(held)),
-            *map(kernel.at, (*ends, seen)),
+            *map(library.at, (*ends, seen)),
         )
 
     _each(stretch, len(columns["origin"]))

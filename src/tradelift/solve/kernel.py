@@ -1,22 +1,14 @@
-"""
-The compiled inner loops (kernel.c), one call a slab; they hold no lock of the interpreter.
-
-`loaded()` says whether they are there; where they were not compiled, the plain code beside each caller does the same.
-"""
+"""The calls of kernel.c, the inner loops of the dense solvers: one a slab."""
 
 import ctypes
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.memory import reuse
+from tradelift.solve.library import NoMemoryError, at, call, done, in_place, pointers
 
 if TYPE_CHECKING:
     from tradelift.solve.slabs import Slab
@@ -24,32 +16,6 @@ if TYPE_CHECKING:
 Floats = NDArray[Any]
 Ints = NDArray[Any]
 Bools = NDArray[Any]
-
-INTERFACE = 6  # of kernel.c, sums.c, stars.c, panel/rows.c and log/groups.c
-OFF = "TRADELIFT_NO_KERNEL"  # an environment variable: set to anything, the plain code runs
-
-
-@cache
-def loaded() -> bool:
-    """Whether the compiled loops are there and wanted."""
-    return not os.environ.get(OFF) and _library() is not None
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    here = Path(__file__).parent
-    for suffix in EXTENSION_SUFFIXES:
-        path = here / f"_kernel{suffix}"
-        if path.exists():
-            try:
-                library = ctypes.CDLL(str(path))
-                same = library.tl_interface() == INTERFACE
-            except (OSError, AttributeError):  # compiled for another system, or from an old file
-                return None
-            if same:
-                reuse()
-            return library if same else None
-    return None
 
 
 class _Slab(ctypes.Structure):
@@ -60,13 +26,6 @@ class _Slab(ctypes.Structure):
             for name in ("outcome", "weights", "mask", "index", "kernel", "offset", "x", "moves", "beta")
         ),
     )
-
-
-class NoMemoryError(MemoryError):
-    """The loops found no memory."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no memory for the loops of the solver.")
 
 
 def step(
@@ -109,7 +68,7 @@ def step(
         ctypes.c_int64(sweeps),
         ctypes.c_double(flat),
         ctypes.c_int64(most),
-        *map(_in_place, (*effects, score, information)),
+        *map(in_place, (*effects, score, information)),
     )
     del held
     if status > 1:
@@ -135,7 +94,7 @@ def least_squares(slab: "Slab", limits: tuple[float, float, float, int, int]) ->
         ctypes.byref(own),
         *map(ctypes.c_double, (exact, near, flat)),
         *map(ctypes.c_int64, (most, rounds)),
-        *map(_in_place, out),
+        *map(in_place, out),
     )
     del held
     if status == 1:
@@ -148,7 +107,7 @@ def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
     (t, rows, columns), k = slab.shape, len(slab.regressors)
     out = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns)), np.empty(k), np.empty(1)
     held, own = _held(slab)
-    _done(call("tl_flows", ctypes.byref(own), *map(_in_place, out)))
+    done(call("tl_flows", ctypes.byref(own), *map(in_place, out)))
     del held
     return *out[:4], float(out[4][0])
 
@@ -156,7 +115,7 @@ def flows(slab: "Slab") -> tuple[Floats, Floats, Floats, Floats, float]:
 def expected(slab: "Slab", beta: Floats, out: Floats) -> Floats:
     """Exponential of the index times weights, shape (t, I, J), into `out`: fresh memory costs more than the numbers."""
     held, own = _held(slab, beta, multiplies=True)
-    call("tl_expected", ctypes.byref(own), _in_place(out))
+    call("tl_expected", ctypes.byref(own), in_place(out))
     del held
     return out
 
@@ -167,7 +126,7 @@ def net_step(slab: "Slab", fitted: Floats, p: Floats, q: Floats, third: Floats |
     score, information = np.empty(k), np.empty((k, k))
     held, own = _held(slab)
     given = map(at, (fitted, p, q, third))
-    _done(call("tl_net_step", ctypes.byref(own), *given, *map(_in_place, (score, information))))
+    done(call("tl_net_step", ctypes.byref(own), *given, *map(in_place, (score, information))))
     del held
     return score, information
 
@@ -200,14 +159,14 @@ def scores(
     pairs, outer, information, sums = np.empty((k, rows, columns)), np.empty((k, k)), np.empty((k, k)), np.empty(4)
     held, own = _held(slab, beta, multiplies=poisson)
     p, q, third = np.ascontiguousarray(parts[0]), np.ascontiguousarray(parts[1]), _by_regressor(parts[2])
-    _done(
+    done(
         call(
             "tl_scores",
             ctypes.byref(own),
             ctypes.c_int(poisson),
             ctypes.c_int(slab.plain),
             *map(at, (*effects, p, q, third)),
-            *map(_in_place, (pairs, outer, information, sums)),
+            *map(in_place, (pairs, outer, information, sums)),
         )
     )
     del held
@@ -250,7 +209,7 @@ def sums(
     of_weights = np.empty((t, rows)), np.empty((t, columns)), np.empty((rows, columns))
     shape = map(ctypes.c_int64, (t, rows, columns, k))
     given = map(at, (*(multipliers or (None,) * 3), x, moves))
-    _done(call("tl_sums", *shape, _in_place(weights), *given, *map(_in_place, (*of_values, *of_weights))))
+    done(call("tl_sums", *shape, in_place(weights), *given, *map(in_place, (*of_values, *of_weights))))
     return of_values, of_weights
 
 
@@ -288,7 +247,7 @@ def by_code(out: Floats, codes: Ints, values: Floats) -> None:
     """Add values by pair (K, I, J) to their codes (I, J), in place: out has shape (K, G)."""
     shape = map(ctypes.c_int64, (len(out), codes.size, out.shape[1]))
     held = np.ascontiguousarray(codes, dtype=np.int64)
-    call("tl_by_code", *shape, *map(at, (held, values)), _in_place(out))
+    call("tl_by_code", *shape, *map(at, (held, values)), in_place(out))
 
 
 def relax(parts: Floats, target: Floats, others: Floats, mass: Floats, over: float) -> Floats:
@@ -301,7 +260,7 @@ def relax(parts: Floats, target: Floats, others: Floats, mass: Floats, over: flo
     """
     moved = np.empty(len(parts))
     shape, given = map(ctypes.c_int64, parts.shape), map(at, (target, others, mass))
-    call("tl_relax", *shape, *given, ctypes.c_double(over), *map(_in_place, (parts, moved)))
+    call("tl_relax", *shape, *given, ctypes.c_double(over), *map(in_place, (parts, moved)))
     return moved
 
 
@@ -319,14 +278,14 @@ def effects(
     p, q = np.empty(sums[0].shape), np.array(start, order="C")
     stop = np.ascontiguousarray(np.broadcast_to(enough, (t, 1, k)))
     flat, most = limits
-    _done(
+    done(
         call(
             "tl_effects",
             *map(ctypes.c_int64, (*weights.shape, k)),
             *map(at, (weights, *margins, *sums, stop)),
             *map(ctypes.c_double, (relative, flat)),
             ctypes.c_int64(most * columns),
-            *map(_in_place, (p, q)),
+            *map(in_place, (p, q)),
         )
     )
     return p, q
@@ -334,7 +293,7 @@ def effects(
 
 def take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, kernel: Floats, values: Floats) -> None:
     """Take missing cells out of sums, in place: `kernel` at their pair times `values` at their origin."""
-    call("tl_take_out", ctypes.c_int64(len(to)), *map(at, (to, origin, pair, kernel, values)), _in_place(out))
+    call("tl_take_out", ctypes.c_int64(len(to)), *map(at, (to, origin, pair, kernel, values)), in_place(out))
 
 
 def margins(cells: Ints, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -356,7 +315,7 @@ def margins(cells: Ints, values: Floats, weights: Floats) -> tuple[Floats, Float
     rows, columns = np.empty((b, n_rows)), np.empty((b, n_columns))
     held = np.ascontiguousarray(cells, dtype=np.int64), np.ascontiguousarray(values), np.ascontiguousarray(weights)
     shape = map(ctypes.c_int64, (b, e, n_rows, n_columns))
-    call("tl_margins", *shape, *map(at, held), *map(_in_place, (rows, columns)))
+    call("tl_margins", *shape, *map(at, held), *map(in_place, (rows, columns)))
     return rows, columns
 
 
@@ -372,13 +331,6 @@ def counts(sample: Bools) -> tuple[Ints, Ints]:
     rows, columns = np.empty(held.shape[:2], dtype=np.int32), np.empty(held.shape[::2], dtype=np.int32)
     call("tl_counts", *map(ctypes.c_int64, held.shape), *map(at, (held, rows, columns)))
     return rows, columns
-
-
-def call(name: str, *arguments: Any) -> int:
-    """Call a function of the library, and give its status."""
-    library = _library()
-    assert library is not None, "callers ask first whether it is loaded"
-    return int(getattr(library, name)(*arguments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -405,7 +357,7 @@ class Ready:
 
     def __call__(self) -> tuple[Floats, Floats]:
         """Call the loops."""
-        _done(call(self.name, *self.arguments))
+        done(call(self.name, *self.arguments))
         return self.found
 
 
@@ -417,32 +369,8 @@ def _ready(
     found: tuple[Floats, Floats],
 ) -> Ready:
     """Make the arguments: the shape, what is read, what is changed in place, and what is found."""
-    arguments = *map(ctypes.c_int64, shape), *map(at, given), *map(_in_place, (*changed, *found))
+    arguments = *map(ctypes.c_int64, shape), *map(at, given), *map(in_place, (*changed, *found))
     return Ready(name=name, arguments=arguments, held=(*given, *changed), found=found)
-
-
-def _done(status: int) -> None:
-    if status:
-        raise NoMemoryError
-
-
-def at(values: Floats | None) -> Any:
-    """Where values begin."""
-    if values is None:
-        return ctypes.c_void_p(None)
-    assert values.flags.c_contiguous, "the loops take arrays in C order"
-    return ctypes.c_void_p(values.ctypes.data)
-
-
-def _in_place(values: Floats) -> Any:
-    """Where values begin, for writing."""
-    assert values.dtype == np.float64, "the loops write numbers of double precision"
-    return at(values)
-
-
-def pointers(values: Sequence[Floats]) -> Ints:
-    """Where each of several arrays begins."""
-    return np.array([v.ctypes.data for v in values], dtype=np.uintp)
 
 
 def _by_regressor(parts: Floats | None) -> Floats | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from tradelift.solve import kernel
+from tradelift.solve import library
 from tradelift.solve.stack_effects import Factor, factorize
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
@@ -294,7 +294,7 @@ def _lead(factor: Factor, held: Bools) -> Floats:
 @np.errstate(divide="ignore")  # of factors that are lost, likewise
 def _sweep(states: Sequence[_State], beta: Floats, cells: int) -> None:
     """Fit the factors of groups and columns in turn, each to its sums."""
-    if not kernel.loaded():
+    if not library.loaded():
         side_by_side(lambda state: state.sweep(beta), cells, states)
         return
     steps = [state.step(beta) for state in states]
@@ -309,7 +309,7 @@ def _systems(
     states: Sequence[_State], beta: Floats, effects: Enough, regressors: Enough, cells: int
 ) -> list[StarSystem] | None:
     """Newton's systems by part; None where they take too many turns."""
-    if kernel.loaded():
+    if library.loaded():
         return systems([state.step(beta) for state in states], (*effects, *regressors), MOST_TURNS, cells)
     found = side_by_side(partial(_system, beta=beta, effects=effects, regressors=regressors), cells, states)
     return None if any(f is None for f in found) else found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.solve import kernel as compiled
+from tradelift.solve import library
 from tradelift.solve.profile import Flows, slabs_of
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, ratio, row_sums
 
@@ -80,7 +81,7 @@ class Job:
         flat = out.reshape(-1, self.n_codes)
         for n, codes in enumerate(self.codes):
             total = self._sum(pairs, n)  # first, for to add them up is faster than to look up their codes
-            if compiled.loaded():
+            if library.loaded():
                 compiled.by_code(flat, codes, total)
                 continue
             for k, values in enumerate(total.reshape(-1, codes.size)):
@@ -160,7 +161,7 @@ def _to_go(change: Floats, last: Floats) -> Floats:
 
 def _kernel(beta: Floats, slab: Slab, out: Floats) -> Floats:
     """What a slab's flows are apart from their multipliers, where its fitted outcomes were."""
-    return compiled.expected(slab, beta, out) if compiled.loaded() else slab.expected(beta)
+    return compiled.expected(slab, beta, out) if library.loaded() else slab.expected(beta)
 
 
 def _sweep(
@@ -169,7 +170,7 @@ def _sweep(
     """Prepare what fits one slab in place, and gives its fitted sums by pair, and how far the columns moved."""
     n, at = slab.piece, slab.periods
     a, b = state.rows[n][at], state.columns[n][at]
-    if compiled.loaded():
+    if library.loaded():
         return compiled.sweep(kernel, factors[n], (flows.rows, flows.columns), a, b)
 
     def plain() -> tuple[Floats, Floats]:
@@ -258,7 +259,7 @@ def project(
 
 def _relax(state: State, target: Floats, others: Floats, mass: Floats) -> Floats:
     """Move the third effect in place, from the values' sums and those of the other effects (K, G); how far (K,)."""
-    if compiled.loaded():
+    if library.loaded():
         return compiled.relax(state.group_parts, target, others, mass, OVER)
     way = (target - others) * inverse(mass) - state.group_parts
     state.group_parts += OVER * way
@@ -269,7 +270,7 @@ def _sums(state: State, thirds: Sequence[Floats] | None, slab: Slab, values: Seq
     """Sum up a slab; its weights are first multiplied in place where the third effect is given, by pair."""
     n, at = slab.piece, slab.periods
     by = None if thirds is None else (state.rows[n][at], state.columns[n][at], thirds[n])
-    if compiled.loaded():
+    if library.loaded():
         (rows, columns, pairs), (row_mass, mass, pair_mass) = compiled.sums(values, w, by)
         return Sums(rows=rows, columns=columns, pairs=pairs, row_mass=row_mass, mass=mass, pair_mass=pair_mass)
     if by is not None:
@@ -299,7 +300,7 @@ def _turn(
     """
     n, at = slab.piece, slab.periods
     p, q, third = state.row_parts[n][at], state.column_parts[n][at], thirds[n]
-    if compiled.loaded():
+    if library.loaded():
         return compiled.turn(w, third, (sums.rows, sums.columns), (sums.row_mass, sums.mass), p, q)
 
     def plain() -> tuple[Floats, Floats]:
