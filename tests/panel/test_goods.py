@@ -102,6 +102,8 @@ def test_what_is_known_of_categories(source):
     assert goods.about["name"].tolist() == ["Food", "", "Wear"]
     with pytest.raises(tl.DataError, match="list 'food' twice"):
         with_goods(panel, pa.Table.from_pandas(table), pa.table({"category": ["food", "food"]}))
+    with pytest.raises(tl.DataError, match="The categories have no rows"):
+        with_goods(panel, pa.Table.from_pandas(table), pa.table({"category": pa.array([], pa.string()), "name": []}))
 
 
 def test_flows_that_stand_twice_are_refused(source):

@@ -206,6 +206,8 @@ def _about(table: pa.Table, names: Sequence[str]) -> dict[str, Array]:
     """What is known of each category, shape (C,) by column."""
     need(table, ("category",), "The categories")
     listed = [str(name) for name in table["category"].to_pylist()]
+    if not listed:
+        raise DataError("The categories have no rows; list each category once, or leave `categories` out.")
     if len(set(listed)) < len(listed):
         twice = next(name for name in listed if listed.count(name) > 1)
         msg = f"The categories list '{twice}' twice; list each once."
