@@ -85,6 +85,10 @@ BAD = {
     "one side": (pd.DataFrame({"a": ["e0"], "b": ["e1"]}), "both on the side 'east'"),
     "one column": (pd.DataFrame({"west": ["w0"], "start": ["2017-01"]}), "needs two columns"),
     "empty": (PARTNERS.iloc[:0], "no rows"),
+    "backward": (
+        PARTNERS.assign(start="2017-02", end=["2017-01", "2017-02"]),
+        "1 partnerships end before they start, as one from 2017-02 to 2017-01",
+    ),
     "dose": (PARTNERS.assign(dose=["much", "more"]), "must hold a number"),
 }
 

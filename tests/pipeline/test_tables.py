@@ -57,6 +57,14 @@ def test_flows_that_cannot_be_read_are_refused_at_the_check(tmp_path, spoil, mes
         check(study)
 
 
+@pytest.mark.parametrize("role", ["neighbours: neighbours.csv", "pairs: [{file: neighbours.csv, absent: 0}]"])
+def test_a_file_without_rows_is_refused(tmp_path, role):
+    (tmp_path / "neighbours.csv").write_text("region_1,region_2\n")
+    study = tl.read_study(write_study(tmp_path, f"{STUDY}{role}\n"))
+    with pytest.raises(DataError, match=r"neighbours.csv has no rows below its header"):
+        check(study)
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tradelift.errors import DataError
 from tradelift.panel.frames import as_text, numbers_or_text, period_labels
-from tradelift.panel.period_order import period_position
+from tradelift.panel.period_order import is_before, period_position
 from tradelift.panel.regions import Regions
 from tradelift.programme import Programme
 
@@ -43,7 +43,7 @@ def read_partners(
     Raises
     ------
     DataError
-        If a partner is unknown, stands twice, or both partners are on one side.
+        If a partner is unknown, stands twice, both partners are on one side, or a partnership ends before it starts.
     """
     if not table.num_rows:
         raise DataError("The partners file has no rows; omit `partners` where there is no programme.")
@@ -64,11 +64,13 @@ def read_partners(
         dose = numbers_or_text(table["dose"], "dose", "The partners file")
         if dose.dtype.kind not in "if" or not np.isfinite(dose.astype(float)).all():
             raise DataError("The column 'dose' of the partners file must hold a number in every row.")
+    starts, ends = (_labels(table, n, default, len(first)) for n, default in (("start", start), ("end", end)))
+    _refuse_backward(starts, ends)
     return Programme(
         first=first,
         second=second,
-        start=_positions(table, "start", start, periods, len(first)),
-        end=_positions(table, "end", end, periods, len(first)),
+        start=_positions(starts, periods, end=False),
+        end=_positions(ends, periods, end=True),
         dose=dose.astype(np.float64),
         columns={
             name: numbers_or_text(table[name], name, "The partners file")
@@ -111,16 +113,27 @@ def _refuse_repeated(
         raise DataError(msg)
 
 
+def _labels(table: pa.Table, name: str, default: str | None, n: int) -> list[str | None]:
+    """Labels of the start or end of each partnership, as the table or else the study has them."""
+    return period_labels(table[name]).to_pylist() if name in table.column_names else [default] * n
+
+
+def _refuse_backward(starts: list[str | None], ends: list[str | None]) -> None:
+    wrong = [(s, e) for s, e in zip(starts, ends, strict=True) if s is not None and e is not None and is_before(e, s)]
+    if wrong:
+        start, end = wrong[0]
+        msg = (
+            f"{len(wrong)} partnerships end before they start, as one from {start} to {end}; correct the partners file."
+        )
+        raise DataError(msg)
+
+
 def _positions(
-    table: pa.Table, name: str, default: str | None, periods: tuple[str, ...], n: int
+    labels: list[str | None], periods: tuple[str, ...], *, end: bool
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Positions of the start or end of each partnership; without a label, of the first or last period."""
-    labels: list[str | None] = [default] * n
-    if name in table.column_names:
-        labels = period_labels(table[name]).to_pylist()
-    end = name == "end"
     free = len(periods) - 1 if end else 0
-    what = f"The {name} of a partnership,"
+    what = f"The {'end' if end else 'start'} of a partnership,"
     known = {
         label: free if label is None else period_position(label, periods, end=end, what=what) for label in set(labels)
     }

@@ -90,6 +90,11 @@ def period_position(label: str, periods: Sequence[str], *, end: bool, what: str)
     return sum(k < key for k in keys)
 
 
+def is_before(label: str, other: str) -> bool:
+    """Whether a label is before another that is written alike; False where they are not."""
+    return _common_shape((label, other)) is not None and _numbers(label) < _numbers(other)
+
+
 def gaps(periods: Sequence[str]) -> list[str]:
     """
     Months, quarters or years between the first and the last period that are no period themselves.

@@ -273,9 +273,6 @@ def _summed_flows(study: Study) -> _Flows:
     columns = {role: name for role, name in source.columns.items() if role != "category" or not source.by_category}
     table = read_table(study.resolve(source.file), columns, "flows")
     need(table, ["origin", "destination", "trade"], f"The flows file {source.file}")
-    if not table.num_rows:
-        msg = f"The flows file {source.file} has no rows below its header."
-        raise DataError(msg)
     refuse_text(table, source.file)
     by_category = None
     if "category" in table.column_names and not source.by_category:

@@ -52,7 +52,7 @@ def read_table(
     Raises
     ------
     DataError
-        If the file is missing, unreadable, or lacks a column that `columns` names.
+        If the file is missing, unreadable, without rows, or lacks a column that `columns` names.
     """
     if not is_file(path):
         msg = f"The {what} file {'is a folder' if is_folder(path) else 'does not exist'}: {path}."
@@ -70,6 +70,9 @@ def read_table(
         msg = f"The {what} file cannot be read: {path}: {first}"
         raise DataError(msg) from None
     need(table, list(columns.values()), f"The {what} file {path.name}")
+    if not table.num_rows:
+        msg = f"The {what} file {path.name} has no rows{'' if path.suffix == '.parquet' else ' below its header'}."
+        raise DataError(msg)
     for name, count in Counter(table.column_names).items():
         if count > 1:
             msg = f"The {what} file {path} has {count} columns '{name}'; rename or remove all but one."
