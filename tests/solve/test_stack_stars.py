@@ -98,16 +98,44 @@ def test_stars_agree_with_newton_in_every_period(name, monkeypatch):
     assert (fast.effect_rank, fast.path) == (slow.effect_rank, slow.path)
 
 
+def without(problem, share, seed):
+    """The same with cells missing here and there, hubs among them."""
+    weights = np.repeat(problem.weights, len(problem.outcome), axis=0)
+    weights[np.random.default_rng(seed).random(weights.shape) < share] = 0.0
+    return replace(problem, weights=weights)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.4])
+@pytest.mark.parametrize("seed", range(2))
+def test_cells_may_be_missing(seed, share, name, steps, loops):
+    problem = without(draw(seed, **OPTIONS[name]), share, seed)
+    got = fit_stack(problem)
+    if share < 0.4:  # else what is left may hang together too loosely
+        assert len(steps) == (loops == "plain")  # the rows are looked at where there are no loops
+    twin, kept = as_rows(problem)
+    want = fit(twin)
+    assert (got.kept, got.n_obs, got.excluded) == (want.kept, want.n_obs, dict(want.excluded))
+    np.testing.assert_allclose(got.coefficients, want.coefficients, **CLOSE)
+    np.testing.assert_allclose(got.bread, want.bread, **CLOSE)
+    np.testing.assert_allclose(got.scores, want.scores, **SCORES)
+    np.testing.assert_allclose(got.meat_rows, want.meat_rows, **SCORES)
+    assert got.deviance == pytest.approx(want.deviance, rel=1e-8)
+    if name != "large":
+        sample = got.detail[0].sample.ravel()[kept]
+        assert got.effect_rank == np.linalg.matrix_rank(dummies(twin.effects)[sample])
+
+
 def test_other_structures_are_left_to_the_slow_search(steps):
     problem = draw(2)
     moving = replace(problem, regressors=np.repeat(problem.regressors, 4, axis=1))
-    missing = np.repeat(problem.weights, 4, axis=0)
-    missing[1, 3] = 0.0
+    other = np.repeat(problem.weights, 4, axis=0)
+    other[1, 3] *= 2.0
     corner = replace(problem, effects=(problem.group, problem.effects[1], np.roll(problem.effects[2], 1)))
     hubless = replace(problem, is_partner=np.zeros_like(problem.is_partner))
-    for number, other in enumerate((moving, replace(problem, weights=missing), corner, hubless), start=1):
-        want = fit(as_rows(other)[0])
-        np.testing.assert_allclose(fit_stack(other).coefficients, want.coefficients, **CLOSE)
+    for number, one in enumerate((moving, replace(problem, weights=other), corner, hubless), start=1):
+        want = fit(as_rows(one)[0])
+        np.testing.assert_allclose(fit_stack(one).coefficients, want.coefficients, **CLOSE)
         assert len(steps) == number
 
 

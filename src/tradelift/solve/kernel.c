@@ -10,7 +10,7 @@
  * library of another number alone. */
 PUBLIC int tl_interface(void)
 {
-    return 6;
+    return 7;
 }
 
 /* Some periods of a piece. */

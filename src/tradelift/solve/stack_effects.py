@@ -1,6 +1,6 @@
 """Exact projection on the effects of one block in one period, by a factor of their normal equations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -112,14 +112,17 @@ class Factor:
         return np.asarray(out)
 
 
-def unit_redundant(block: Block, sample: Bools) -> Bools:
+def unit_redundant(block: Block, sample: Bools, redundant: Bools | None = None) -> Bools:
     """
     Find columns that the first effect and the other columns explain on a sample, shape (C,).
 
-    Columns without an observation are among them.
+    Columns without an observation are among them, and so are those that are known to be redundant on more rows.
     """
+    equations = _net_of_first(block, sample.astype(np.float64))
+    if redundant is not None:
+        equations = replace(equations, upper=equations.upper * np.outer(~redundant, ~redundant))
     out = np.ones(block.n_columns, dtype=bool)
-    out[_pivoted(_net_of_first(block, sample.astype(np.float64)))[1]] = False
+    out[_pivoted(equations)[1]] = False
     return out
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from tradelift.solve import library
-from tradelift.solve.stack_effects import Factor, factorize
+from tradelift.solve.stack_effects import Factor, factorize, unit_redundant
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
 from tradelift.solve.stack_squares import rank_of
@@ -42,6 +42,23 @@ LAST = Enough(1e-8, 0.0)  # of what is wrong at the end: small flows are then as
 EXACT = Enough(1e-14, 0.0)  # of regressors, at the end
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Holes:
+    """
+    Rows that are off the sample of a period while their group and columns are used there.
+
+    Parameters
+    ----------
+    there
+        0 for them, else 1, shape (m, T).
+    held
+        Columns that are not redundant in a period, shape (C, T): holes may part what hangs together in all.
+    """
+
+    there: Floats
+    held: Bools
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _State:
     """
@@ -51,6 +68,8 @@ class _State:
     ----------
     star, rows, base
         Its groups, their rows for the compiled loops, and the weight of each row times exp(offset), shape (m,).
+    holes
+        Rows that are off the sample while their group and columns are used, or None; the loops alone know of them.
     x
         Regressors by row, and as threads.
     wanted
@@ -71,6 +90,7 @@ class _State:
     star: Star
     rows: StarRows
     base: Floats
+    holes: _Holes | None
     x: Floats
     threads: tuple[Threads, ...]
     wanted: tuple[Floats, Floats]
@@ -102,10 +122,11 @@ class _State:
         return StarStep(
             rows=self.rows,
             numbers=self.numbers(beta),
+            there=None if self.holes is None else self.holes.there[self.rows.order],
             factors=self.factors(),
             wanted=self.wanted,
             total=self.total,
-            held=self.held,
+            held=self.held[:, None] if self.holes is None else self.holes.held,
             lead=self.lead,
             effects=(self.groups, self.columns),
         )
@@ -196,7 +217,7 @@ def on_stars(
     parts: Sequence[Part], pooled: Sequence[Part], together: Sequence[Solved], beta: Floats, is_hub: Sequence[Bools]
 ) -> tuple[Floats, list[Solved], int] | None:
     """
-    Maximise the Poisson likelihood where groups are stars, regressors are fixed, and effects alone leave rows out.
+    Maximise the Poisson likelihood where groups are stars and regressors and weights are fixed.
 
     Fitted flows are then products of a number of the row, which all periods share, and of factors by group and city,
     so that their sums over rows are small matrix products, all periods at once. Newton's systems are solved by
@@ -252,10 +273,15 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
     there = part.weights > 0
     weight = part.weights.max(axis=0)
     groups, columns = (np.asarray(s.T > 0) for s in level_sums(part.block, there))
+    holes = None
     if len(there) > 1:
         by_effects = groups[part.block.first] & columns[part.block.others[0]] & columns[part.block.others[1]]
-        if not np.array_equal(by_effects.T, there) or (np.where(there, weight, 0.0) != part.weights).any():
+        if (np.where(there, weight, 0.0) != part.weights).any():
             return None
+        if not np.array_equal(by_effects.T, there):
+            if not library.loaded():
+                return None
+            holes = _holes(part, by_effects & ~there.T)
     factor = factorize(part.block, pooled.weights[0] * together.fitted[0], part.redundant)
     if factor is None:
         return None
@@ -271,6 +297,7 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
         star=star,
         rows=StarRows.of(star, part.regressors[:, 0]),
         base=weight * np.exp(part.offset[0]),
+        holes=holes,
         x=part.regressors[:, 0],
         threads=tuple(star.weave(x) for x in part.regressors[:, 0]),
         wanted=(np.ascontiguousarray(sums[0].T), np.ascontiguousarray(sums[1].T)),
@@ -283,6 +310,13 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
         groups=np.ascontiguousarray(first[1:].reshape(k, *shape[0])),
         columns=np.ascontiguousarray(others[1:].reshape(k, *shape[1])),
     )
+
+
+def _holes(part: Part, holes: Bools) -> _Holes:
+    held = np.repeat(~part.redundant[:, None], holes.shape[1], axis=1)
+    for t in np.flatnonzero(holes.any(axis=0)):
+        held[:, t] = ~unit_redundant(part.block, part.weights[t] > 0, part.redundant)
+    return _Holes(there=np.where(holes, 0.0, 1.0), held=held)
 
 
 def _lead(factor: Factor, held: Bools) -> Floats:
@@ -370,16 +404,14 @@ def _advance(state: _State, found: StarSystem, move: Floats) -> float:
 
 def _finish(state: _State, part: Part, beta: Floats) -> Solved:
     """Back to rows."""
-    fitted = state.fit(beta)
+    m, columns = state.factors()
     row = np.exp(beta @ state.x + part.offset[0])
-    columns = np.concatenate([fitted.a, fitted.b])
     i, j = part.block.others
-    flows = (row[:, None] * fitted.m[part.block.first]) * columns[i] * columns[j]
+    flows = (row[:, None] * m[part.block.first]) * columns[i] * columns[j]
     net = np.empty((len(state.x), *flows.shape))
     for out, x, groups, others in zip(net, state.x, state.groups, state.columns, strict=True):
         np.subtract(x[:, None], state.star.spread(groups, others), out=out)
-    weights = flows * part.weights.max(axis=0)[:, None]
-    return Solved(fitted=flows.T, net=net.transpose(0, 2, 1), weights=weights.T, rank=rank_of(part))
+    return Solved(fitted=flows.T, net=net.transpose(0, 2, 1), weights=flows.T * part.weights, rank=rank_of(part))
 
 
 def _log_ratio(wanted: Floats, have: Floats) -> Floats:

@@ -67,18 +67,22 @@ class StarStep(NamedTuple):
     ----------
     rows, numbers
         The stars, and the number of each row of the block, shape (m,).
+    there
+        0 where a row of the stars is off the sample while its group and levels are used, else 1, shape (R, T); None
+        where there is no such row.
     factors, wanted
         Of groups (G, T) and levels (C, T), and sums of weighted outcomes.
     total
         Weighted outcomes times each regressor, summed, shape (K,).
     held, lead
-        Levels that are not redundant, shape (C,), and the inverse that leads, shape (C, C).
+        Levels that are not redundant, shape (C, T) or (C, 1), and the inverse that leads, shape (C, C).
     effects
         In the regressors, shapes (K, G, T) and (K, C, T); changed in place.
     """
 
     rows: StarRows
     numbers: Floats
+    there: Floats | None
     factors: tuple[Floats, Floats]
     wanted: tuple[Floats, Floats]
     total: Floats
@@ -113,7 +117,10 @@ class _Stars(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("T", "G", "A", "B", "K")),
         *((name, ctypes.c_void_p) for name in ("e", "w", "left_starts", "left", "right_starts", "right")),
-        *((name, ctypes.c_void_p) for name in ("numbers", "x", "m", "c", "by_group", "by_level", "lead", "held")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("numbers", "x", "m", "c", "by_group", "by_level", "lead", "held", "there")
+        ),
         *((name, ctypes.c_void_p) for name in ("group_effects", "level_effects")),
     )
 
@@ -174,7 +181,7 @@ class _Held(NamedTuple):
     """A part as the loops read it, and the arrays that must outlive the calls."""
 
     stars: _Stars
-    arrays: tuple[Floats, ...]
+    arrays: tuple[Floats | None, ...]
 
     @property
     def firsts(self) -> range:
@@ -190,7 +197,10 @@ class _Held(NamedTuple):
 def _stars(step: StarStep) -> _Held:
     rows, (t, a, c) = step.rows, (step.factors[0].shape[1], step.rows.n_left, len(step.held))
     numbers = np.ascontiguousarray(step.numbers[rows.order])
-    arrays = *rows.places, numbers, rows.x, *step.factors, *step.wanted, step.lead, step.held * 1.0, *step.effects
+    held = np.ascontiguousarray(np.broadcast_to(step.held, (c, t)), dtype=np.float64)
+    arrays: tuple[Floats | None, ...] = (
+        *rows.places, numbers, rows.x, *step.factors, *step.wanted, step.lead, held, step.there, *step.effects
+    )  # fmt: skip
     return _Held(_Stars(t, len(rows.places[0]), a, c - a, len(rows.x), *(at(v).value for v in arrays)), arrays)
 
 

@@ -4,7 +4,8 @@
  * Letters as there: each of G groups has a hub (e, w); its other rows share w and have another of A levels (left), or
  * share e and have another of B levels (right). A row's weight is its number times the factors m of its group and c of
  * its two levels; the C = A + B levels stand one after the other. Numbers of rows are those of left rows by group, of
- * right rows by group, and of hubs, R in all. Inside, the period is last: (n, LANES).
+ * right rows by group, and of hubs, R in all. A row that is off the sample in a period while its group and levels are
+ * used there is a hole: its number is 0 in that period. Inside, the period is last: (n, LANES).
  */
 #include "loops.h"
 
@@ -20,7 +21,8 @@ typedef struct {
     count T, G, A, B, K;
     const count *e, *w, *left_starts, *left, *right_starts, *right;
     const double *numbers, *x, *m, *c, *by_group, *by_level; /* x (K, R); m, by_group (G, T); c, by_level (C, T) */
-    const double *lead, *held; /* the leading inverse, (C, C); 1 where a level is held, (C) */
+    const double *lead, *held; /* the leading inverse, (C, C); 1 where a level is held, (C, T) */
+    const double *there;       /* 0 where a row is a hole, else 1, (R, T); NULL where there is none */
     double *group_effects, *level_effects;                   /* in the regressors, (K, G, T) and (K, C, T) */
 } Stars;
 
@@ -51,58 +53,74 @@ INLINE void from_lanes(const Vector *restrict lanes, count n, count T, count fir
     for (count i = 0; i < n; i++) memcpy(out + i * T + first, lanes + i, (size_t)t * sizeof(double));
 }
 
+/* Numbers of rows: those of left and right ones by group, and of hubs; with `holes`, times 0 or 1 by period. */
+typedef struct {
+    const count *starts, *level;
+    const double *numbers;
+    const Vector *there;
+    int holes;
+} Side;
+
+typedef struct {
+    Side left, right, hubs;
+} Rows;
+
+INLINE Rows rows_of(const Stars *s, const double *numbers, const Vector *there, int holes)
+{
+    const count right = s->left_starts[s->G], hubs = right + s->right_starts[s->G];
+    return (Rows){.left = {s->left_starts, s->left, numbers, there, holes},
+                  .right = {s->right_starts, s->right, numbers + right, holes ? there + right : NULL, holes},
+                  .hubs = {NULL, NULL, numbers + hubs, holes ? there + hubs : NULL, holes}};
+}
+
+INLINE Vector times(Side side, count r, Vector value)
+{
+    return side.holes ? side.numbers[r] * side.there[r] * value : side.numbers[r] * value;
+}
+
 /* Numbers of a group's rows on one side times values of their levels. */
-INLINE Vector gather(const count *restrict starts, const count *restrict level, const double *restrict numbers,
-                     count g, const Vector *restrict values)
+INLINE Vector gather(Side side, count g, const Vector *restrict values)
 {
     Vector sum = {0.0};
-    for (count r = starts[g]; r < starts[g + 1]; r++) sum += numbers[r] * values[level[r]];
+    for (count r = side.starts[g]; r < side.starts[g + 1]; r++) sum += times(side, r, values[side.level[r]]);
     return sum;
 }
 
-/* The same numbers times a value of the group, added at the levels; `power` of the numbers is 1 or 2. */
-INLINE void scatter(const count *restrict starts, const count *restrict level, const double *restrict numbers,
-                    count g, Vector value, int power, Vector *restrict out)
+/* The same numbers times a value of the group, added at the levels; and their squares. */
+INLINE void scatter(Side side, count g, Vector value, Vector *restrict out)
 {
-    for (count r = starts[g]; r < starts[g + 1]; r++)
-        out[level[r]] += (power == 1 ? numbers[r] : numbers[r] * numbers[r]) * value;
+    for (count r = side.starts[g]; r < side.starts[g + 1]; r++) out[side.level[r]] += times(side, r, value);
 }
 
-INLINE const double *right_of(const Stars *s, const double *numbers)
+INLINE void scatter_squares(Side side, count g, Vector value, Vector *restrict out)
 {
-    return numbers + s->left_starts[s->G];
-}
-
-INLINE const double *hubs_of(const Stars *s, const double *numbers)
-{
-    return right_of(s, numbers) + s->right_starts[s->G];
+    for (count r = side.starts[g]; r < side.starts[g + 1]; r++)
+        out[side.level[r]] += times(side, r, side.numbers[r] * value);
 }
 
 /* Sums of the weights with other numbers of rows, by group and level; and those without factors that `Weights` holds. */
-INLINE void add_up(const Stars *s, const double *numbers, const Weights *f, Vector *restrict p, Vector *restrict q,
+INLINE void add_up(const Stars *s, Rows rows, const Weights *f, Vector *restrict p, Vector *restrict q,
                    Vector *restrict others, Vector *restrict groups, Vector *restrict levels)
 {
-    const double *right = right_of(s, numbers), *hub = hubs_of(s, numbers);
     clear(s->A + s->B, levels);
     for (count g = 0; g < s->G; g++) {
         const count e = s->e[g], w = s->A + s->w[g];
         const Vector m = f->m[g], a = f->c[e], b = f->c[w];
-        others[g] = gather(s->left_starts, s->left, numbers, g, f->c);
-        p[g] = gather(s->right_starts, s->right, right, g, f->c + s->A) + hub[g] * b;
-        q[g] = others[g] + hub[g] * a;
+        others[g] = gather(rows.left, g, f->c);
+        p[g] = gather(rows.right, g, f->c + s->A) + times(rows.hubs, g, b);
+        q[g] = others[g] + times(rows.hubs, g, a);
         groups[g] = m * (a * p[g] + b * others[g]);
         levels[e] += m * p[g];
         levels[w] += m * q[g];
-        scatter(s->left_starts, s->left, numbers, g, m * b, 1, levels);
-        scatter(s->right_starts, s->right, right, g, m * a, 1, levels + s->A);
+        scatter(rows.left, g, m * b, levels);
+        scatter(rows.right, g, m * a, levels + s->A);
     }
     for (count i = 0; i < s->A + s->B; i++) levels[i] *= f->c[i];
 }
 
 /* One over the root of the diagonal of what `net` applies, 0 for levels that are not held. */
-INLINE void measure(const Stars *s, const Weights *f, Vector *restrict work)
+INLINE void measure(const Stars *s, Rows rows, const Weights *f, const Vector *restrict held, Vector *restrict work)
 {
-    const double *right = right_of(s, s->numbers);
     clear(s->A + s->B, work);
     for (count g = 0; g < s->G; g++) {
         const count e = s->e[g], w = s->A + s->w[g];
@@ -110,63 +128,59 @@ INLINE void measure(const Stars *s, const Weights *f, Vector *restrict work)
         const Vector p = m * f->p[g], q = m * f->q[g];
         work[e] += p * p * over;
         work[w] += q * q * over;
-        scatter(s->left_starts, s->left, s->numbers, g, b * b * over, 2, work);
-        scatter(s->right_starts, s->right, right, g, a * a * over, 2, work + s->A);
+        scatter_squares(rows.left, g, b * b * over, work);
+        scatter_squares(rows.right, g, a * a * over, work + s->A);
     }
     for (count i = 0; i < s->A + s->B; i++) {
-        const Vector c = f->c[i], size = s->held[i] * (f->levels[i] - c * c * work[i]);
+        const Vector c = f->c[i], size = held[i] * (f->levels[i] - c * c * work[i]);
         for (int l = 0; l < LANES; l++) f->scale[i][l] = size[l] > 0.0 ? 1.0 / sqrt(size[l]) : 0.0;
     }
 }
 
 /* Sums by group of the weights times the numbers of both levels. */
-INLINE Vector both(const Stars *s, const Weights *f, count g, Vector x, Vector y, Vector *u, Vector *v,
+INLINE Vector both(const Stars *s, Rows rows, const Weights *f, count g, Vector x, Vector y, Vector *u, Vector *v,
                    const Vector *restrict factored)
 {
     const count e = s->e[g], w = s->A + s->w[g];
     const Vector a = f->c[e], b = f->c[w];
-    const double *right = right_of(s, s->numbers);
-    const double hub = hubs_of(s, s->numbers)[g];
-    *v = gather(s->left_starts, s->left, s->numbers, g, factored);
-    *u = gather(s->right_starts, s->right, right, g, factored + s->A) + hub * b * y;
+    *v = gather(rows.left, g, factored);
+    *u = gather(rows.right, g, factored + s->A) + times(rows.hubs, g, b * y);
     const Vector sum = f->m[g] * (a * (x * f->p[g] + *u) + b * (y * f->others[g] + *v));
-    *v += hub * a * x;
+    *v += times(rows.hubs, g, a * x);
     return sum;
 }
 
 /* Sums by level of the weights times a number of each group, taken off `out`. */
-INLINE void less_groups(const Stars *s, const Weights *f, const Vector *restrict values, Vector *restrict work,
-                        Vector *restrict out)
+INLINE void less_groups(const Stars *s, Rows rows, const Weights *f, const Vector *restrict values,
+                        Vector *restrict work, Vector *restrict out)
 {
-    const double *right = right_of(s, s->numbers);
     clear(s->A + s->B, work);
     for (count g = 0; g < s->G; g++) {
         const count e = s->e[g], w = s->A + s->w[g];
         const Vector m = f->m[g] * values[g];
         work[e] += m * f->p[g];
         work[w] += m * f->q[g];
-        scatter(s->left_starts, s->left, s->numbers, g, m * f->c[w], 1, work);
-        scatter(s->right_starts, s->right, right, g, m * f->c[e], 1, work + s->A);
+        scatter(rows.left, g, m * f->c[w], work);
+        scatter(rows.right, g, m * f->c[e], work + s->A);
     }
     for (count i = 0; i < s->A + s->B; i++) out[i] -= f->c[i] * work[i];
 }
 
 /* Applies the normal equations of the levels net of the groups. */
-INLINE void net(const Stars *s, const Weights *f, const Vector *restrict z, Vector *restrict factored,
+INLINE void net(const Stars *s, Rows rows, const Weights *f, const Vector *restrict z, Vector *restrict factored,
                 Vector *restrict work, Vector *restrict out)
 {
-    const double *right = right_of(s, s->numbers);
     for (count i = 0; i < s->A + s->B; i++) factored[i] = f->c[i] * z[i];
     clear(s->A + s->B, work);
     for (count g = 0; g < s->G; g++) {
         const count e = s->e[g], w = s->A + s->w[g];
         const Vector m = f->m[g], x = z[e], y = z[w];
         Vector u, v;
-        const Vector mean = both(s, f, g, x, y, &u, &v, factored) * f->inverse[g];
+        const Vector mean = both(s, rows, f, g, x, y, &u, &v, factored) * f->inverse[g];
         work[e] += m * (u - mean * f->p[g]);
         work[w] += m * (v - mean * f->q[g]);
-        scatter(s->left_starts, s->left, s->numbers, g, m * f->c[w] * (y - mean), 1, work);
-        scatter(s->right_starts, s->right, right, g, m * f->c[e] * (x - mean), 1, work + s->A);
+        scatter(rows.left, g, m * f->c[w] * (y - mean), work);
+        scatter(rows.right, g, m * f->c[e] * (x - mean), work + s->A);
     }
     for (count i = 0; i < s->A + s->B; i++) out[i] = f->levels[i] * z[i] + f->c[i] * work[i];
 }
@@ -197,22 +211,23 @@ INLINE Vector dot(const Vector *restrict x, const Vector *restrict y, count n)
 
 /* Finds the effects that have given sums, by conjugate gradients from z on; a period that is done stands still. Gives 1
  * where more turns are needed. `work` holds 7 C. */
-INLINE int solve(const Stars *s, const Weights *f, const Vector *restrict by_group, const Vector *restrict by_level,
-                 double share, Vector anyway, count most, Vector *restrict own, Vector *restrict z, Vector *work)
+INLINE int solve(const Stars *s, Rows rows, const Weights *f, const Vector *restrict by_group,
+                 const Vector *restrict by_level, double share, Vector anyway, count most, Vector *restrict own,
+                 Vector *restrict z, Vector *work)
 {
     const count C = s->A + s->B;
     Vector *left = work, *direction = left + C, *turned = direction + C, *moved = turned + C, *found = moved + C,
            *factored = found + C, *sums = factored + C;
     for (count g = 0; g < s->G; g++) own[g] = by_group[g] * f->inverse[g];
     memcpy(left, by_level, (size_t)C * sizeof(Vector));
-    less_groups(s, f, own, sums, left);
+    less_groups(s, rows, f, own, sums, left);
     Vector allowed = {0.0};
     for (count i = 0; i < C; i++) allowed += left[i] * left[i] * f->scale[i] * f->scale[i];
     for (int l = 0; l < LANES; l++) {
         allowed[l] = share * sqrt(allowed[l]);
         allowed[l] = allowed[l] > anyway[l] ? allowed[l] : anyway[l];
     }
-    net(s, f, z, factored, sums, moved);
+    net(s, rows, f, z, factored, sums, moved);
     for (count i = 0; i < C; i++) left[i] -= moved[i];
     clear(C, found);
     clear(C, direction);
@@ -230,7 +245,7 @@ INLINE int solve(const Stars *s, const Weights *f, const Vector *restrict by_gro
         if (!status) break;
         const Vector keep = going * quotient(now, before);
         for (count i = 0; i < C; i++) direction[i] = keep * direction[i] + turned[i];
-        net(s, f, direction, factored, sums, moved);
+        net(s, rows, f, direction, factored, sums, moved);
         const Vector pace = going * quotient(now, dot(direction, moved, C));
         for (count i = 0; i < C; i++) {
             found[i] += pace * direction[i];
@@ -244,7 +259,7 @@ INLINE int solve(const Stars *s, const Weights *f, const Vector *restrict by_gro
     }
     for (count g = 0; g < s->G; g++) {
         Vector u, v;
-        own[g] = (by_group[g] - both(s, f, g, z[s->e[g]], z[s->A + s->w[g]], &u, &v, factored)) * f->inverse[g];
+        own[g] = (by_group[g] - both(s, rows, f, g, z[s->e[g]], z[s->A + s->w[g]], &u, &v, factored)) * f->inverse[g];
     }
     return status;
 }
@@ -268,9 +283,24 @@ INLINE Vector mended(Vector factor, Vector wanted, Vector have)
     return factor;
 }
 
-/* Fits the factors m and c of t <= LANES periods from the first on to their sums in turn, so many times, in place. 2
- * where there is no memory. */
-WIDE PUBLIC int tl_star_sweep(const Stars *s, count first, count t, count sweeps, double *m, double *c)
+/* Which rows are no holes in t periods from the first on, (R, LANES) in new memory that `memory` says; NULL where none
+ * is one. `status` is 2 where there is no memory. */
+INLINE const Vector *no_holes(const Stars *s, count first, count t, void **memory, int *status)
+{
+    const count R = s->left_starts[s->G] + s->right_starts[s->G] + s->G;
+    int some = 0;
+    if (s->there)
+        for (count r = 0; r < R; r++)
+            for (count l = first; l < first + t; l++) some |= s->there[r * s->T + l] == 0.0;
+    *memory = some ? malloc((size_t)(1 + R) * sizeof(Vector)) : NULL;
+    *status = some && !*memory ? 2 : 0;
+    if (!*memory) return NULL;
+    to_lanes(s->there, R, s->T, first, t, aligned(*memory));
+    return aligned(*memory);
+}
+
+INLINE int sweep_periods(const Stars *s, count first, count t, const Vector *there, int holes, count sweeps, double *m,
+                         double *c)
 {
     const count G = s->G, A = s->A, C = A + s->B;
     void *memory = malloc((size_t)(1 + 6 * G + 3 * C) * sizeof(Vector));
@@ -278,13 +308,14 @@ WIDE PUBLIC int tl_star_sweep(const Stars *s, count first, count t, count sweeps
     Vector *next = aligned(memory), *by_group = next + G, *work = by_group + G, *groups = work + 3 * G,
            *by_level = next + 6 * G + C, *levels = by_level + C;
     const Weights f = {.m = next, .c = next + 6 * G};
+    const Rows rows = rows_of(s, s->numbers, there, holes);
     to_lanes(m, G, s->T, first, t, f.m);
     to_lanes(c, C, s->T, first, t, f.c);
     to_lanes(s->by_group, G, s->T, first, t, by_group);
     to_lanes(s->by_level, C, s->T, first, t, by_level);
     for (count turn = 0; turn < 3 * sweeps; turn++) {
         const count side = turn % 3;
-        add_up(s, s->numbers, &f, work, work + G, work + 2 * G, groups, levels);
+        add_up(s, rows, &f, work, work + G, work + 2 * G, groups, levels);
         if (side == 0)
             for (count g = 0; g < G; g++) f.m[g] = mended(f.m[g], by_group[g], groups[g]);
         else
@@ -297,14 +328,26 @@ WIDE PUBLIC int tl_star_sweep(const Stars *s, count first, count t, count sweeps
     return 0;
 }
 
-/* Newton's system of t <= LANES periods from the first on. `limits` are what may be left: a share of what is wrong and
- * of the regressors, and both anyway. Changes the effects in the regressors in place; gives the effects' step (G, T) and
- * (C, T), the periods' part of cross products (K, K) and of what is taken off the score (K), the decrement (T) and
- * the mass (T). 1 where more turns than `most` are needed, 2 where there is no memory. */
-WIDE PUBLIC int tl_star_system(const Stars *s, count first, count t, const double *limits, count most, double *own,
-                               double *levels, double *cross, double *score, double *decrement, double *mass)
+/* Fits the factors m and c of t <= LANES periods from the first on to their sums in turn, so many times, in place. 2
+ * where there is no memory. */
+WIDE PUBLIC int tl_star_sweep(const Stars *s, count first, count t, count sweeps, double *m, double *c)
 {
-    const count G = s->G, C = s->A + s->B, K = s->K, T = s->T, each = G + C, R = s->left_starts[G] + s->right_starts[G] + G;
+    void *memory;
+    int status;
+    const Vector *there = no_holes(s, first, t, &memory, &status);
+    if (!status)
+        status = there ? sweep_periods(s, first, t, there, 1, sweeps, m, c)
+                       : sweep_periods(s, first, t, NULL, 0, sweeps, m, c);
+    free(memory);
+    return status;
+}
+
+INLINE int system_periods(const Stars *s, count first, count t, const Vector *there, int holes, const double *limits,
+                          count most, double *own, double *levels, double *cross, double *score, double *decrement,
+                          double *mass)
+{
+    const count G = s->G, C = s->A + s->B, K = s->K, T = s->T, each = G + C,
+                R = s->left_starts[G] + s->right_starts[G] + G;
     void *memory = malloc((size_t)(1 + 10 * each + 2 * (K + 1) * each) * sizeof(Vector) + (size_t)R * sizeof(double));
     if (!memory) return 2;
     Vector *next = aligned(memory);
@@ -320,16 +363,18 @@ WIDE PUBLIC int tl_star_system(const Stars *s, count first, count t, const doubl
     Vector *spare = next + 6 * G, *work = next + 10 * G + 3 * C, *sums = next + 10 * (G + C),
            *effects = sums + (K + 1) * each;
     double *numbers = (double *)(effects + (K + 1) * each);
+    const Rows rows = rows_of(s, s->numbers, there, holes), scaled = rows_of(s, numbers, there, holes);
     int status = 0;
     to_lanes(s->m, G, T, first, t, f.m);
     to_lanes(s->c, C, T, first, t, f.c);
-    add_up(s, s->numbers, &f, f.p, f.q, f.others, f.groups, f.levels);
+    add_up(s, rows, &f, f.p, f.q, f.others, f.groups, f.levels);
     Vector whole = {0.0};
     for (count g = 0; g < G; g++) {
         for (int l = 0; l < LANES; l++) f.inverse[g][l] = inverse(f.groups[g][l]);
         whole += f.groups[g];
     }
-    measure(s, &f, work);
+    to_lanes(s->held, C, T, first, t, work + C);
+    measure(s, rows, &f, work + C, work);
     to_lanes(s->by_group, G, T, first, t, sums);
     to_lanes(s->by_level, C, T, first, t, sums + G);
     for (count g = 0; g < G; g++) sums[g] -= f.groups[g];
@@ -338,14 +383,14 @@ WIDE PUBLIC int tl_star_system(const Stars *s, count first, count t, const doubl
     for (count k = 0; k < K; k++) {
         Vector *restrict at = sums + (k + 1) * each;
         for (count r = 0; r < R; r++) numbers[r] = s->numbers[r] * s->x[k * R + r];
-        add_up(s, numbers, &f, spare, spare + G, spare + 2 * G, at, at + G);
+        add_up(s, scaled, &f, spare, spare + G, spare + 2 * G, at, at + G);
         to_lanes(s->level_effects + k * C * T, C, T, first, t, effects + (k + 1) * each + G);
     }
     for (count k = 0; k <= K; k++) {
         Vector least;
         for (int l = 0; l < LANES; l++) least[l] = limits[k ? 3 : 1] * sqrt(whole[l]);
         Vector *at = sums + k * each, *to = effects + k * each;
-        status |= solve(s, &f, at, at + G, limits[k ? 2 : 0], least, most, to, to + G, work);
+        status |= solve(s, rows, &f, at, at + G, limits[k ? 2 : 0], least, most, to, to + G, work);
     }
     from_lanes(effects, G, T, first, t, own);
     from_lanes(effects + G, C, T, first, t, levels);
@@ -361,12 +406,29 @@ WIDE PUBLIC int tl_star_system(const Stars *s, count first, count t, const doubl
         score[k] = total(taken);
         for (count o = 0; o < K; o++) {
             for (count r = 0; r < R; r++) numbers[r] = s->numbers[r] * s->x[k * R + r] * s->x[o * R + r];
-            add_up(s, numbers, &f, spare, spare + G, spare + 2 * G, spare + 3 * G, work);
+            add_up(s, scaled, &f, spare, spare + G, spare + 2 * G, spare + 3 * G, work);
             Vector product = -dot(at, effects + (o + 1) * each, each);
             for (count g = 0; g < G; g++) product += spare[3 * G + g];
             cross[k * K + o] = total(product);
         }
     }
+    free(memory);
+    return status;
+}
+
+/* Newton's system of t <= LANES periods from the first on. `limits` are what may be left: a share of what is wrong and
+ * of the regressors, and both anyway. Changes the effects in the regressors in place; gives the effects' step (G, T) and
+ * (C, T), the periods' part of cross products (K, K) and of what is taken off the score (K), the decrement (T) and
+ * the mass (T). 1 where more turns than `most` are needed, 2 where there is no memory. */
+WIDE PUBLIC int tl_star_system(const Stars *s, count first, count t, const double *limits, count most, double *own,
+                               double *levels, double *cross, double *score, double *decrement, double *mass)
+{
+    void *memory;
+    int status;
+    const Vector *there = no_holes(s, first, t, &memory, &status);
+    if (!status)
+        status = there ? system_periods(s, first, t, there, 1, limits, most, own, levels, cross, score, decrement, mass)
+                       : system_periods(s, first, t, NULL, 0, limits, most, own, levels, cross, score, decrement, mass);
     free(memory);
     return status;
 }
