@@ -16,7 +16,7 @@ import pytest
 import tradelift as tl
 from tests.explore.test_page import WIDE
 from tests.pipeline.studies import write_study
-from tests.report.browser import ARGUMENTS, CHROMIUM
+from tests.report.browser import ARGUMENTS, CHROMIUM, violations
 from tradelift.pipeline import build_panel
 
 TRADELIFT = str(Path(sys.executable).with_name("tradelift"))
@@ -74,6 +74,7 @@ def test_a_choice_changes_what_follows(address):
 
         answer, curve = _places(page)
         assert answer["x"] + answer["width"] <= curve["x"]
+        assert _violations(page) == []
         page.set_viewport_size({"width": 390, "height": 1400})
         answer, curve = _places(page)
         assert answer["y"] + answer["height"] <= curve["y"]  # below, where there is no room beside it
@@ -81,6 +82,7 @@ def test_a_choice_changes_what_follows(address):
         kinds = [box.bounding_box() for box in page.get_by_role("checkbox").all()]
         assert len(kinds) == 4
         assert max(box["x"] + box["width"] for box in kinds) <= 390
+        assert _violations(page) == []
         page.set_viewport_size({"width": 1280, "height": 1400})
 
         page.get_by_role("slider").press("End")
@@ -102,6 +104,11 @@ def test_a_choice_changes_what_follows(address):
     assert {urlsplit(url).hostname for url in requests if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
     assert complaints == []
     assert "tradelift.explore.page" not in shown  # the code stays in the house
+
+
+def _violations(page):
+    """What axe-core finds in what is ours: marimo's page has no landmarks, and its menu no name."""
+    return violations(page, "{region: {enabled: false}}", "[['button[aria-haspopup=menu]']]")
 
 
 def _places(page):

@@ -58,11 +58,11 @@ def opened(browser, path: Path, size: tuple[int, int] = DESKTOP, **options) -> I
     assert found.complaints == []
 
 
-def violations(page) -> list[str]:
-    """What axe-core finds, by every rule that it has."""
+def violations(page, rules="{}", exclude="[]") -> list[str]:
+    """What axe-core finds, by every rule that it has but those turned off, anywhere but in what is excluded."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: make browser")
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    found = page.evaluate(f"axe.run({{exclude: {exclude}}}, {{resultTypes: ['violations'], rules: {rules}}})")
     assert found["testEngine"]["name"] == "axe-core"
     return [f"{v['id']}: {n['html'][:160]} {n['failureSummary']}" for v in found["violations"] for n in v["nodes"]]

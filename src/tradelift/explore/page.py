@@ -14,13 +14,15 @@ from tradelift.exhibits.spatial import leading
 from tradelift.explore import views
 from tradelift.explore.choices import AS_REPORTED, SPATIAL_RD, Choice, usual_errors
 from tradelift.explore.session import Session
+from tradelift.report.svg import FONT
 
 STYLE = (
     "<style>.tl-answer{font-size:1.5rem;font-weight:600;margin:.3rem 0}.tl-note{color:#5b6770;margin:.3rem 0}"
     ".scroll{overflow-x:auto}.scroll table{border-collapse:collapse}.scroll caption{text-align:left;color:#5b6770;"
     "font-family:monospace;padding:.4rem 0}.scroll th,.scroll td{padding:.2rem .8rem;text-align:right;"
     "border-bottom:1px solid #e3e7ea}.scroll th:first-child,.scroll td:first-child{text-align:left}"
-    "svg{max-width:100%;height:auto}.tl-beside{display:grid;grid-template-columns:3fr 2fr;gap:2rem}"
+    f"svg{{font-family:{FONT};max-width:100%;height:auto}}"
+    ".tl-beside{display:grid;grid-template-columns:3fr 2fr;gap:2rem}"
     ".tl-beside>div{min-width:0}@media(max-width:40rem){.tl-beside{grid-template-columns:1fr;gap:1rem}}</style>"
 )
 

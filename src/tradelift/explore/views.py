@@ -18,6 +18,7 @@ from tradelift.exhibits.split import sizes
 from tradelift.explore.choices import GRAVITY, Choice, course_of, design_of
 from tradelift.explore.session import Session
 from tradelift.inference.calendar import are_months
+from tradelift.report.compact import compact_svg
 from tradelift.report.figures import figure_svg
 from tradelift.report.tables import table_html
 
@@ -56,7 +57,7 @@ def table(session: Session, estimate: Estimate) -> str:
         name="explored",
         title=f"{estimate.formula}",
         columns=(
-            Column(name="term", label=""),
+            Column(name="term", label="Term"),
             *(
                 Column(name=name, label=words, kind="number", digits=4, least=1e-4 if name == "p_value" else None)
                 for name, words in numbers
@@ -125,19 +126,18 @@ def _curve_svg(
     mark: float | None = None, ticks: Mapping[float, str] | None = None,
 ) -> str:  # fmt: skip
     name = label(session.study, session.panel, choice.model.outcome, short=True)
-    return figure_svg(
-        CurveFigure(
-            name="explored-curve",
-            title=f"{name}: {'percent' if size.unit else 'effect'} by {by}",
-            description=f"Estimates with 95% intervals by {by}, {len(points)} in all.",
-            x_axis=axis,
-            y_axis="Difference in percent" if size.unit else "Difference",
-            points=points,
-            mark=mark,
-            ticks=ticks or {},
-            words={choice.direction: panel_title(session.panel, choice.direction)},
-        )
+    figure = CurveFigure(
+        name="explored-curve",
+        title=f"{name}: {'percent' if size.unit else 'effect'} by {by}",
+        description=f"Estimates with 95% intervals by {by}, {len(points)} in all.",
+        x_axis=axis,
+        y_axis="Difference in percent" if size.unit else "Difference",
+        points=points,
+        mark=mark,
+        ticks=ticks or {},
+        words={choice.direction: panel_title(session.panel, choice.direction)},
     )
+    return compact_svg(figure_svg(figure))  # without the names that Altair gives to each group of marks
 
 
 def _point(choice: Choice, x: float, size: Size) -> CurvePoint:
