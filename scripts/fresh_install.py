@@ -16,7 +16,7 @@ OUTPUTS = ("report.html", "tables/gravity.tex", "tables/gravity.docx", "figures/
 USE = """
 from importlib.resources import files
 import tradelift as tl
-from tradelift.solve.library import loaded
+from tradelift.solve.compiled import loaded
 assert (files("tradelift") / "py.typed").is_file(), "py.typed is not in the wheel"
 print(tl.__file__, "compiled" if loaded() else "NumPy alone")
 """

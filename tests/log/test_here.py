@@ -12,9 +12,9 @@ from tradelift.log import embedded, months
 from tradelift.log.embedded import DuckDB
 from tradelift.log.grouping import Flows, Ids, NotHereError, group
 from tradelift.panel.regions import Regions
-from tradelift.solve import library
+from tradelift.solve import compiled
 
-pytestmark = pytest.mark.skipif(not library.loaded(), reason="the loops are not compiled")
+pytestmark = pytest.mark.skipif(not compiled.loaded(), reason="the loops are not compiled")
 MASK = 2**64 - 1
 
 
@@ -37,7 +37,7 @@ def calls(monkeypatch):
 
 def by_the_engine(folder, monkeypatch, **changes):
     with monkeypatch.context() as patch:
-        patch.setattr(embedded.library, "loaded", lambda: False)
+        patch.setattr(embedded.compiled, "loaded", lambda: False)
         return read(folder, **changes)
 
 

@@ -12,7 +12,7 @@ import tradelift as tl
 from tradelift import threads
 from tradelift.panel import arrangement, loops, pair_frame, row_codes, screening
 from tradelift.panel.cells import MAX_BLOCKS, MIN_FILL
-from tradelift.solve import library
+from tradelift.solve import compiled
 
 IDS = {
     "text": lambda n: np.array([f"r{7 * i % 10}{i}" for i in range(n)], dtype=object),
@@ -116,7 +116,7 @@ def assert_blocks(blocks, rows, n_components, n_periods):
             assert block.position.tolist() == position
 
 
-WAYS = [*(["compiled", "stretches"] if library.loaded() else []), "tables", "parts", "sorts"]
+WAYS = [*(["compiled", "stretches"] if compiled.loaded() else []), "tables", "parts", "sorts"]
 
 
 @pytest.fixture(params=WAYS)
@@ -127,7 +127,7 @@ def way(request, monkeypatch):
             monkeypatch.setattr(loops, "STRETCH", 11)
             monkeypatch.setattr(threads, "WORTHWHILE", 0)
         return request.param
-    monkeypatch.setattr(library, "loaded", lambda: False)
+    monkeypatch.setattr(compiled, "loaded", lambda: False)
     if request.param != "tables":
         monkeypatch.setattr(row_codes, "PART", 7)
     if request.param == "sorts":

@@ -10,7 +10,7 @@ import pytest
 import tradelift as tl
 from tradelift.errors import DataError
 from tradelift.panel.frames import as_text, encode, encode_periods, numbers_or_text, period_labels, to_arrow
-from tradelift.solve import library
+from tradelift.solve import compiled
 
 RNG = np.random.default_rng(1)
 DAYS = [dt.date(2017, 1, 1), dt.date(2019, 12, 1), None, dt.date(2017, 1, 1)]
@@ -50,11 +50,11 @@ def pieces(array):
     return whole, pa.chunked_array([array[:third], array[third : 2 * third], array[2 * third :]])
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("is_compiled", [True, False])
 @pytest.mark.parametrize("name", COLUMNS)
-def test_each_row_has_the_code_of_its_text(name, compiled, monkeypatch):
-    there = compiled and library.loaded()
-    monkeypatch.setattr(library, "loaded", lambda: there)
+def test_each_row_has_the_code_of_its_text(name, is_compiled, monkeypatch):
+    there = is_compiled and compiled.loaded()
+    monkeypatch.setattr(compiled, "loaded", lambda: there)
     for column in pieces(COLUMNS[name]):
         codes, texts, null = encode(column)
         assert codes.dtype == np.int64

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tradelift.solve import library
+from tradelift.solve import compiled
 
-LOOPS = ["compiled", "plain"] if library.loaded() else ["plain"]
+LOOPS = ["compiled", "plain"] if compiled.loaded() else ["plain"]
 
 
 @pytest.fixture(autouse=True, params=LOOPS)
 def loops(request, monkeypatch):
     if request.param == "plain":
-        monkeypatch.setattr(library, "loaded", lambda: False)
+        monkeypatch.setattr(compiled, "loaded", lambda: False)
     return request.param

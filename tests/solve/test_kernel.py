@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.solve.problems import dense
 from tradelift import threads
 from tradelift.inference.products import _Spots, _sums
-from tradelift.solve import fit, kernel, library
+from tradelift.solve import compiled, fit, kernel
 
 # two exact solvers that stop at steps of 1e-10; what is summed in another order differs by less
 SAME = {"rtol": 1e-8, "atol": 1e-9}
@@ -53,7 +53,7 @@ def test_compiled_equals_plain(seed, family, options):
     problem = dense(seed, family, **options)
     quick = fit(problem)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library, "loaded", lambda: False)
+        patch.setattr(compiled, "loaded", lambda: False)
         assert_same(quick, fit(problem))
 
 
@@ -63,7 +63,7 @@ def test_compiled_equals_plain_with_pair_effects(seed, family):
     problem = with_pair_effects(dense(seed, family, moving=True, shape=(7, 8, 6), missing=0.1 * (seed % 2)))
     quick = fit(problem)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library, "loaded", lambda: False)
+        patch.setattr(compiled, "loaded", lambda: False)
         assert_same(quick, fit(problem))
 
 
@@ -79,14 +79,14 @@ def test_threads_change_no_digit(monkeypatch, family):
 
 
 def test_it_is_compiled_where_there_is_a_compiler(loops):
-    assert library.loaded() == (loops == "compiled")
-    if not os.environ.get(library.OFF) and shutil.which("cc"):
-        assert library._library() is not None
+    assert compiled.loaded() == (loops == "compiled")
+    if not os.environ.get(compiled.OFF) and shutil.which("cc"):
+        assert compiled._library() is not None
 
 
-@pytest.mark.parametrize(("name", "place", "shown"), [(library.OFF, 0, "False"), (threads.LIMIT, 1, "1")])
+@pytest.mark.parametrize(("name", "place", "shown"), [(compiled.OFF, 0, "False"), (threads.LIMIT, 1, "1")])
 def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
-    code = "from tradelift import threads; from tradelift.solve import library; print(library.loaded(), threads.n_threads())"
+    code = "from tradelift import threads; from tradelift.solve import compiled; print(compiled.loaded(), threads.n_threads())"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, name: "1"}, capture_output=True, text=True, check=True
     )
@@ -95,9 +95,9 @@ def test_environment_variables_turn_loops_and_threads_off(name, place, shown):
 
 def test_freed_memory_serves_again_unless_the_environment_says_otherwise(loops):
     code = (
-        "import resource, numpy as np; from tradelift.solve import library; library.loaded()\n"
+        "import resource, numpy as np; from tradelift.solve import compiled; compiled.loaded()\n"
         "taken = lambda: (np.ones(2**21).sum(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt)[1]\n"
-        "first = taken(); print(library.loaded() and platform.libc_ver()[0] == 'glibc', taken() - first)"
+        "first = taken(); print(compiled.loaded() and platform.libc_ver()[0] == 'glibc', taken() - first)"
     )
     # without huge pages, so that each page of 16 MB counts
     plain = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
@@ -123,7 +123,7 @@ def test_sums_of_relabelled_partners_equal_a_loop(seed, draws, entries):
                 i, j = divmod(int(cell), n_columns)
                 rows[b, i] += value * weights[i, j]
                 columns[b, j] += value * weights[i, j]
-    if library._library() is not None:
+    if compiled._library() is not None:
         found = kernel.margins(cells, values, weights)
         np.testing.assert_allclose(found[0], rows, atol=1e-12)
         np.testing.assert_allclose(found[1], columns, atol=1e-12)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.solve.problems import dense
 from tests.solve.test_kernel import assert_same
-from tradelift.solve import fit, library, sums
+from tradelift.solve import compiled, fit, sums
 
 
 def block(seed, periods, rows, columns, k, mean):
@@ -41,12 +41,12 @@ def test_compiled_turns_equal_plain_ones(seed, shape, k, mean):
     beta = 0.1 * np.arange(k)
     e = ours.kernel(beta)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library, "loaded", lambda: False)
+        patch.setattr(compiled, "loaded", lambda: False)
         try:
             wanted = sums._fit(plain, e, 1e-13)
         except sums._SlowError:
             return  # few flows: the multipliers of what hangs together loosely converge slowly
-        patch.setattr(library, "loaded", lambda: library._library() is not None)
+        patch.setattr(compiled, "loaded", lambda: compiled._library() is not None)
         found = sums._fit(ours, e, 1e-13)
     for one, two in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-8, atol=1e-9 * np.abs(two).max(initial=1e-300))
@@ -63,9 +63,9 @@ def test_estimates_from_many_periods_are_the_same_with_and_without_loops(seed, p
     problem = dense(seed, shape=(periods, 9, 7), mean=0.5 + seed)
     quick = fit(problem)
     assert quick.path == "sums"
-    monkeypatch.setattr(library, "loaded", lambda: library._library() is not None)
+    monkeypatch.setattr(compiled, "loaded", lambda: compiled._library() is not None)
     both = fit(problem)
-    monkeypatch.setattr(library, "loaded", lambda: False)
+    monkeypatch.setattr(compiled, "loaded", lambda: False)
     assert_same(both, fit(problem))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tradelift.covariance import Influence, covariance
 from tradelift.inference.planes import Field, Plane, effects_of
 from tradelift.programme import Programme
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]
@@ -205,7 +205,7 @@ def _halves(
 ) -> dict[int, Floats]:
     """Square roots of what the effects explain of each treatment term in a plane, shape (B, m) each."""
     effects = effects_of(plane.weights)
-    if library.loaded():
+    if compiled.loaded():
         cells = spots.cell[:, on]
         return {k: effects.half(*kernel.margins(cells, value, plane.weights)) for k, value in values.items()}
     weights = _pad(plane.weights)[spots.cell[:, on]]

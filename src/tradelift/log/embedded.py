@@ -27,7 +27,7 @@ from tradelift.log.databases import connected, count_rows, stream
 from tradelift.log.engine import EngineError, Near, Plan
 from tradelift.log.files import LogFile
 from tradelift.log.sorting import repeated_values, sort_lists
-from tradelift.solve import library
+from tradelift.solve import compiled
 from tradelift.study.databases import Database
 
 MEMORY_LIMIT = "1GB"
@@ -78,7 +78,7 @@ class DuckDB:
         self._numbers = count()
         self._schemas: dict[tuple[tuple[str, str], ...], Any] = {}
         self._hashes_at_once = in_bytes(memory_limit) // HASHES_OF_MEMORY // 8
-        self.near: Near | None = self if library.loaded() else None
+        self.near: Near | None = self if compiled.loaded() else None
         self._few = in_bytes(memory_limit) // ROWS_OF_MEMORY // BYTES_A_ROW
         self.connection.con.create_function(SORT, sort_lists, [LISTS], LISTS, type="arrow")
 

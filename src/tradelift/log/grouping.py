@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import library
+from tradelift.solve import compiled
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]
@@ -92,8 +92,8 @@ def group(rows: Flows, ids: Ids, money: Ints, *, which: bool = False) -> Groups:
     flow, key, total = np.empty(n, np.int64), np.empty(n, np.uint64), np.empty(n, np.int64)
     check = None if ids.check is None else np.empty(n, np.uint64)
     of = np.empty(n, np.int64) if which else None
-    arguments = map(library.at, (*given, flow, key, check, total, of))
-    if library.call("tl_group", ctypes.c_int64(n), *arguments, ctypes.byref(found)):
+    arguments = map(compiled.at, (*given, flow, key, check, total, of))
+    if compiled.call("tl_group", ctypes.c_int64(n), *arguments, ctypes.byref(found)):
         raise NotHereError
     g = found.value
     own = Ids(key=key[:g], check=None if check is None else check[:g])

@@ -15,7 +15,7 @@ from tradelift.panel.grid import Grid, lay_out
 from tradelift.panel.regions import Regions
 from tradelift.panel.row_codes import RowCodes, fits, positions
 from tradelift.panel.screening import Kept
-from tradelift.solve import library
+from tradelift.solve import compiled
 from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
@@ -84,7 +84,7 @@ def arrange(
     n_cells = len(known) * len(periods) if complete else kept.count
     size = int(grid.edges[-1])
     cut = complete or (len(grid.categories) <= MAX_BLOCKS and fits(size, n_cells))
-    if cut and library.loaded() and fits(size, kept.count):
+    if cut and compiled.loaded() and fits(size, kept.count):
         order, (slots, cells) = None, _put(kept, values, grid, r)
     else:
         slots, order = _order(kept, grid, r)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tradelift.errors import DataError
 from tradelift.panel import loops
-from tradelift.solve import library
+from tradelift.solve import compiled
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -143,7 +143,7 @@ def _encode_integers(column: pa.ChunkedArray) -> Coded | None:
     array = _one(column)
     if array.null_count == len(array):
         return None
-    if not array.null_count and library.loaded():
+    if not array.null_count and compiled.loaded():
         values = array.to_numpy().astype(np.int64, copy=False)  # beyond their range unsigned ones become negative
         seen = loops.present(values, SMALL_SPAN)
         if seen is not None:

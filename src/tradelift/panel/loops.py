@@ -1,7 +1,7 @@
 """
 The compiled loops over rows of a frame (rows.c), in the library of the solvers' loops.
 
-Where `library.loaded()` says that they are not there, the plain code beside each caller does the same.
+Where `compiled.loaded()` says that they are not there, the plain code beside each caller does the same.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import library
+from tradelift.solve import compiled
 from tradelift.threads import side_by_side
 
 Array = NDArray[Any]
@@ -25,8 +25,8 @@ ROLES = ("origin", "destination", "period", "category")
 def present(codes: Ints, size: int) -> Mask | None:
     """Tell which of 0, 1, ... are among codes, shape (size,); None where a code is none of these."""
     seen = np.zeros(size, dtype=bool)
-    arguments = *map(ctypes.c_int64, (len(codes), size)), library.at(codes), library.at(seen)
-    return seen if library.call("tl_present", *arguments) else None
+    arguments = *map(ctypes.c_int64, (len(codes), size)), compiled.at(codes), compiled.at(seen)
+    return seen if compiled.call("tl_present", *arguments) else None
 
 
 def mark(codes: Mapping[str, Ints], tables: Mapping[str, Ints], kept: Mask | None, size: int) -> Mask:
@@ -46,11 +46,11 @@ def mark(codes: Mapping[str, Ints], tables: Mapping[str, Ints], kept: Mask | Non
     """
     seen = np.zeros(size, dtype=bool)
     columns, own = [_whole(codes[role]) for role in tables], list(map(_whole, tables.values()))
-    where, at = library.pointers(columns), library.pointers(own)
+    where, at = compiled.pointers(columns), compiled.pointers(own)
 
     def stretch(start: int, stop: int) -> None:
         bounds = map(ctypes.c_int64, (start, stop, len(columns)))
-        library.call("tl_mark", *bounds, *map(library.at, (where, at, kept, seen)))
+        compiled.call("tl_mark", *bounds, *map(compiled.at, (where, at, kept, seen)))
 
     _each(stretch, len(columns[0]))
     return seen
@@ -87,17 +87,17 @@ def place(
     own = {role: _whole(tables[role]) for role in columns}
     held, out = [np.ascontiguousarray(column) for column in values], [np.empty(size, c.dtype) for c in values]
     lists = [_by_role(columns), _by_role(own)]
-    ends = library.pointers(held), library.pointers(out)
+    ends = compiled.pointers(held), compiled.pointers(out)
 
     def stretch(start: int, stop: int) -> None:
-        library.call(
+        compiled.call(
             "tl_place",
             *map(ctypes.c_int64, (start, stop)),
-            *map(library.at, lists),
+            *map(compiled.at, lists),
             ctypes.c_int64(n_regions),
-            *map(library.at, (*grid, kept)),
+            *map(compiled.at, (*grid, kept)),
             ctypes.c_int64(len(held)),
-            *map(library.at, (*ends, seen)),
+            *map(compiled.at, (*ends, seen)),
         )
 
     _each(stretch, len(columns["origin"]))

@@ -11,7 +11,7 @@ from tradelift.errors import DataError
 from tradelift.panel import loops
 from tradelift.panel.regions import Regions
 from tradelift.panel.row_codes import RowCodes, add_up, distinct_parts, fits
-from tradelift.solve import library
+from tradelift.solve import compiled
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -92,7 +92,7 @@ def _find_triples(codes: RowCodes, kept: Mask | None, n_regions: int, n_categori
     factors = {"origin": n_regions, "destination": 1, "category": n_regions**2}
     tables = {role: table * factors[role] for role, table in codes.tables.items() if role in factors}
     size = n_categories * n_regions**2
-    if library.loaded() and fits(size, codes.n_rows):
+    if compiled.loaded() and fits(size, codes.n_rows):
         return np.flatnonzero(loops.mark(codes.columns, tables, kept, size))
 
     def keys_at(start: int) -> Ints:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.library import NoMemoryError, at, call
+from tradelift.solve.compiled import NoMemoryError, at, call
 from tradelift.threads import side_by_side
 
 Floats = NDArray[Any]

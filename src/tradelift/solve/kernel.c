@@ -6,7 +6,7 @@
  */
 #include "loops.h"
 
-/* Goes up when a function, here or in another file of the library, or the struct below changes: library.py leaves a
+/* Goes up when a function, here or in another file of the library, or the struct below changes: compiled.py leaves a
  * library of another number alone. */
 PUBLIC int tl_interface(void)
 {

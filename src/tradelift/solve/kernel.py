@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.library import NoMemoryError, at, call, done, in_place, pointers
+from tradelift.solve.compiled import NoMemoryError, at, call, done, in_place, pointers
 
 if TYPE_CHECKING:
     from tradelift.solve.slabs import Slab

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.projection import CannotTellError, net_limits, net_of_effects
 from tradelift.solve.slabs import Cut, Slab, each
@@ -65,7 +65,7 @@ def solved_at(beta: Floats, rows: Sequence[Floats], columns: Sequence[Floats]) -
 
 def cross(rows: Sequence[Floats], columns: Sequence[Floats], slab: Slab) -> Floats:
     """Cross products of the regressors and the outcome net of effects; the effects are kept."""
-    if library.loaded():
+    if compiled.loaded():
         return _compiled_cross(rows, columns, slab)
     values = np.empty((len(slab.regressors) + 1, *slab.shape))
     for out, x in zip(values, slab.regressors, strict=False):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.problem import Path
 from tradelift.solve.projection import FLAT, MAX_ITERATIONS, solve_effects
@@ -161,7 +161,7 @@ def start_of(cuts: Sequence[Cut], k: int) -> Solved:
 
 def flows_of(slab: Slab) -> Flows:
     """Sum up the outcome of a slab."""
-    if library.loaded():
+    if compiled.loaded():
         rows, columns, pairs, regressors, offset = kernel.flows(slab)
         return Flows(rows=rows, columns=columns, pairs=pairs, regressors=regressors, offset=offset)
     y = slab.outcome
@@ -176,7 +176,7 @@ def flows_of(slab: Slab) -> Flows:
 
 def _step(state: Solved, spread: Floats, beta: Floats, enough: float, slab: Slab, flows: Flows) -> Step | None:
     """Solve for the effects of one slab, in place, and sum up what a step needs."""
-    found = _compiled_step(state, spread, beta, enough, slab, flows) if library.loaded() else None
+    found = _compiled_step(state, spread, beta, enough, slab, flows) if compiled.loaded() else None
     return _plain_step(state, spread, beta, enough, slab, flows) if found is None else found
 
 
@@ -244,7 +244,7 @@ def net_step(slab: Slab, fitted: Floats, p: Floats, q: Floats, third: Floats | N
     p, q, third
         Effects in the regressors, shapes (t, I, K), (t, J, K) and (K, I, J).
     """
-    if library.loaded():
+    if compiled.loaded():
         score, information = kernel.net_step(slab, fitted, p, q, third)
         return Step(score=score, information=information, likelihood=0.0)
     return _plain_net_step(slab, fitted, p, q, third)

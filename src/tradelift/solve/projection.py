@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.slabs import CELLS, Slab, by_column, by_row, inverse, row_sums
 
 Floats = NDArray[Any]
@@ -76,7 +76,7 @@ def solve_effects(
     -------
     Origin and destination effects, shapes (t, I, K) and (t, J, K).
     """
-    if library.loaded():
+    if compiled.loaded():
         given = np.ascontiguousarray(weights), (np.ascontiguousarray(margins[0]), np.ascontiguousarray(margins[1]))
         sums = np.ascontiguousarray(rows), np.ascontiguousarray(columns)
         return kernel.effects(*given, sums, start, enough, relative, (FLAT, MAX_ITERATIONS))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.problem import Piece
 from tradelift.solve.projection import CannotTellError, net_limits, two_way
 from tradelift.solve.slabs import Slab
@@ -70,7 +70,7 @@ def _cross(regressors: Sequence[Floats], samples: Sequence[Bools]) -> tuple[Floa
 def _net_cross(w: Floats, values: Floats) -> Floats:
     """Cross product of values (K, T|1, I, J) net of two-way effects, shape (K, K)."""
     k = len(values)
-    if library.loaded():
+    if compiled.loaded():
         slab = Slab(
             piece=0,
             periods=slice(0, len(w)),

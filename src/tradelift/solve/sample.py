@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 
 Bools = NDArray[Any]
 Ints = NDArray[Any]
@@ -113,7 +113,7 @@ def singletons(sample: Bools) -> Bools | None:
 
 def counts(sample: Bools) -> tuple[Ints, Ints]:
     """Observations by origin and by destination, shapes (T, I) and (T, J)."""
-    if library.loaded():
+    if compiled.loaded():
         return kernel.counts(sample)
     small = sample.view(np.uint8)
     return small.sum(axis=2, dtype=np.int32), small.sum(axis=1, dtype=np.int32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradelift.errors import ConvergenceError
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.problem import DenseProblem, Detail, Family
 from tradelift.solve.profile import Solved, slabs_of
 from tradelift.solve.slabs import Cut, Slab, each
@@ -204,7 +204,7 @@ def slab_scores(
 ) -> SlabScores:
     """Sum up one slab; fitted outcomes and net regressors go to `detail` where it is given."""
     n, at = slab.piece, slab.periods
-    if library.loaded() and not groups and not detail:
+    if compiled.loaded() and not groups and not detail:
         return _compiled(family, solved, slab)
     fitted, nets = _observed(family, solved, slab)
     error = slab.outcome - fitted
@@ -212,7 +212,7 @@ def slab_scores(
     if detail:
         _keep(detail[n], at, slab, fitted, nets)
     # the sums are the compiled ones also where more is asked for, so that no digit depends on that
-    found = _compiled(family, solved, slab) if library.loaded() else _plain(family, solved, slab, fitted, nets, scores)
+    found = _compiled(family, solved, slab) if compiled.loaded() else _plain(family, solved, slab, fitted, nets, scores)
     return replace(
         found, groups=[_group(codes[n], at, scores, size) for codes, size in zip(groups, sizes, strict=True)]
     )

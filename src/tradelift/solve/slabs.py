@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import library
+from tradelift.solve import compiled
 from tradelift.solve.problem import Piece
 from tradelift.threads import side_by_side
 
@@ -197,7 +197,7 @@ def _largest(values: Floats) -> float:
 def periods(piece: Piece) -> list[slice]:
     """Cut the periods of a piece into slabs."""
     n, rows, columns = piece.outcome.shape
-    cells = MORE_CELLS if library.loaded() else CELLS
+    cells = MORE_CELLS if compiled.loaded() else CELLS
     step = max(1, cells // max(rows * columns, 1))
     return [slice(t, min(t + step, n)) for t in range(0, n, step)]
 
@@ -208,7 +208,7 @@ def each(function: Callable[..., Any], slabs: Sequence[Slab], *given: Iterable[A
 
     NumPy's operations on a slab are so short that threads wait for the lock for longer than they work.
     """
-    cells = sum(slab.raw.size for slab in slabs) if library.loaded() else 0
+    cells = sum(slab.raw.size for slab in slabs) if compiled.loaded() else 0
     return side_by_side(function, cells, slabs, *given)
 
 

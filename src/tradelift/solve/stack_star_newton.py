@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from tradelift.solve import library
+from tradelift.solve import compiled
 from tradelift.solve.stack_effects import Factor, factorize, unit_redundant
 from tradelift.solve.stack_parts import Part, Solved
 from tradelift.solve.stack_sample import level_sums
@@ -279,7 +279,7 @@ def _state(part: Part, pooled: Part, together: Solved, is_hub: Bools, beta: Floa
         if (np.where(there, weight, 0.0) != part.weights).any():
             return None
         if not np.array_equal(by_effects.T, there):
-            if not library.loaded():
+            if not compiled.loaded():
                 return None
             holes = _holes(part, by_effects & ~there.T)
     factor = factorize(part.block, pooled.weights[0] * together.fitted[0], part.redundant)
@@ -328,7 +328,7 @@ def _lead(factor: Factor, held: Bools) -> Floats:
 @np.errstate(divide="ignore")  # of factors that are lost, likewise
 def _sweep(states: Sequence[_State], beta: Floats, cells: int) -> None:
     """Fit the factors of groups and columns in turn, each to its sums."""
-    if not library.loaded():
+    if not compiled.loaded():
         side_by_side(lambda state: state.sweep(beta), cells, states)
         return
     steps = [state.step(beta) for state in states]
@@ -343,7 +343,7 @@ def _systems(
     states: Sequence[_State], beta: Floats, effects: Enough, regressors: Enough, cells: int
 ) -> list[StarSystem] | None:
     """Newton's systems by part; None where they take too many turns."""
-    if library.loaded():
+    if compiled.loaded():
         return systems([state.step(beta) for state in states], (*effects, *regressors), MOST_TURNS, cells)
     found = side_by_side(partial(_system, beta=beta, effects=effects, regressors=regressors), cells, states)
     return None if any(f is None for f in found) else found

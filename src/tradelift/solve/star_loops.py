@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve.library import NoMemoryError, at, call
+from tradelift.solve.compiled import NoMemoryError, at, call
 from tradelift.solve.stack_star import Star
 from tradelift.threads import side_by_side
 

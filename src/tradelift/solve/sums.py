@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.balance import balance
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import Solved
@@ -120,7 +120,7 @@ def _planes(values: Floats) -> Floats:
 
 def _take_out(out: Floats, to: Ints, origin: Ints, pair: Ints, e: Floats, v: Floats) -> None:
     """Take missing cells out of sums, in place: kernel at their pair times values at their origin."""
-    if library.loaded() and out.flags.c_contiguous:
+    if compiled.loaded() and out.flags.c_contiguous:
         kernel.take_out(out, to, origin, pair, np.ascontiguousarray(e), np.ascontiguousarray(v))
     else:
         out -= np.bincount(to, e.ravel()[pair] * v.ravel()[origin], out.size).reshape(out.shape)
@@ -233,7 +233,7 @@ def ordinary(cuts: Sequence[Cut]) -> Solved | None:
     The solution, or None where sums do not serve or the effects mix too slowly for this path.
     """
     # the compiled loops net the effects of every period out of all values in fewer passes than turns take
-    blocks = blocks_of(cuts, 0.0 if library.loaded() else MOST_MISSING)
+    blocks = blocks_of(cuts, 0.0 if compiled.loaded() else MOST_MISSING)
     if blocks is None:
         return None
     try:
@@ -331,7 +331,7 @@ def _keeps_digits(block: Block, e: Floats) -> bool:
 
 def _fit(block: Block, e: Floats, enough: float) -> tuple[Floats, Floats, Floats]:
     """Solve for multipliers and effects in the regressors; fitted rows, the regressors' sums by row and by column."""
-    if library.loaded() and block.holes is None and len(block.rows) >= FEW:
+    if compiled.loaded() and block.holes is None and len(block.rows) >= FEW:
         block.a, block.b = np.empty_like(block.rows), np.array(block.b, order="C")
         block.p, block.q = np.empty_like(block.p, order="C"), np.array(block.q, order="C")
         own = (e, block.x), (block.rows, block.columns), (block.a, block.b), (block.p, block.q)

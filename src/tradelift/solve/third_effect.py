@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel, library
+from tradelift.solve import compiled, kernel
 from tradelift.solve.block_rows import codes_of
 from tradelift.solve.problem import DenseProblem, Piece
 from tradelift.solve.rank import PLAIN
@@ -189,7 +189,7 @@ def determined(samples: Sequence[Bools], positive: Sequence[Bools]) -> list[Bool
 def _determined(positive: Bools, sample: Bools, rng: np.random.Generator) -> Bools:
     known = sample & positive
     still_open = sample & ~known
-    if library.loaded():  # corners anywhere serve where most are known, and cost little where they are not
+    if compiled.loaded():  # corners anywhere serve where most are known, and cost little where they are not
         kernel.cubes(known, still_open, EASY, SEED)
     if not still_open.any():
         return known

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import library
+from tradelift.solve import compiled
 from tradelift.solve.newton import Step, add, climb
 from tradelift.solve.profile import EXPLICIT, Flows, Solved, cross, flows_of, net_step
 from tradelift.solve.slabs import Cut, Slab, by_row, each, spread_of
@@ -152,13 +152,13 @@ class Tied:
         job, state = self.job, self.state
         try:
             balance(job, state, beta, self.flows, self.traded, enough)
-            settle = enough <= EXPLICIT or not library.loaded()
+            settle = enough <= EXPLICIT or not compiled.loaded()
             values = [list(s.regressors) for s in job.slabs]
             projected = project(job, state, values, enough, settle=settle, balanced=True)
         except SlowError:
             return None
         # compiled, net regressors cost no more than sums, and what the effects are off by enters to second order
-        if enough > EXPLICIT and projected is not None and not library.loaded():
+        if enough > EXPLICIT and projected is not None and not compiled.loaded():
             found: Step | None = _sums_step(job, state, self.flows, self.traded, projected)
         else:
             thirds = job.by_pair(state.group_parts)

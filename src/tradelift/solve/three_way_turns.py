@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.solve import kernel as compiled
-from tradelift.solve import library
+from tradelift.solve import compiled
+from tradelift.solve import kernel as loops
 from tradelift.solve.profile import Flows, slabs_of
 from tradelift.solve.slabs import Cut, Slab, by_column, by_row, each, inverse, ratio, row_sums
 
@@ -81,8 +81,8 @@ class Job:
         flat = out.reshape(-1, self.n_codes)
         for n, codes in enumerate(self.codes):
             total = self._sum(pairs, n)  # first, for to add them up is faster than to look up their codes
-            if library.loaded():
-                compiled.by_code(flat, codes, total)
+            if compiled.loaded():
+                loops.by_code(flat, codes, total)
                 continue
             for k, values in enumerate(total.reshape(-1, codes.size)):
                 flat[k] += np.bincount(codes.ravel(), weights=values, minlength=self.n_codes)
@@ -161,7 +161,7 @@ def _to_go(change: Floats, last: Floats) -> Floats:
 
 def _kernel(beta: Floats, slab: Slab, out: Floats) -> Floats:
     """What a slab's flows are apart from their multipliers, where its fitted outcomes were."""
-    return compiled.expected(slab, beta, out) if library.loaded() else slab.expected(beta)
+    return loops.expected(slab, beta, out) if compiled.loaded() else slab.expected(beta)
 
 
 def _sweep(
@@ -170,8 +170,8 @@ def _sweep(
     """Prepare what fits one slab in place, and gives its fitted sums by pair, and how far the columns moved."""
     n, at = slab.piece, slab.periods
     a, b = state.rows[n][at], state.columns[n][at]
-    if library.loaded():
-        return compiled.sweep(kernel, factors[n], (flows.rows, flows.columns), a, b)
+    if compiled.loaded():
+        return loops.sweep(kernel, factors[n], (flows.rows, flows.columns), a, b)
 
     def plain() -> tuple[Floats, Floats]:
         tied, before = kernel * factors[n], b.copy()
@@ -259,8 +259,8 @@ def project(
 
 def _relax(state: State, target: Floats, others: Floats, mass: Floats) -> Floats:
     """Move the third effect in place, from the values' sums and those of the other effects (K, G); how far (K,)."""
-    if library.loaded():
-        return compiled.relax(state.group_parts, target, others, mass, OVER)
+    if compiled.loaded():
+        return loops.relax(state.group_parts, target, others, mass, OVER)
     way = (target - others) * inverse(mass) - state.group_parts
     state.group_parts += OVER * way
     return np.asarray((mass * way**2).sum(axis=1))
@@ -270,8 +270,8 @@ def _sums(state: State, thirds: Sequence[Floats] | None, slab: Slab, values: Seq
     """Sum up a slab; its weights are first multiplied in place where the third effect is given, by pair."""
     n, at = slab.piece, slab.periods
     by = None if thirds is None else (state.rows[n][at], state.columns[n][at], thirds[n])
-    if library.loaded():
-        (rows, columns, pairs), (row_mass, mass, pair_mass) = compiled.sums(values, w, by)
+    if compiled.loaded():
+        (rows, columns, pairs), (row_mass, mass, pair_mass) = loops.sums(values, w, by)
         return Sums(rows=rows, columns=columns, pairs=pairs, row_mass=row_mass, mass=mass, pair_mass=pair_mass)
     if by is not None:
         w *= by[2]
@@ -300,8 +300,8 @@ def _turn(
     """
     n, at = slab.piece, slab.periods
     p, q, third = state.row_parts[n][at], state.column_parts[n][at], thirds[n]
-    if library.loaded():
-        return compiled.turn(w, third, (sums.rows, sums.columns), (sums.row_mass, sums.mass), p, q)
+    if compiled.loaded():
+        return loops.turn(w, third, (sums.rows, sums.columns), (sums.row_mass, sums.mass), p, q)
 
     def plain() -> tuple[Floats, Floats]:
         before = q.copy()
