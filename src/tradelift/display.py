@@ -20,6 +20,25 @@ def as_html(before: Sequence[str], table: "pd.DataFrame", after: Sequence[str]) 
     return f"<div>{_paragraph(before)}{shown}{_paragraph(after)}</div>"
 
 
+class Displayed:
+    """What prints, and shows in a notebook, as the words, the table and the words of its `_shown`."""
+
+    __slots__ = ()
+
+    def _shown(self) -> tuple[Sequence[str], "pd.DataFrame", Sequence[str]]:
+        """Lines above a table, the table, and lines below."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return as_text(*self._shown())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._shown())
+
+
 def _paragraph(lines: Sequence[str]) -> str:
     return f"<p>{'<br>'.join(map(escape, lines))}</p>" if lines else ""
 

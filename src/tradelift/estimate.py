@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tradelift.covariance import Covariance, Influence, covariance
 from tradelift.diagnostics import Diagnostics
-from tradelift.display import as_html, as_text
+from tradelift.display import Displayed
 from tradelift.errors import DesignError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class Combination:
     conf_high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Estimate:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Estimate(Displayed):
     """
     Coefficients with their covariance, the sample, and what was left out.
 
@@ -285,15 +285,6 @@ class Estimate:
         return replace(
             self, covariance=found.matrix, dof=found.dof, se_type=se_type, correction=correction, diagnostics=about
         )
-
-    def __str__(self) -> str:
-        return as_text(*self._shown())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(*self._shown())
 
     def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
         """What stands above the coefficients, those, and what stands below."""

@@ -11,7 +11,7 @@ from tradelift.designs.assembly import by_cell
 from tradelift.designs.comparison import Comparison, Design, fitted, settle
 from tradelift.designs.effects import effect_codes
 from tradelift.designs.terms import parse_outcome, transform
-from tradelift.display import as_html, as_text
+from tradelift.display import Displayed
 from tradelift.errors import ConvergenceError
 from tradelift.estimate import Estimate
 from tradelift.panel import Panel
@@ -32,8 +32,8 @@ SHOWN = 10  # cells that a print has
 CONSTANT = "constant"  # the effect of a design that has none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prediction:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Prediction(Displayed):
     """
     An estimate with its fitted flows: as large as the panel, where the estimate is small.
 
@@ -83,15 +83,6 @@ class Prediction:
     def residuals(self) -> Floats:
         """Outcome less fitted outcome, shape (N,); NaN where the cell is not used."""
         return np.asarray(self.outcome - self.fitted)
-
-    def __str__(self) -> str:
-        return as_text(*self._shown())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(*self._shown())
 
     def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
         """What was fitted, the first cells, and how many there are."""

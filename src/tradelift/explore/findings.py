@@ -115,11 +115,6 @@ class Findings:
                 made.result()  # raises what nobody foresaw
         return True
 
-    def close(self) -> None:
-        """End the processes."""
-        if self._beside is not None:
-            self._beside.close()
-
     def _keep(self, key: str, made: Future[Found]) -> None:
         self._under_way[key] = made
         made.add_done_callback(partial(self._settle, key))

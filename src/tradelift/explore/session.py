@@ -141,10 +141,6 @@ class Session:
         """Start processes that estimate, too."""
         self._findings.begin_beside()
 
-    def close(self) -> None:
-        """End them."""
-        self._findings.close()
-
     def _kinds_beside(self, choice: Choice) -> list[tuple[int, ...]]:
         """Kinds of control pair with one more or one less than those that were chosen, some left."""
         own = set(choice.control_types)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.display import as_html, as_text
+from tradelift.display import Displayed
 from tradelift.estimate import Combination, Estimate
 from tradelift.inference.derived import derive, ratio_interval
 
@@ -38,8 +38,8 @@ class Hidden:
     scale: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mediated:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Mediated(Displayed):
     """
     An effect without and with mediators held, on the same observations.
 
@@ -153,15 +153,6 @@ class Mediated:
         difference = rows[self.estimate.terms.index(MEDIATED)]
         own = {"term": SHARE, "estimate": share, "std_error": np.nan, "conf_low": low, "conf_high": high}
         return [*rows, difference | own]
-
-    def __str__(self) -> str:
-        return as_text(*self._shown())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(*self._shown())
 
     def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
         """What stands above the numbers, those, and what stands below."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradelift.display import as_html, as_text
+from tradelift.display import Displayed
 from tradelift.errors import DesignError
 from tradelift.inference.relabelling import KEEPS, WITHIN_GROUP
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Floats = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Randomized:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Randomized(Displayed):
     """
     An estimate among its null draws; K counts the treatment terms and B the draws.
 
@@ -118,15 +118,6 @@ class Randomized:
                 "conf_high": self.intervals[:, 1],
             }
         )
-
-    def __str__(self) -> str:
-        return as_text(*self._shown())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(*self._shown())
 
     def _shown(self) -> tuple[list[str], "pd.DataFrame", tuple[str, ...]]:
         """What stands above the terms, those, and what stands below."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradelift.designs import Finding, records
-from tradelift.display import as_html, as_text
+from tradelift.display import Displayed
 from tradelift.exhibits import Shown
 from tradelift.panel import Panel
 
@@ -20,8 +20,8 @@ ESTIMATE_COLUMNS = (
 BRIEF_COLUMNS = ("column", "term", "estimate", "std_error", "p_value", "conf_low", "conf_high", "n_obs")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ExhibitResult:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExhibitResult(Displayed):
     """
     What one exhibit estimated and shows.
 
@@ -42,15 +42,6 @@ class ExhibitResult:
     refused: Mapping[str, str]
     shown: Shown
 
-    def __str__(self) -> str:
-        return as_text(*self._shown())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(*self._shown())
-
     def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
         """What was found, every term of every estimate, and what the exhibit says of them."""
         import pandas as pd
@@ -60,8 +51,8 @@ class ExhibitResult:
         return before, table, list(self.shown.sentences)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Results:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Results(Displayed):
     """
     What a run found.
 
@@ -88,15 +79,6 @@ class Results:
             msg = f"These results have no exhibit '{name}': {why}."
             raise KeyError(msg)
         return self.exhibits[name]
-
-    def __str__(self) -> str:
-        return as_text(*self._shown())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return as_html(*self._shown())
 
     def _shown(self) -> tuple[list[str], "pd.DataFrame", list[str]]:
         """Where the report is, what each exhibit found, and why others are not there."""
